@@ -1,0 +1,31 @@
+package doku
+
+import (
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/secret"
+)
+
+// Order is one refund as DOKU shall see it. Everything but Customer and SendBy
+// is the same at every repeat.
+type Order struct {
+	Channel           channel.Channel
+	InvoiceNumber     string
+	OriginalRequestID string // cards: required; SNAP: originalExternalId, may be empty
+	Amount            int64  // rupiah
+	Reason            string // may be empty: then it is not sent
+	RequestID         string // cards: the idempotency key
+	ExternalID        string // SNAP: X-EXTERNAL-ID of this send
+	PartnerRefundNo   string // SNAP: the idempotency key
+	Customer          Customer
+	SendBy            time.Time // no first byte leaves after it; carries no monotonic reading of another process
+}
+
+// Customer is what only the order system knows of the customer. All three are
+// secret: they stand in the job and its waiting copy and nowhere else.
+type Customer struct {
+	AccessToken secret.Text
+	DeviceID    secret.Text
+	IPAddress   secret.Text
+}

@@ -1,0 +1,91 @@
+package doku
+
+import "time"
+
+// Class says what an answer to a refund call proves. The zero value is
+// [Unknown]: what no table row names proves nothing (design.md §7).
+type Class uint8
+
+// The five classes.
+const (
+	Unknown     Class = iota // the refund may or may not have been executed
+	Succeeded                // DOKU says SUCCESS, and every check on the answer passed
+	Failed                   // DOKU says FAILED, or a definite no
+	NotExecuted              // this very request was not executed; it may be sent again
+	InProgress               // accepted, not finished
+)
+
+// Cause refines a [Class] where the state machine or the breaker treats
+// answers of one class differently.
+type Cause uint8
+
+// Causes. Each is only ever set together with the class named beside it.
+const (
+	Plain         Cause = iota
+	NotWritten          // NotExecuted: no byte of the request left (no connection, handshake failed, or the context ended before)
+	TooLate             // NotExecuted: SendBy had passed at the last look before the first byte
+	Credentials         // NotExecuted: 401 and its card equivalents; the B2B token has been dropped
+	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
+	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
+	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
+	Collision           // Unknown: a 409 that carries no stored answer to our very request
+)
+
+// Evidence names how a proof was learned (contract.md §3, "evidence").
+type Evidence string
+
+// The two kinds of evidence that an answer to a refund call can be.
+const (
+	ByResponse Evidence = "response"
+	ByReplay   Evidence = "replay" // a 409 that carries the stored answer to our own request
+)
+
+// Verdict is what became of one refund call. Every call yields one: there is no
+// error beside it, for an error would only be another way to say Unknown.
+type Verdict struct {
+	Class      Class
+	Cause      Cause
+	Evidence   Evidence      // set where DOKU answered
+	RetryAfter time.Duration // as DOKU asked; 0 where it did not
+	Said       Said
+	Mismatches []string // names of answer fields that are present and not ours, from a closed set
+	Problem    string   // why the class is what it is, in our words, for logs; never holds a secret or a body
+}
+
+// Said is what DOKU's answer held, kept for the record and the result.
+type Said struct {
+	HTTPStatus      int    // 0: no answer
+	Code            string // error.code or responseCode
+	Message         string // refund.message or responseMessage
+	ErrorMessage    string // error.message (cards)
+	Type            string // error.type (cards)
+	RefundType      string // refund.type (cards)
+	ApprovalCode    string
+	RefundNo        string // SNAP
+	ReferenceNo     string // SNAP originalReferenceNo
+	RefundTime      string // SNAP, as it came: the sample has no time zone
+	PartnerRefundNo string // SNAP, as DOKU echoed it
+}
+
+// Finding says what an answer to a status inquiry proves (doku-api.md §5). The
+// zero value is [NoAnswer].
+type Finding uint8
+
+// The six findings.
+const (
+	NoAnswer      Finding = iota
+	FoundSuccess          // proof: yes
+	FoundFailure          // proof: no
+	FoundRunning          // our refund, not finished
+	NotFound              // not there; never proof that it did not run
+	Contradiction         // our identifier with another amount or invoice
+)
+
+// Inquiry is what one status inquiry found.
+type Inquiry struct {
+	Finding    Finding
+	Cause      Cause // Credentials, Throttled, NotWritten, Unavailable or Plain, for the breaker
+	RetryAfter time.Duration
+	Said       Said
+	Problem    string
+}

@@ -1,0 +1,67 @@
+# Everything that a developer or CI runs. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
+LINT     := go tool -modfile=tools/go.mod golangci-lint
+FUZZTIME ?= 20s
+
+# The version is linked in above; go's own stamping would only add a way to
+# fail, in a checkout that belongs to another user.
+export GOFLAGS += -buildvcs=false
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## refund everything once against the simulator, with NATS embedded
+	go run ./cmd/demo
+
+.PHONY: test
+test: ## run all tests; needs Go alone
+	go test ./...
+
+.PHONY: check
+check: fmt vet lint race ## formatting, vet, lint and the tests under the race detector
+
+.PHONY: fmt
+fmt: ## fail where gofmt would change a file
+	@files=$$(gofmt -l .); \
+	if [[ -n "$$files" ]]; then echo "gofmt would change:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## golangci-lint at the version pinned in tools/go.mod
+	$(LINT) run ./...
+
+.PHONY: race
+race: ## run all tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (20s)
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \
+	  | sed -E 's|/[^/]*:func | |' | sort -u | while read -r dir target; do \
+	    echo "fuzz $$dir $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
+	  done
+
+.PHONY: bench
+bench: ## run all benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: build
+build: ## build all programs into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+.PHONY: validate
+validate: ## validate deploy/ with promtool, buildah and compose's own library
+	deploy/validate.sh

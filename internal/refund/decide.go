@@ -1,0 +1,144 @@
+package refund
+
+// Decide returns what follows when e happens to a refund whose last record is
+// c, at now. It never fails: a situation that no row names is refused to an
+// operator and otherwise read again.
+func Decide(c Core, e Event, now Time, p Policy) Step {
+	s := situation{core: c, event: e, now: now, policy: p}
+	for i := range table {
+		if table[i].matches(&s) {
+			return table[i].apply(&s)
+		}
+	}
+	return Step{Row: "no row", Next: c, Effects: rereadOnly}
+}
+
+var rereadOnly = []Effect{Reconsider}
+
+// situation is what guards look at.
+type situation struct {
+	core   Core
+	event  Event
+	now    Time
+	policy Policy
+}
+
+func (r *row) matches(s *situation) bool {
+	if !r.from.has(s.core.State) || !r.on.has(s.event.Kind) {
+		return false
+	}
+	for _, g := range r.when {
+		if !g.holds(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *row) apply(s *situation) Step {
+	step := Step{Row: r.name, Next: s.core, Proof: r.proof, Effects: r.then}
+	if r.to != stay {
+		step.Next = r.enter(s)
+	}
+	step.At = step.Next.Due
+	if r.at != nil {
+		step.At = r.at(s)
+	}
+	return step
+}
+
+// enter builds the record that the row leads to.
+func (r *row) enter(s *situation) Core {
+	c := s.core
+	c.Why = r.why
+	c.Due = 0
+	if c.State == None && c.Sends == 0 {
+		c = first(s, r.why)
+	}
+	if r.why == WhyInvalidJob {
+		c.Why = s.event.Code
+	}
+	switch r.to {
+	case Sending:
+		c = c.attempt(s)
+	case Unknown:
+		c = c.doubt()
+	}
+	c.State = r.to
+	if r.to == decided {
+		c.State = s.event.Word
+	}
+	if r.due != nil {
+		c.Due = r.due(&c, s)
+	}
+	return c
+}
+
+// first begins the record of a refund that has none. A handling that holds an
+// answer to its own send, while the ledger lost the record, passes what it
+// knows with [None] as state, and keeps that.
+func first(s *situation, why Why) Core {
+	c := Core{Why: why, Nonce: s.event.Nonce, NotBefore: s.event.NotBefore, Deadline: s.event.Deadline}
+	if c.Deadline == 0 {
+		c.Deadline = max(s.now, c.NotBefore).Add(s.policy.RetryDeadline)
+	}
+	return c
+}
+
+// attempt announces one more send. ask_from keeps the sender's own timeout and
+// quiet period: settings differ between processes and change between starts.
+func (c Core) attempt(s *situation) Core {
+	c.Sends++
+	c.Nonce = s.event.Nonce
+	c.SendBy = s.now.Add(SendWindow)
+	c.AskFrom = c.SendBy.Add(s.policy.Timeout + s.policy.Quiet)
+	c.Quiet = s.policy.Quiet
+	return c
+}
+
+// doubt marks the first send that may have been executed unseen. The mark
+// never goes away: nothing that is learned later makes that send unsent.
+func (c Core) doubt() Core {
+	if c.FirstUnknown == 0 {
+		c.FirstUnknown = c.Sends
+		c.FirstUnknownAt = c.SentAt()
+		c.Delays = 0
+	}
+	return c
+}
+
+// Due times. None lies beyond the deadline but the last question about an
+// unknown refund (design.md §4).
+
+func dueAtNotBefore(c *Core, s *situation) Time {
+	return min(max(s.now, c.NotBefore), c.Deadline)
+}
+
+func dueAfterDelay(c *Core, s *situation) Time {
+	if s.event.Delay > 0 {
+		c.Delays++
+	}
+	due := s.now.Add(s.event.Delay)
+	if c.State == Unknown {
+		return c.lastQuestion(due)
+	}
+	return min(due, c.Deadline)
+}
+
+func dueAfterQuiet(c *Core, s *situation) Time {
+	return c.lastQuestion(s.now.Add(s.policy.Quiet))
+}
+
+func dueNow(_ *Core, s *situation) Time { return s.now }
+
+// lastQuestion moves a question that would come after the deadline to the last
+// moment at which one is asked.
+func (c Core) lastQuestion(due Time) Time {
+	if due > c.Deadline {
+		return max(c.Deadline, c.AskFrom)
+	}
+	return due
+}
+
+func atAskFrom(s *situation) Time { return s.core.AskFrom }
+func atDue(s *situation) Time     { return s.core.Due }

@@ -1,0 +1,135 @@
+package refund
+
+import "time"
+
+// Kind says what happened.
+type Kind uint8
+
+// The kinds of event. The last four come from an operator.
+const (
+	Delivered     Kind = iota // a job or a wait was delivered: look at this refund
+	Answered                  // DOKU answered a refund call, or the call ended without an answer
+	Asked                     // a status inquiry ended
+	Cancelled                 // operator: give up what was never sent
+	Forwarded                 // operator: look at a waiting refund now
+	OperatorAsked             // operator: the end of a status inquiry made by hand
+	Word                      // operator: says what became of an unresolved refund
+)
+
+// JobKind says what kind of message was delivered.
+type JobKind uint8
+
+// The kinds of job.
+const (
+	Sound  JobKind = iota
+	Broken         // refund_id can be read, some rule is broken
+	Nudge          // made from the ledger, not by a producer
+)
+
+// Readiness says whether all that a send needs besides the job is at hand: the
+// B2B token, a place under the rate limit, a closed breaker.
+type Readiness uint8
+
+// The degrees of readiness. They are found out only when a call is due, for a
+// token renewed for nothing is a call to DOKU for nothing.
+const (
+	NotAsked Readiness = iota
+	Ready
+	NotReady
+)
+
+// Answer is what became of a refund call, as far as a decision needs it.
+type Answer uint8
+
+// The answers, by what they prove. The zero value proves nothing.
+const (
+	NoProof              Answer = iota
+	Success                     // DOKU says SUCCESS
+	DefiniteNo                  // DOKU says FAILED, or answered a definite no
+	NotExecuted                 // proven not executed
+	ReplayedRefusal             // a 409 that replays a refusal of our very request
+	CustomerTokenRefused        // not executed, and not worth repeating
+	Collision                   // a 409 without a stored answer to our request
+)
+
+// Finding is what a status inquiry proves (doku-api.md §5).
+type Finding uint8
+
+// The findings. The zero value proves nothing.
+const (
+	NoAnswer Finding = iota
+	FoundSuccess
+	FoundFailure
+	FoundRunning
+	NotFound
+	Contradiction
+)
+
+// Event is one thing that happened to a refund. Fields that do not belong to
+// its kind stay zero.
+type Event struct {
+	Kind Kind
+
+	// Delivered; NoCustomer and Ready stay set when the handling goes on to Asked.
+	Job        JobKind
+	Same       bool      // the content of the record, or the very bytes of the broken job recorded
+	Code       Why       // Broken: which of the contract's two codes
+	NoCustomer bool      // the channel requires a customer token and this delivery has none
+	NotBefore  Time      // as the job says; read only where there is no record
+	Deadline   Time      // likewise; 0: the default
+	Ready      Readiness //
+
+	// Answered and Asked.
+	Own     bool // the record has not moved since this very handling appended or read it
+	Answer  Answer
+	Replay  bool // the answer is the stored one of an earlier request
+	Finding Finding
+	AskedAt Time // when the inquiry began
+
+	Word State // Word: Succeeded or Failed
+
+	Delay time.Duration // how long the next retry delay is
+	Nonce Nonce         // fresh, for a record that begins an attempt
+}
+
+// Policy holds the settings that decisions depend on.
+type Policy struct {
+	Timeout       time.Duration // DOKU_TIMEOUT
+	Quiet         time.Duration // INQUIRY_DELAY
+	RetryDeadline time.Duration
+	Repeat        bool // REPEAT_AFTER_UNKNOWN=same-day
+}
+
+// Effect is one thing to do. The effects of a [Step] are done in order; one
+// that cannot be done ends the handling without acknowledging the message.
+type Effect uint8
+
+// The effects.
+const (
+	Append      Effect = iota // store Step.Next, guarded by the record that was decided from
+	Prepare                   // get ready for a call, then Decide again with the same event and its Ready set
+	Send                      // make the refund call of the record just appended, then Decide on Answered
+	Ask                       // make a status inquiry, then Decide on Asked
+	Schedule                  // store a wait that fires at Step.At
+	Ack                       // acknowledge the message
+	DeadLetter                // store the message as a dead letter (refund_id_conflict)
+	LateSuccess               // alarm: money moved for a refund that was given up
+	Reconsider                // read the record again and Decide on Delivered
+	Refuse                    // tell the operator that the state does not allow it
+)
+
+var effectNames = [...]string{
+	"append", "prepare", "send", "ask", "schedule", "ack", "dead letter", "alarm: late success", "read the record, treat as a delivery", "refuse",
+}
+
+// String names the effect as the documentation does.
+func (e Effect) String() string { return effectNames[e] }
+
+// Step is what follows from an event.
+type Step struct {
+	Row     string // the name of the row that matched
+	Next    Core   // to be appended, where Effects says so
+	At      Time   // when the wait fires, where Effects says so
+	Proof   bool   // the row settles the refund by what DOKU or an operator said
+	Effects []Effect
+}

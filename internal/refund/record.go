@@ -1,0 +1,87 @@
+package refund
+
+import "refundworker/internal/channel"
+
+// RecordVersion is the version of [Record]'s shape.
+const RecordVersion = 1
+
+// Job is what a record keeps of a job: all but the customer's secrets. Of a
+// broken job it holds only the fields that were valid.
+type Job struct {
+	RefundID          string            `json:"refund_id"`
+	Channel           channel.Channel   `json:"channel"`
+	InvoiceNumber     string            `json:"invoice_number,omitempty"`
+	OriginalRequestID string            `json:"original_request_id,omitempty"`
+	Amount            int64             `json:"amount,omitempty"` // rupiah
+	Currency          string            `json:"currency,omitempty"`
+	Reason            string            `json:"reason,omitempty"`
+	NotBefore         Time              `json:"not_before,omitempty"` // as the job says, for a nudge
+	Deadline          Time              `json:"deadline,omitempty"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
+}
+
+// Identity holds the identifiers under which a refund is sent. They are stored
+// before the first byte leaves.
+type Identity struct {
+	RequestID       string `json:"request_id,omitempty"`        // cards
+	PartnerRefundNo string `json:"partner_refund_no,omitempty"` // SNAP
+	ExternalID      string `json:"external_id,omitempty"`       // SNAP, of the last send
+}
+
+// Evidence names how the outcome was learned (contract.md §3).
+type Evidence string
+
+// The kinds of evidence.
+const (
+	ByResponse Evidence = "response"
+	ByReplay   Evidence = "replay"
+	ByInquiry  Evidence = "inquiry"
+	ByOperator Evidence = "operator"
+)
+
+// Said is what DOKU's last answer said. It never holds a token or a body.
+type Said struct {
+	HTTPStatus   int    `json:"http_status,omitempty"`
+	Code         string `json:"code,omitempty"`
+	Message      string `json:"message,omitempty"`
+	ErrorMessage string `json:"error_message,omitempty"`
+	Type         string `json:"type,omitempty"`
+	RefundType   string `json:"refund_type,omitempty"`
+	ApprovalCode string `json:"approval_code,omitempty"`
+	RefundNo     string `json:"refund_no,omitempty"`
+	ReferenceNo  string `json:"reference_no,omitempty"`
+	RefundTime   string `json:"refund_time,omitempty"`
+}
+
+// Record is one entry of the ledger: everything that is known of a refund. The
+// last one alone suffices to decide what comes next and to write a result.
+type Record struct {
+	V           int      `json:"v"`
+	ClientID    string   `json:"client_id"`
+	Environment string   `json:"environment"`
+	Job         Job      `json:"job"`
+	Fingerprint string   `json:"fingerprint,omitempty"` // empty: matches any job (cancelled before one came)
+	EnqueuedAt  Time     `json:"enqueued_at"`           // stream time of the first message
+	Traceparent string   `json:"traceparent,omitempty"`
+	Identity    Identity `json:"identity"`
+	Core
+	Evidence Evidence `json:"evidence,omitempty"`
+	Said     *Said    `json:"said,omitempty"`
+	Note     string   `json:"note,omitempty"`     // in our words: which field broke which rule, what ended a call
+	Operator string   `json:"operator,omitempty"` // who decided, where an operator did
+	Because  string   `json:"because,omitempty"`
+	At       Time     `json:"at"`   // when it was written, by the writer's clock
+	By       string   `json:"by"`   // the writing process and its count of records: no two records are equal
+	Prev     uint64   `json:"prev"` // stream sequence of the record that this one follows; 0: none
+}
+
+// Identify fills in the identifiers of the send that the record announces.
+func (r *Record) Identify() {
+	facts := r.Job.Channel.Facts()
+	if facts.Family == channel.Card {
+		r.Identity.RequestID = RequestID(r.ClientID, r.Job.RefundID)
+		return
+	}
+	r.Identity.PartnerRefundNo = PartnerRefundNo(r.ClientID, r.Job.RefundID, facts.PartnerRefundNo)
+	r.Identity.ExternalID = ExternalID(r.ClientID, r.Job.RefundID, r.ExternalKey())
+}

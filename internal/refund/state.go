@@ -1,0 +1,190 @@
+package refund
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// State is where a refund stands. Its text is the token in the subject of the
+// record. The zero value means that there is no record.
+type State uint8
+
+// The states of design.md §4. The last four are results; [Unresolved] may
+// still be settled by proof or by an operator.
+const (
+	None State = iota
+	Sending
+	Waiting // nothing about this refund was ever unknown
+	Unknown // some send may have been executed
+	Succeeded
+	Failed
+	Rejected
+	Unresolved
+	states // how many there are
+)
+
+var stateNames = [states]string{"none", "sending", "waiting", "unknown", "succeeded", "failed", "rejected", "unresolved"}
+
+// String returns the subject token.
+func (s State) String() string { return stateNames[s] }
+
+// Result reports whether a record of this state is a result event.
+func (s State) Result() bool { return s >= Succeeded }
+
+// Final reports whether nothing can follow.
+func (s State) Final() bool { return s >= Succeeded && s != Unresolved }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *State) UnmarshalText(text []byte) error {
+	i, err := indexOf(stateNames[:], text)
+	*s = State(i) //nolint:gosec // an index of an array of eight
+	return err
+}
+
+// Time is an instant in nanoseconds since 1970 UTC; 0 means none. It is an
+// integer so that a [Core] is comparable and small.
+type Time int64
+
+// At turns t into a [Time]. The zero time becomes 0.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return 0
+	}
+	return Time(t.UnixNano())
+}
+
+// Time returns the instant in UTC, or the zero time for 0.
+func (t Time) Time() time.Time {
+	if t == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(t)).UTC()
+}
+
+// Add returns t shifted by d.
+func (t Time) Add(d time.Duration) Time { return t + Time(d) }
+
+// MarshalJSON writes RFC 3339 with nanoseconds, or null for 0.
+func (t Time) MarshalJSON() ([]byte, error) {
+	if t == 0 {
+		return []byte("null"), nil
+	}
+	b := make([]byte, 0, len(time.RFC3339Nano)+2)
+	b = append(b, '"')
+	b = t.Time().AppendFormat(b, time.RFC3339Nano)
+	return append(b, '"'), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (t *Time) UnmarshalJSON(data []byte) error {
+	var v time.Time
+	if err := json.Unmarshal(data, &v); err != nil {
+		return fmt.Errorf("read time: %w", err)
+	}
+	*t = At(v)
+	return nil
+}
+
+// Why says why a record was written: the reason of a wait, or the code of a
+// result that the worker and not DOKU decided (contract.md §3).
+type Why uint8
+
+// The reasons. From [WhyInvalidJob] on they are error codes of the contract.
+const (
+	WhyNone Why = iota
+	WhyNotBefore
+	WhyNotReady
+	WhySend
+	WhyRepeat
+	WhyAnswered
+	WhyNotExecuted
+	WhyNoAnswer
+	WhyTakenOver
+	WhyAsked
+	WhyBroughtForward
+	WhyOperator
+	WhyInvalidJob
+	WhyCardNumber
+	WhyCancelled
+	WhyDeadline
+	WhyCustomerToken
+	WhyCollision
+	WhyOutcomeUnknown
+	WhyContradiction
+	whys
+)
+
+var whyNames = [whys]string{
+	"", "not_before", "not_ready", "send", "repeat", "answered", "not_executed", "no_answer", "taken_over", "asked",
+	"brought_forward", "operator",
+	"invalid_job", "card_number", "cancelled", "deadline_exceeded", "customer_token_invalid", "identifier_collision",
+	"outcome_unknown", "contradictory_evidence",
+}
+
+// String returns the code.
+func (w Why) String() string { return whyNames[w] }
+
+// Code reports whether w is an error code of the contract (source "worker").
+func (w Why) Code() bool { return w >= WhyInvalidJob }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (w Why) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (w *Why) UnmarshalText(text []byte) error {
+	i, err := indexOf(whyNames[:], text)
+	*w = Why(i) //nolint:gosec // an index of an array of twenty
+	return err
+}
+
+func indexOf(names []string, text []byte) (int, error) {
+	for i, name := range names {
+		if name == string(text) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("%.40q is none of %q", text, names)
+}
+
+// Nonce tells one attempt from another. 0 means none.
+type Nonce uint64
+
+// MarshalText writes 16 hexadecimal digits.
+func (n Nonce) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(n)), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (n *Nonce) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 16, 64)
+	if err != nil {
+		return fmt.Errorf("read nonce: %w", err)
+	}
+	*n = Nonce(v)
+	return nil
+}
+
+// Core is the part of a record that decisions are made from: comparable, no
+// pointer, no text. Times are wall-clock times of the process that wrote them.
+type Core struct {
+	State        State `json:"state"`
+	Why          Why   `json:"why,omitempty"`
+	Sends        int32 `json:"sends"`                   // n: `sending` records so far
+	FirstUnknown int32 `json:"first_unknown,omitempty"` // the first send that may have been executed unseen; 0: none
+	Delays       int32 `json:"delays,omitempty"`        // retry delays taken so far; starts anew with the first unknown
+	Nonce        Nonce `json:"nonce"`                   // of the last attempt; a takeover keeps it
+
+	NotBefore      Time          `json:"not_before,omitempty"`
+	Deadline       Time          `json:"deadline,omitempty"`
+	Due            Time          `json:"due,omitempty"`              // when a `waiting` or `unknown` refund is looked at again
+	SendBy         Time          `json:"send_by,omitempty"`          // no byte of the last attempt left after this
+	AskFrom        Time          `json:"ask_from,omitempty"`         // from here on "not found" allows a repeat
+	FirstUnknownAt Time          `json:"first_unknown_at,omitempty"` // when that send was recorded
+	Quiet          time.Duration `json:"quiet,omitempty"`            // the last sender's own quiet period, ns
+}
+
+// SentAt returns when the last attempt was recorded.
+func (c Core) SentAt() Time { return c.SendBy.Add(-SendWindow) }

@@ -52,7 +52,7 @@ func (c Core) ExternalKey() int32 {
 	if c.FirstUnknown > 0 {
 		return c.FirstUnknown - 1
 	}
-	return c.Sends - 1
+	return max(c.Sends-1, 0) // before the first send: the number that it will carry
 }
 
 func name(clientID, refundID string) string { return clientID + "\n" + refundID }

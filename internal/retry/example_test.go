@@ -1,0 +1,31 @@
+package retry_test
+
+import (
+	"fmt"
+	"time"
+
+	"refundworker/internal/retry"
+)
+
+func ExamplePolicy_Delay() {
+	p := retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute}
+	for _, n := range []int{1, 2, 3, 10} {
+		fmt.Println(n, p.Delay(n))
+	}
+	// Output:
+	// 1 2s
+	// 2 4s
+	// 3 8s
+	// 10 15m0s
+}
+
+func ExampleBreaker() {
+	b := retry.NewBreaker(retry.BreakerConfig{Policy: retry.Policy{Initial: time.Hour, Max: time.Hour}})
+	for range 5 {
+		permit, _ := b.Allow()
+		permit.Report(retry.Unreachable())
+	}
+	_, allowed := b.Allow()
+	fmt.Println(b.State(), b.Reason(), allowed)
+	// Output: open unreachable false
+}

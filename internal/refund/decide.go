@@ -63,6 +63,7 @@ func (r *row) enter(s *situation) Core {
 		c = c.attempt(s)
 	case Unknown:
 		c = c.doubt()
+	default: // no other state counts a send or leaves one in doubt
 	}
 	c.State = r.to
 	if r.to == decided {

@@ -33,6 +33,7 @@ var (
 	neverSent     = guard{"never sent", func(s *situation) bool { return s.core.Sends == 0 }}
 	sentOnce      = guard{"sent once", func(s *situation) bool { return s.core.Sends == 1 }}
 	neverUnknown  = guard{"nothing unknown before", func(s *situation) bool { return s.core.FirstUnknown == 0 }}
+	replayed      = guard{"stored answer of an earlier request", func(s *situation) bool { return s.event.Replay }}
 	saysSuccess   = says("SUCCESS proven", Success)
 	saysNo        = says("definite no", DefiniteNo)
 	saysNotRun    = says("proven not executed", NotExecuted)

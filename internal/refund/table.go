@@ -112,6 +112,10 @@ var table = []row{
 		to: Failed, why: WhyAnswered, proof: true, then: end,
 	},
 	{
+		name: "definite no replayed", from: in(Sending), on: on(Answered), when: []guard{own, saysNo, replayed},
+		to: Failed, why: WhyAnswered, proof: true, then: end,
+	},
+	{
 		name: "customer token refused", from: in(Sending), on: on(Answered), when: []guard{own, saysToken, neverUnknown},
 		to: Failed, why: WhyCustomerToken, proof: true, then: end,
 	},

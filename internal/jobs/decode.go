@@ -1,0 +1,236 @@
+package jobs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"refundworker/internal/channel"
+)
+
+// MaxJobSize is the largest job, in bytes (contract.md §2).
+const MaxJobSize = 16 << 10
+
+// Outcome says what a message is. The zero value is [Unreadable].
+type Outcome uint8
+
+// The three outcomes of decoding.
+const (
+	Unreadable Outcome = iota // no refund can be named: a dead letter
+	Broken                    // the refund can be named: a rejected result
+	Sound                     // a job that keeps every rule
+)
+
+// Decoded is what [Decode] made of a message.
+type Decoded struct {
+	Outcome Outcome
+
+	// Job holds every field when sound. When broken it holds RefundID, Channel
+	// and those other fields that were valid, which is what a rejected result
+	// repeats; when unreadable, Channel alone.
+	Job Job
+
+	Problems Problems // when broken: at least one
+	Err      error    // when unreadable: one of the sentinels above ErrBadResult
+
+	// BodySHA256 is taken over the bytes of the message, whatever they are.
+	BodySHA256 Fingerprint
+
+	// CustomerTokenMissing: the channel requires a customer value (the access
+	// token, or the address or device that it wants as well) that this message
+	// lacks, so that nothing can be sent with it. In a job this is a problem as
+	// well; in a nudge it is not.
+	CustomerTokenMissing bool
+}
+
+// Fingerprint returns what a repeat of the message is compared by: the job's
+// content when sound, the very bytes when not.
+func (d Decoded) Fingerprint() Fingerprint {
+	if d.Outcome == Sound {
+		return d.Job.Fingerprint()
+	}
+	return d.BodySHA256
+}
+
+// Decode reads a job that came on a subject of ch by the rules of contract.md
+// §2. It keeps no reference to data.
+func Decode(ch channel.Channel, data []byte) Decoded { return decode(ch, data, true) }
+
+// DecodeNudge is [Decode] for a message made from the ledger, which has no
+// customer values (design.md §9): that required ones are missing is then no
+// problem.
+func DecodeNudge(ch channel.Channel, data []byte) Decoded { return decode(ch, data, false) }
+
+func decode(ch channel.Channel, data []byte, customerRequired bool) Decoded {
+	d := Decoded{Job: Job{Channel: ch}, BodySHA256: sha256.Sum256(data)}
+	switch {
+	case len(data) > MaxJobSize:
+		d.Err = ErrTooLarge
+		return d
+	case !utf8.Valid(data):
+		d.Err = ErrNotUTF8
+		return d
+	}
+	r := newReader(ch, data)
+	if d.Err = r.readJob(); d.Err != nil {
+		return d
+	}
+	d.CustomerTokenMissing = r.finish(customerRequired)
+	d.Job, d.Problems, d.Outcome = r.job, r.problems, Sound
+	if len(r.problems.List) > 0 {
+		d.Outcome = Broken
+	}
+	return d
+}
+
+// reader walks the bytes of one job once.
+type reader struct {
+	dec      *jsontext.Decoder
+	facts    channel.Facts
+	job      Job
+	problems Problems
+	err      error // the first syntax error; nothing is read after it
+
+	ids           int    // members refund_id met
+	seen          uint32 // fields met, by their bit
+	given         uint32 // fields that were neither null nor ""; repeated ones too
+	customerSeen  uint32 // the same within customer
+	customerGiven uint32
+	noCustomer    bool // customer is itself the problem, not what it lacks
+}
+
+// lenient lets the walk go on past what makes a job broken and not unreadable:
+// repeated members and, the bytes being valid UTF-8 already, lone surrogate
+// escapes. Depth is no concern: the decoder allows more of it than 16 KiB hold.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+func newReader(ch channel.Channel, data []byte) *reader {
+	return &reader{
+		dec:   jsontext.NewDecoder(bytes.NewBuffer(data), lenient),
+		facts: ch.Facts(),
+		job:   Job{Channel: ch, Currency: Currency},
+	}
+}
+
+// readJob reads the whole message and returns why it is unreadable, if it is.
+func (r *reader) readJob() error {
+	if r.dec.PeekKind() != '{' {
+		return ErrNotObject
+	}
+	r.object(r.member)
+	if r.err != nil {
+		return ErrNotObject // the cause would quote the message
+	}
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return ErrNotObject
+	}
+	switch {
+	case r.ids == 0:
+		return ErrNoRefundID
+	case r.ids > 1:
+		return ErrRepeatedRefundID
+	case r.job.RefundID == "":
+		return ErrRefundIDForm
+	}
+	return nil
+}
+
+// member reads one member of the job. A second one of the same name makes the
+// field worthless, for nobody can say which is meant.
+func (r *reader) member(name []byte, _ bool) {
+	if string(name) == refundIDField {
+		r.refundID()
+		return
+	}
+	i, known := fieldIndex[string(name)]
+	bit := uint32(1) << i
+	switch {
+	case !known:
+		r.unknown("", name)
+		return
+	case r.seen&bit == 0:
+		r.seen |= bit
+		if !fields[i].read(r) {
+			return
+		}
+	default:
+		r.broken(fields[i].name, ruleRepeated)
+		fields[i].clear(r)
+		r.skip()
+	}
+	r.given |= bit
+}
+
+func (r *reader) unknown(parent string, name []byte) {
+	r.broken(parent+shownName(name), ruleUnknown)
+	r.skip()
+}
+
+func (r *reader) broken(name, rule string) { r.problems.add(Problem{Field: name, Rule: rule}) }
+
+// refundID keeps a well-formed id; anything else leaves it empty.
+func (r *reader) refundID() {
+	r.ids++
+	if r.dec.PeekKind() != '"' {
+		r.skip()
+		return
+	}
+	if id, sound := unquote(r.value()); sound && ValidRefundID(string(id)) {
+		r.job.RefundID = string(id)
+	}
+}
+
+// object calls each for every member of the object that comes next; each reads
+// the value. sound is false for a name with a lone surrogate.
+func (r *reader) object(each func(name []byte, sound bool)) {
+	r.token()
+	for r.err == nil && r.dec.PeekKind() != '}' {
+		raw := r.value()
+		if r.err != nil {
+			return
+		}
+		each(unquote(raw))
+	}
+	r.token()
+}
+
+func (r *reader) token() {
+	if r.err == nil {
+		_, r.err = r.dec.ReadToken()
+	}
+}
+
+// value returns the bytes of the value or name that comes next; they are good
+// until the next read.
+func (r *reader) value() jsontext.Value {
+	if r.err != nil {
+		return nil
+	}
+	var value jsontext.Value
+	value, r.err = r.dec.ReadValue()
+	return value
+}
+
+func (r *reader) skip() {
+	if r.err == nil {
+		r.err = r.dec.SkipValue()
+	}
+}
+
+// unquote returns the text of a JSON string. sound is false if it holds a lone
+// surrogate; the text then has U+FFFD there. raw is valid UTF-8.
+func unquote(raw jsontext.Value) (text []byte, sound bool) {
+	if len(raw) < 2 {
+		return nil, false
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], true
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	return text, err == nil
+}

@@ -1,0 +1,214 @@
+package jobs
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"refundworker/internal/channel"
+)
+
+// Limits of contract.md §2.
+const (
+	maxAmountDigits  = 16 // 9999999999999999 is the largest number of 16 digits
+	maxReasonRunes   = 255
+	maxCustomerBytes = 2048
+	maxPairs         = 16
+	maxPairsBytes    = 1024
+	firstYear        = 2000
+	lastYear         = 2199
+)
+
+const refundIDField = "refund_id"
+
+// The rules as their problems name them.
+const (
+	ruleUnknown   = "is no field of a job"
+	ruleRepeated  = "must not be repeated"
+	ruleRequired  = "is required"
+	ruleString    = "must be a string"
+	ruleObject    = "must be an object"
+	ruleSurrogate = "must hold no lone surrogate"
+	ruleControl   = "must hold no control character"
+	ruleCard      = "must hold no card number"
+	ruleChannel   = "must equal the last token of the subject"
+	ruleASCII     = "must be printable ASCII"
+	ruleBlank     = "must not be blank"
+	ruleVisible   = "must be printable ASCII without spaces"
+	ruleAmount    = "must be an integer from 1 to 9999999999999999, without sign, fraction or exponent"
+	ruleCurrency  = "must be IDR"
+	ruleReason    = "must have at most 255 characters"
+	ruleCustomer  = "must have at most 2048 characters"
+	ruleTime      = "must be an RFC 3339 time with a zone"
+	ruleYear      = "must lie in the years 2000 to 2199 UTC"
+	ruleOrder     = "must be after not_before"
+	rulePairText  = "must hold only strings"
+	rulePairKeys  = "must hold no key twice"
+	rulePairs     = "must hold at most 16 pairs"
+	rulePairBytes = "must have at most 1024 bytes of keys and values"
+)
+
+// field is one member of a job but refund_id. read consumes its value and
+// reports whether it was given at all: null and "" count as absent. clear takes
+// back what read has kept.
+type field struct {
+	name  string
+	read  func(*reader) bool
+	clear func(*reader)
+}
+
+// fields is the table of contract.md §2, in its order.
+var fields = []field{
+	{"channel", (*reader).channel, func(*reader) {}},
+	{"invoice_number", (*reader).invoiceNumber, func(r *reader) { r.job.InvoiceNumber = "" }},
+	{"original_request_id", (*reader).originalRequestID, func(r *reader) { r.job.OriginalRequestID = "" }},
+	{"amount", (*reader).amount, func(r *reader) { r.job.Amount = 0 }},
+	{"currency", (*reader).currency, func(r *reader) { r.job.Currency = "" }},
+	{"reason", (*reader).reason, func(r *reader) { r.job.Reason = "" }},
+	{"customer", (*reader).customer, (*reader).forgetCustomer},
+	{"not_before", (*reader).notBefore, func(r *reader) { r.job.NotBefore = time.Time{} }},
+	{"deadline", (*reader).deadline, func(r *reader) { r.job.Deadline = time.Time{} }},
+	{"metadata", (*reader).metadata, func(r *reader) { r.job.Metadata = nil }},
+}
+
+var fieldIndex = indexed(fields, func(f field) string { return f.name })
+
+func indexed[T any](rows []T, name func(T) string) map[string]int {
+	index := make(map[string]int, len(rows))
+	for i, row := range rows {
+		index[name(row)] = i
+	}
+	return index
+}
+
+// finish checks what only the whole object shows, and reports whether a
+// customer value that the channel requires is missing.
+func (r *reader) finish(customerRequired bool) (customerMissing bool) {
+	r.require("channel")
+	r.require("invoice_number")
+	if r.facts.OriginalRequestID == channel.Required {
+		r.require("original_request_id")
+	}
+	r.require("amount")
+	if !r.job.NotBefore.IsZero() && !r.job.Deadline.IsZero() && !r.job.Deadline.After(r.job.NotBefore) {
+		r.broken("deadline", ruleOrder)
+		r.job.Deadline = time.Time{}
+	}
+	return r.requireCustomer(customerRequired)
+}
+
+func (r *reader) require(name string) {
+	if r.given&(1<<fieldIndex[name]) == 0 {
+		r.broken(name, ruleRequired)
+	}
+}
+
+func (r *reader) channel() bool {
+	value, given := r.text("channel")
+	if value != "" && value != string(r.job.Channel) {
+		r.broken("channel", ruleChannel)
+	}
+	return given
+}
+
+func (r *reader) invoiceNumber() bool {
+	return r.keep(&r.job.InvoiceNumber, "invoice_number", func(value string) string {
+		return identifierRule(value, r.facts.Invoice)
+	})
+}
+
+func (r *reader) originalRequestID() bool {
+	return r.keep(&r.job.OriginalRequestID, "original_request_id", func(value string) string {
+		return identifierRule(value, channel.Length{Min: 1, Max: r.facts.OriginalMax})
+	})
+}
+
+// identifierRule returns the rule that value breaks, or "". The contract lets a
+// space be part of an identifier, but one of nothing else names no payment:
+// DOKU would be asked about a blank.
+func identifierRule(value string, length channel.Length) string {
+	switch {
+	case !within(value, ' ', '~'):
+		return ruleASCII
+	case strings.Trim(value, " ") == "":
+		return ruleBlank
+	case length.Holds(value):
+		return ""
+	case length.Min > 1:
+		return fmt.Sprintf("must have %d to %d characters", length.Min, length.Max)
+	}
+	return fmt.Sprintf("must have at most %d characters", length.Max)
+}
+
+func (r *reader) amount() bool {
+	if r.dec.PeekKind() == 'n' {
+		r.skip()
+		return false
+	}
+	raw := r.value()
+	if len(raw) > maxAmountDigits || !within(string(raw), '0', '9') || string(raw) == "0" {
+		r.broken("amount", ruleAmount)
+		return true
+	}
+	r.job.Amount, _ = strconv.ParseInt(string(raw), 10, 64) // sixteen digits always fit
+	return true
+}
+
+func (r *reader) currency() bool {
+	value, given := r.text("currency")
+	if given && value != Currency {
+		r.job.Currency = ""
+	}
+	if value != "" && value != Currency {
+		r.broken("currency", ruleCurrency)
+	}
+	return given
+}
+
+func (r *reader) reason() bool {
+	value, given := r.text("reason")
+	card := r.refuseCard("reason", value)
+	switch {
+	case utf8.RuneCountInString(value) > maxReasonRunes:
+		r.broken("reason", ruleReason)
+	case !card:
+		r.job.Reason = value
+	}
+	return given
+}
+
+// refuseCard reports whether value holds a card number. That is a problem of
+// its own kind: the order system must learn that it handles such numbers.
+func (r *reader) refuseCard(name, value string) bool {
+	card := holdsCardNumber(value)
+	if card {
+		r.problems.add(Problem{Field: name, Rule: ruleCard, card: true})
+	}
+	return card
+}
+
+func (r *reader) notBefore() bool { return r.moment(&r.job.NotBefore, "not_before") }
+
+func (r *reader) deadline() bool { return r.moment(&r.job.Deadline, "deadline") }
+
+// moment reads a time. RFC 3339 allows its letters in lower case, the standard
+// library does not.
+func (r *reader) moment(at *time.Time, name string) bool {
+	value, given := r.text(name)
+	if value == "" {
+		return given
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(strings.ToUpper(value))); err != nil {
+		r.broken(name, ruleTime)
+		return true
+	}
+	if t = t.UTC(); t.Year() < firstYear || t.Year() > lastYear {
+		r.broken(name, ruleYear)
+		return true
+	}
+	*at = t
+	return true
+}

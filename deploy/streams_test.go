@@ -5,44 +5,20 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
 )
 
-// configurations are the four streams of contract.md §1.
-func configurations() []jetstream.StreamConfig {
-	return []jetstream.StreamConfig{{
-		Name: "REFUND_JOBS", Subjects: []string{
-			"refunds.jobs.credit_card", "refunds.jobs.direct_debit_mandiri", "refunds.jobs.direct_debit_bri",
-			"refunds.jobs.direct_debit_cimb", "refunds.jobs.direct_debit_allo", "refunds.jobs.emoney_ovo",
-			"refunds.jobs.emoney_dana", "refunds.jobs.emoney_shopeepay",
-		},
-		Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage,
-		DenyDelete: true, DenyPurge: true, MaxMsgSize: 64 << 10,
-	}, {
-		Name: "REFUND_WAITS", Subjects: []string{"refunds.retry.*.*", "refunds.due.*"},
-		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage,
-		AllowMsgSchedules: true, AllowDirect: true,
-	}, {
-		Name: "REFUNDS", Subjects: []string{"refunds.ledger.*.*.*", "refunds.results.*.*.*"},
-		Storage: jetstream.FileStorage, DenyDelete: true, DenyPurge: true, AllowDirect: true,
-	}, {
-		Name: "REFUND_DEAD", Subjects: []string{"refunds.dead.*"}, Storage: jetstream.FileStorage, MaxAge: 90 * 24 * time.Hour,
-	}}
-}
-
-// fill has the user setup create all streams, the workers' consumers of cards
-// and two consumers of results, and puts one message into each stream.
+// fill has the user setup create all streams, the workers' consumers and two
+// consumers of results, and puts one message into each stream.
 func (b broker) fill() {
 	b.t.Helper()
 	setup, worker, producer := b.connect("setup"), b.connect("worker"), b.connect("producer")
-	for _, config := range configurations() {
-		if _, err := setup.js.CreateStream(ctx(b.t), config); err != nil {
-			b.t.Fatalf("create %s: %v", config.Name, err)
-		}
+	if _, err := jobs.Setup(ctx(b.t), setup.js, 1); err != nil {
+		b.t.Fatalf("set up: %v (%v)", err, setup.nc.LastError())
 	}
-	setup.consumer("REFUND_JOBS", "worker_credit_card", "refunds.jobs.credit_card")
-	setup.consumer("REFUND_WAITS", "due_credit_card", "refunds.due.credit_card")
-	setup.consumer("REFUNDS", "shop", "refunds.results.>")
-	setup.consumer("REFUNDS", "audit", "refunds.results.>")
+	setup.resultConsumer("shop")
+	setup.resultConsumer("audit")
 	setup.undisturbed()
 
 	producer.publish("refunds.jobs.credit_card", `{"refund_id":"rf-1"}`)
@@ -52,16 +28,14 @@ func (b broker) fill() {
 	worker.schedule("rf-far", time.Now().Add(time.Hour))
 }
 
-func (c client) consumer(stream, name, filter string) jetstream.Consumer {
+func (c client) resultConsumer(name string) {
 	c.t.Helper()
-	consumer, err := c.js.CreateConsumer(ctx(c.t), stream, jetstream.ConsumerConfig{
-		Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: 30 * time.Second, MaxAckPending: 512, MaxDeliver: -1,
+	_, err := c.js.CreateConsumer(ctx(c.t), jobs.StreamRefunds, jetstream.ConsumerConfig{
+		Durable: name, FilterSubject: "refunds.results.>", AckPolicy: jetstream.AckExplicitPolicy,
 	})
 	if err != nil {
-		c.t.Fatalf("create consumer %s of %s: %v", name, stream, err)
+		c.t.Fatalf("create consumer %s: %v (%v)", name, err, c.nc.LastError())
 	}
-	return consumer
 }
 
 // publish stores a message and fails the test where it is not stored.

@@ -28,7 +28,7 @@ const (
 	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
-	Collision           // Unknown: a 409 that carries no stored answer to our very request
+	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
 )
 
 // Evidence names how a proof was learned (contract.md §3, "evidence").
@@ -45,7 +45,7 @@ const (
 type Verdict struct {
 	Class      Class
 	Cause      Cause
-	Evidence   Evidence      // set where DOKU answered
+	Evidence   Evidence      // set where DOKU answered and Class is not Unknown
 	RetryAfter time.Duration // as DOKU asked; 0 where it did not
 	Said       Said
 	Mismatches []string // names of answer fields that are present and not ours, from a closed set

@@ -1,0 +1,53 @@
+package doku
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrConfig is wrapped by every problem that [Config.Validate] and [New]
+	// report; nothing was opened.
+	ErrConfig = errors.New("doku settings")
+
+	// ErrPrivateKey is wrapped by what [LoadPrivateKey] reports. Such errors
+	// hold no byte of the key.
+	ErrPrivateKey = errors.New("private key")
+
+	// ErrNoPrivateKey is returned by [Client.Prepare] for a SNAP channel of a
+	// client that was made without an RSA key. Nothing was sent.
+	ErrNoPrivateKey = errors.New("no rsa private key: only credit_card can be used")
+
+	// ErrClosed is returned by [Client.Prepare] after [Client.Close].
+	ErrClosed = errors.New("client is closed")
+)
+
+// Why a connection refused the bytes of a request. They never leave the
+// package: the flight's state, not net/http's error, decides the verdict.
+var (
+	errTooLate          = errors.New("send_by has passed")
+	errSealed           = errors.New("the call has ended")
+	errSecondConnection = errors.New("a refund request goes over one connection")
+)
+
+// PrepareError is what [Client.Prepare] returns: no B2B token is at hand, so no
+// refund may be recorded as being sent.
+type PrepareError struct {
+	Cause      Cause         // Credentials, Throttled, NotWritten or Unavailable
+	RetryAfter time.Duration // as DOKU asked; 0 where it did not
+	HTTPStatus int           // 0: no answer
+	Code       string        // responseCode, where there was one
+	Err        error         // why, in our words; never holds a secret or a body
+}
+
+// Error implements error.
+func (e *PrepareError) Error() string {
+	if e.HTTPStatus == 0 {
+		return fmt.Sprintf("get b2b token: %v", e.Err)
+	}
+	return fmt.Sprintf("get b2b token: http %d, code %q: %v", e.HTTPStatus, e.Code, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *PrepareError) Unwrap() error { return e.Err }

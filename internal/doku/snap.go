@@ -1,0 +1,178 @@
+package doku
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/secret"
+)
+
+const (
+	snapRefundPath = "/direct-debit/core/v1/debit/refund" // seed 2
+	snapStatusPath = "/orders/v1.0/debit/status"          // doku-api.md §2
+)
+
+// snapAmount is an amount as SNAP writes it.
+type snapAmount struct {
+	Value    string `json:"value"`
+	Currency string `json:"currency"`
+}
+
+type snapChannel struct {
+	Channel string `json:"channel"`
+}
+
+// snapRefund is the body of a refund (seed 2).
+type snapRefund struct {
+	AdditionalInfo             snapChannel `json:"additionalInfo"`
+	OriginalPartnerReferenceNo string      `json:"originalPartnerReferenceNo"`
+	OriginalExternalID         string      `json:"originalExternalId,omitzero"`
+	RefundAmount               snapAmount  `json:"refundAmount"`
+	Reason                     string      `json:"reason,omitzero"`
+	PartnerRefundNo            string      `json:"partnerRefundNo"`
+}
+
+// snapStatus is the body of an inquiry (doku-api.md §5).
+type snapStatus struct {
+	OriginalPartnerReferenceNo string      `json:"originalPartnerReferenceNo"`
+	OriginalExternalID         string      `json:"originalExternalId,omitzero"`
+	ServiceCode                string      `json:"serviceCode"`
+	MerchantID                 string      `json:"merchantId"`
+	AdditionalInfo             snapChannel `json:"additionalInfo"`
+}
+
+// minified encodes compactly, without HTML escapes and without a newline at the
+// end, so that the hash stays the same if DOKU writes the body anew before it
+// hashes (doku-api.md §2).
+func minified(body any) ([]byte, error) { return json.Marshal(body) }
+
+func snapRefundBody(o Order) ([]byte, error) {
+	return minified(snapRefund{
+		AdditionalInfo:             snapChannel{o.Channel.Facts().SNAPName},
+		OriginalPartnerReferenceNo: o.InvoiceNumber,
+		OriginalExternalID:         o.OriginalRequestID,
+		RefundAmount:               snapAmount{formatRupiah(o.Amount), "IDR"},
+		Reason:                     o.Reason,
+		PartnerRefundNo:            o.PartnerRefundNo,
+	})
+}
+
+// refundSNAP uses the B2B token that Prepare left. It never gets one itself:
+// that could take longer than send_by allows.
+func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
+	if err := o.checkSNAPRefund(); err != nil {
+		return unsent(err)
+	}
+	token, ok := c.tokens.atHand()
+	if !ok {
+		return Verdict{Class: NotExecuted, Cause: NotWritten, Problem: "no b2b token at hand"}
+	}
+	body, err := snapRefundBody(o)
+	if err != nil {
+		return unsent(fmt.Errorf("encode refund: %w", err))
+	}
+	header := c.snapHeader(snapRefundPath, body, token, o.ExternalID)
+	addCustomer(header, o)
+	got := c.wire.send(ctx, request{
+		operation: OpRefund, method: http.MethodPost, path: snapRefundPath, header: header, body: body, limit: l,
+	})
+	v := classifySNAP(o, got)
+	c.tokenRefused(token, v.Cause)
+	v.Said = v.Said.scrubbed(token)
+	return v
+}
+
+func (c *Client) inquireSNAP(ctx context.Context, o Order) Inquiry {
+	if err := o.checkSNAP(); err != nil {
+		return unasked(err)
+	}
+	body, err := minified(snapStatus{
+		OriginalPartnerReferenceNo: o.InvoiceNumber,
+		OriginalExternalID:         o.OriginalRequestID,
+		ServiceCode:                "55",
+		MerchantID:                 c.cfg.ClientID,
+		AdditionalInfo:             snapChannel{o.Channel.Facts().SNAPName},
+	})
+	if err != nil {
+		return unasked(fmt.Errorf("encode inquiry: %w", err))
+	}
+	token, failed := c.tokens.get(ctx)
+	if failed != nil {
+		return Inquiry{
+			Cause: failed.Cause, RetryAfter: failed.RetryAfter,
+			Said: Said{HTTPStatus: failed.HTTPStatus, Code: failed.Code}, Problem: failed.Error(),
+		}
+	}
+	id, err := c.inquiryID()
+	if err != nil {
+		return unasked(err)
+	}
+	got := c.wire.send(ctx, request{
+		operation: OpInquiry, method: http.MethodPost, path: snapStatusPath,
+		header: c.snapHeader(snapStatusPath, body, token, id), body: body,
+	})
+	i := c.findSNAP(ctx, o, got)
+	c.tokenRefused(token, i.Cause)
+	i.Said = i.Said.scrubbed(token)
+	return i
+}
+
+// snapHeader holds what every SNAP call but the token's carries. There is no
+// CHANNEL-ID (doku-api.md §2).
+func (c *Client) snapHeader(path string, body []byte, token secret.Text, externalID string) http.Header {
+	stamp := timestamp(c.cfg.Now())
+	return http.Header{
+		"X-TIMESTAMP":   {stamp},
+		"X-SIGNATURE":   {snapSignature(c.keys[0], snapText(http.MethodPost, path, token, body, stamp))},
+		"X-PARTNER-ID":  {c.cfg.ClientID},
+		"X-EXTERNAL-ID": {externalID},
+		"Authorization": {"Bearer " + token.Reveal()},
+	}
+}
+
+// addCustomer adds what this channel wants to know of the customer; the order
+// has been checked to hold it.
+func addCustomer(h http.Header, o Order) {
+	facts := o.Channel.Facts()
+	for _, field := range []struct {
+		name, prefix string
+		need         channel.Need
+		value        secret.Text
+	}{
+		{"Authorization-customer", "Bearer ", facts.CustomerToken, o.Customer.AccessToken},
+		{"X-IP-ADDRESS", "", facts.IPAddress, o.Customer.IPAddress},
+		{"X-DEVICE-ID", "", facts.DeviceID, o.Customer.DeviceID},
+	} {
+		if field.need != channel.Unused && !field.value.IsZero() {
+			h[field.name] = []string{field.prefix + field.value.Reveal()}
+		}
+	}
+}
+
+// inquiryID is an X-EXTERNAL-ID that no refund can have: those begin with 1.
+func (c *Client) inquiryID() (string, error) {
+	const digits = 29
+	n, err := rand.Int(c.cfg.Rand, new(big.Int).Exp(big.NewInt(10), big.NewInt(digits), nil))
+	if err != nil {
+		return "", fmt.Errorf("make external id: %w", err)
+	}
+	return fmt.Sprintf("2%0*d", digits, n), nil
+}
+
+// tokenRefused drops the B2B token that a 401 was for, and counts.
+func (c *Client) tokenRefused(token secret.Text, cause Cause) {
+	switch cause {
+	case Credentials:
+		c.tokens.drop(token)
+		c.cfg.Observe.tokenFailure(tokenRefused)
+	case CustomerToken:
+		c.cfg.Observe.tokenFailure(customerTokenRefused)
+	default:
+	}
+}

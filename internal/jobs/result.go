@@ -96,7 +96,7 @@ type ResultError struct {
 func (r Result) Subject() string { return ResultSubject(r.Channel, r.Status, r.RefundID) }
 
 // Headers returns the CloudEvents 1.0 headers of the result in binary mode.
-// source is made by [Source]; an empty traceParent is left out.
+// source is made by [EventSource]; an empty traceParent is left out.
 func (r Result) Headers(source, traceParent string) nats.Header {
 	h := nats.Header{}
 	h.Set("ce-specversion", "1.0")
@@ -112,10 +112,10 @@ func (r Result) Headers(source, traceParent string) nats.Header {
 	return h
 }
 
-// Source names the workers of one merchant in one environment as a URI path.
+// EventSource names the workers of one merchant in one environment as a URI path.
 // It does not name a process: together with ce-id it identifies the event,
 // whoever writes it.
-func Source(environment, clientID string) string {
+func EventSource(environment, clientID string) string {
 	return "/doku-refund-worker/" + url.PathEscape(environment) + "/" + url.PathEscape(clientID)
 }
 

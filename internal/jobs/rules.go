@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -193,22 +194,24 @@ func (r *reader) notBefore() bool { return r.moment(&r.job.NotBefore, "not_befor
 
 func (r *reader) deadline() bool { return r.moment(&r.job.Deadline, "deadline") }
 
-// moment reads a time. RFC 3339 allows its letters in lower case, the standard
-// library does not.
+// timeForm is RFC 3339's, whose letters may be in lower case. time.Parse takes
+// more: hours of one digit, a comma before the fraction, zones of 24 hours.
+var timeForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 func (r *reader) moment(at *time.Time, name string) bool {
 	value, given := r.text(name)
 	if value == "" {
 		return given
 	}
-	var t time.Time
-	if err := t.UnmarshalText([]byte(strings.ToUpper(value))); err != nil {
+	t, err := time.Parse(time.RFC3339, strings.ToUpper(value))
+	t = t.UTC()
+	switch {
+	case err != nil || !timeForm.MatchString(value):
 		r.broken(name, ruleTime)
-		return true
-	}
-	if t = t.UTC(); t.Year() < firstYear || t.Year() > lastYear {
+	case t.Year() < firstYear || t.Year() > lastYear:
 		r.broken(name, ruleYear)
-		return true
+	default:
+		*at = t
 	}
-	*at = t
 	return true
 }

@@ -1,0 +1,476 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+)
+
+func TestIntakeNeverStandsStill(t *testing.T) {
+	t.Parallel()
+	for _, concurrency := range []int{1, 4, 16, 32, 256} {
+		for _, backlog := range []bool{true, false} {
+			t.Run(fmt.Sprintf("concurrency %d, backlog %v", concurrency, backlog), func(t *testing.T) {
+				t.Parallel()
+				s := newStand(t, 30*time.Second)
+				if backlog {
+					s.jobs(150)
+					s.dues(150)
+				}
+				w := newWatch(300)
+				r := s.run(concurrency, func(_ context.Context, d *jobs.Delivery) {
+					w.enter(d)
+					defer w.leave()
+					ack(t, d)
+				})
+				if !backlog {
+					for range 15 {
+						s.jobs(10)
+						s.dues(10)
+					}
+				}
+				receive(t, w.all, "the last message")
+				r.stop()
+				w.check(t, concurrency)
+				eventually(t, "everything is acknowledged", func() bool { return s.unsettled() == 0 })
+			})
+		}
+	}
+}
+
+// watch notes what handlers do.
+type watch struct {
+	all chan struct{}
+
+	mu                   sync.Mutex
+	want, inside, inMost int
+	seen                 map[string]int
+	last                 time.Time
+	gap                  time.Duration
+}
+
+func newWatch(want int) *watch {
+	return &watch{all: make(chan struct{}), want: want, seen: map[string]int{}, last: time.Now()}
+}
+
+func (w *watch) enter(d *jobs.Delivery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gap = max(w.gap, time.Since(w.last))
+	w.last = time.Now()
+	w.inside++
+	w.inMost = max(w.inMost, w.inside)
+	w.seen[fmt.Sprint(d.Stream, d.Sequence)]++
+	if len(w.seen) == w.want && w.all != nil {
+		close(w.all)
+		w.want = 0
+	}
+}
+
+func (w *watch) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.inside--
+}
+
+func (w *watch) check(t *testing.T, slots int) {
+	t.Helper()
+	if w.inMost > slots {
+		t.Errorf("%d handlers at once in %d slots", w.inMost, slots)
+	}
+	if w.gap > time.Second {
+		t.Errorf("nothing was handled for %v", w.gap)
+	}
+	for message, n := range w.seen {
+		if n != 1 {
+			t.Errorf("%s was handled %d times", message, n)
+		}
+	}
+}
+
+func TestDueMessagesGoFirst(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(20)
+	order, goOn := make(chan string, 100), make(chan struct{})
+	s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		order <- name(d)
+		<-goOn
+		ack(t, d)
+	})
+	receive(t, order, "the first job")
+	s.dues(10)
+	// One job may have been pulled before the due ones came; none after.
+	eventually(t, "a due message is in hand", func() bool { return s.unsettled() >= 2 })
+	close(goOn)
+	got := make([]string, 0, 29)
+	for range 29 {
+		got = append(got, receive(t, order, "a message"))
+	}
+	lastDue := slices.IndexFunc(got, func(n string) bool { return n == "due 9" })
+	if lastDue > 10 {
+		t.Fatalf("the last due message came as number %d: %q", lastDue, got)
+	}
+}
+
+func TestIntakePullsNoMoreThanItsSlots(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(100)
+	s.dues(100)
+	started, goOn := make(chan struct{}, 300), make(chan struct{})
+	r := s.run(8, func(_ context.Context, d *jobs.Delivery) {
+		started <- struct{}{}
+		<-goOn
+		ack(t, d)
+	})
+	for range 8 {
+		receive(t, started, "a handler")
+	}
+	// A long poll that was sent when a slot was free may bring one more each.
+	if n := s.unsettled(); n > 8+2 {
+		t.Errorf("%d messages pulled into 8 slots", n)
+	}
+	if n := r.InFlight(); n != 8 {
+		t.Errorf("InFlight = %d, want 8", n)
+	}
+	close(goOn)
+	eventually(t, "everything is handled", func() bool { return len(started) == 192 && r.InFlight() == 0 })
+}
+
+func TestDeliverySaysWhereItComesFrom(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	before := time.Now()
+	msg := nats.NewMsg(jobs.JobSubject(channel.CreditCard))
+	msg.Data = []byte("body")
+	msg.Header.Set("traceparent", "00-ab-cd-01")
+	if _, err := s.js.PublishMsg(t.Context(), msg); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan jobs.Delivery, 1)
+	s.run(1, func(_ context.Context, d *jobs.Delivery) { got <- *d; ack(t, d) })
+	d := receive(t, got, "the job")
+	if d.Channel != channel.CreditCard || d.Source != jobs.Fresh || d.Subject != msg.Subject || string(d.Data) != "body" ||
+		d.Header.Get("traceparent") != "00-ab-cd-01" || d.Stream != jobs.StreamJobs || d.Sequence != 1 || d.Delivered != 1 {
+		t.Errorf("delivery %+v", d)
+	}
+	if d.Stored.Before(before.Add(-time.Second)) || d.Stored.After(time.Now().Add(time.Second)) {
+		t.Errorf("stored at %v", d.Stored)
+	}
+}
+
+// The jetstream package of nats.go takes such a message for a word of the
+// server and swallows it, delivery after delivery.
+func TestEmptyMessageWithAStatusHeaderIsDelivered(t *testing.T) {
+	t.Parallel()
+	for _, status := range []string{"100", "404", "409", "503"} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, 30*time.Second)
+			msg := nats.NewMsg(jobs.JobSubject(channel.CreditCard))
+			msg.Header.Set("Status", status)
+			msg.Header.Set("Description", "Consumer Deleted")
+			if _, err := s.js.PublishMsg(t.Context(), msg); err != nil {
+				t.Fatal(err)
+			}
+			got := make(chan jobs.Delivery, 1)
+			r := s.run(1, func(_ context.Context, d *jobs.Delivery) { got <- *d; ack(t, d) })
+			if d := receive(t, got, "the message"); d.Header.Get("Status") != status || d.Delivered != 1 {
+				t.Errorf("delivery %+v", d)
+			}
+			if err := r.Status(); err != nil {
+				t.Errorf("status %v", err)
+			}
+		})
+	}
+}
+
+func TestDrainHandsBackWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(20)
+	s.dues(20)
+	started, goOn := make(chan struct{}, 100), make(chan struct{})
+	var acked atomic.Int64
+	r := s.run(4, func(ctx context.Context, d *jobs.Delivery) {
+		started <- struct{}{}
+		<-goOn
+		if ctx.Err() != nil {
+			t.Error("the handler's context ended with the pulling")
+		}
+		ack(t, d)
+		acked.Add(1)
+	})
+	for range 4 {
+		receive(t, started, "a handler")
+	}
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); r.stop() }()
+	eventually(t, "both sources have ended", func() bool {
+		err := r.Status()
+		return err != nil && strings.Count(err.Error(), jobs.ErrNotPulling.Error()) == 2
+	})
+	select {
+	case <-stopped:
+		t.Fatal("Run ended before its handlers")
+	default:
+	}
+	close(goOn)
+	receive(t, stopped, "the end of Run")
+	if n := acked.Load(); n != 4 {
+		t.Errorf("%d handled after the drain began", n-4)
+	}
+
+	// Nothing waits for an AckWait: another process gets all the rest at once.
+	begin, w := time.Now(), newWatch(36)
+	s.run(4, func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() })
+	receive(t, w.all, "the rest")
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("the rest took %v", took)
+	}
+}
+
+func TestMessageOnItsWayDoesNotWaitForAnAckWaitAfterADrain(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	w := newWatch(400)
+	handle := func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() }
+	begin := time.Now()
+	for range 20 {
+		r := s.run(4, handle)
+		eventually(t, "pulling", func() bool { return r.Status() == nil })
+		published := make(chan struct{})
+		go func() { defer close(published); s.jobs(20) }()
+		r.stop()
+		<-published
+	}
+	s.run(4, handle)
+	receive(t, w.all, "the last message")
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("took %v", took)
+	}
+	w.check(t, 4)
+}
+
+func TestPanicIsContained(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	var panics atomic.Int64
+	deliveries := make(chan uint64, 10)
+	r := s.run(2, func(_ context.Context, d *jobs.Delivery) {
+		deliveries <- d.Delivered
+		if d.Delivered == 1 {
+			panic("token-of-a-customer")
+		}
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) {
+		c.PanicDelay = 300 * time.Millisecond
+		c.OnPanic = func(ch channel.Channel) {
+			if ch == channel.CreditCard {
+				panics.Add(1)
+			}
+		}
+	})
+	s.jobs(1)
+	receive(t, deliveries, "the first delivery")
+	begin := time.Now()
+	if n := receive(t, deliveries, "the second delivery"); n != 2 {
+		t.Fatalf("delivery %d", n)
+	}
+	if waited := time.Since(begin); waited < 250*time.Millisecond {
+		t.Errorf("came again after %v", waited)
+	}
+	r.stop()
+	log := r.log.String()
+	if panics.Load() != 1 || !strings.Contains(log, "handler panicked") || !strings.Contains(log, "intake_test.go") {
+		t.Errorf("%d panics, log %s", panics.Load(), log)
+	}
+	if strings.Contains(log, "token-of-a-customer") {
+		t.Errorf("the panic's text is logged: %s", log)
+	}
+}
+
+func TestHeartbeatsKeepALongCall(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 450*time.Millisecond)
+	s.jobs(3)
+	s.dues(3)
+	var deliveries atomic.Int64
+	done := make(chan struct{}, 6)
+	s.run(6, func(_ context.Context, d *jobs.Delivery) {
+		deliveries.Add(1)
+		<-time.After(1500 * time.Millisecond)
+		ack(t, d)
+		done <- struct{}{}
+	})
+	for range 6 {
+		receive(t, done, "a handler")
+	}
+	if n := deliveries.Load(); n != 6 {
+		t.Errorf("%d deliveries of 6 messages", n)
+	}
+}
+
+func TestMessageThatWaitsForASlotIsHeartbeaten(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 450*time.Millisecond)
+	seen, goOn := make(chan *jobs.Delivery, 10), make(chan struct{})
+	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		seen <- d
+		<-goOn
+		ack(t, d)
+	})
+	eventually(t, "pulling", func() bool { return r.Status() == nil })
+	s.jobs(1)
+	receive(t, seen, "the job")
+	s.dues(1)
+	eventually(t, "the due message is in hand", func() bool { return s.unsettled() == 2 })
+	<-time.After(1200 * time.Millisecond)
+	close(goOn)
+	if d := receive(t, seen, "the due message"); d.Delivered != 1 {
+		t.Errorf("delivered %d times", d.Delivered)
+	}
+}
+
+func TestWedgedHandlerLetsItsMessageGo(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 300*time.Millisecond)
+	s.jobs(1)
+	deliveries, goOn := make(chan uint64, 10), make(chan struct{})
+	begin := time.Now()
+	s.run(2, func(_ context.Context, d *jobs.Delivery) {
+		deliveries <- d.Delivered
+		if d.Delivered == 1 {
+			<-goOn
+			return
+		}
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) { c.Ceiling = 700 * time.Millisecond })
+	receive(t, deliveries, "the first delivery")
+	if n := receive(t, deliveries, "the second delivery"); n != 2 {
+		t.Fatalf("delivery %d", n)
+	}
+	if after := time.Since(begin); after < 700*time.Millisecond {
+		t.Errorf("let go after %v, before the ceiling", after)
+	}
+	close(goOn)
+}
+
+func TestMessageThatWaitsBeyondTheCeilingIsLetGo(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 300*time.Millisecond)
+	seen, goOn := make(chan *jobs.Delivery, 10), make(chan struct{})
+	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		seen <- d
+		if d.Source == jobs.Fresh {
+			<-goOn
+		}
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) { c.Ceiling = 400 * time.Millisecond })
+	eventually(t, "pulling", func() bool { return r.Status() == nil })
+	s.jobs(1)
+	receive(t, seen, "the job")
+	s.dues(1)
+	eventually(t, "the due message is in hand", func() bool { return s.unsettled() == 2 })
+	<-time.After(time.Second)
+	close(goOn)
+	if d := receive(t, seen, "the due message"); d.Delivered != 2 {
+		t.Errorf("delivery %d", d.Delivered)
+	}
+}
+
+func TestDeliveryIsSettledOnce(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(1)
+	deliveries := make(chan *jobs.Delivery, 10)
+	begin := time.Now()
+	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		if err := d.InProgress(); err != nil {
+			t.Errorf("heartbeat: %v", err)
+		}
+		if d.Delivered == 1 {
+			if err := d.Nak(300 * time.Millisecond); err != nil {
+				t.Errorf("nak: %v", err)
+			}
+		} else {
+			ack(t, d)
+		}
+		for what, err := range map[string]error{"ack": d.Ack(), "nak": d.Nak(0), "heartbeat": d.InProgress()} {
+			if !errors.Is(err, jobs.ErrSettled) {
+				t.Errorf("%s again: %v", what, err)
+			}
+		}
+		deliveries <- d
+	})
+	receive(t, deliveries, "the first delivery")
+	if d := receive(t, deliveries, "the second delivery"); d.Delivered != 2 || time.Since(begin) < 300*time.Millisecond {
+		t.Errorf("delivery %d after %v", d.Delivered, time.Since(begin))
+	}
+	r.stop()
+	if n := s.unsettled(); n != 0 {
+		t.Errorf("%d unsettled", n)
+	}
+}
+
+func TestDeliveryWithoutAnAckerSaysSo(t *testing.T) {
+	t.Parallel()
+	d := &jobs.Delivery{Stream: "REFUND_JOBS", Sequence: 7}
+	for _, err := range []error{d.Ack(), d.Nak(time.Second), d.InProgress()} {
+		if !errors.Is(err, jobs.ErrNoAcker) || !strings.Contains(err.Error(), "REFUND_JOBS 7") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
+func TestIntakeRefusesAConfigurationThatCannotWork(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	for name, spoil := range map[string]func(*jobs.IntakeConfig){
+		"unknown channel":                  func(c *jobs.IntakeConfig) { c.Channel = "cash" },
+		"ceiling is not positive":          func(c *jobs.IntakeConfig) { c.Ceiling = 0 },
+		"concurrency is below 1":           func(c *jobs.IntakeConfig) { c.Concurrency = 0 },
+		"no handler":                       func(c *jobs.IntakeConfig) { c.Handle = nil },
+		"no JetStream":                     func(c *jobs.IntakeConfig) { c.JS = nil },
+		"poll wait is below two heartbeat": func(c *jobs.IntakeConfig) { c.PollWait = time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := jobs.IntakeConfig{
+				JS: s.js, Channel: channel.CreditCard, Concurrency: math.MaxInt8, Ceiling: time.Minute,
+				Handle: func(context.Context, *jobs.Delivery) {},
+			}
+			spoil(&cfg)
+			if _, err := jobs.NewIntake(cfg); !errors.Is(err, jobs.ErrIntakeConfig) || !strings.Contains(err.Error(), name) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestIntakeRunsOnce(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	r := s.run(1, func(context.Context, *jobs.Delivery) {})
+	eventually(t, "pulling", func() bool { return r.Status() == nil })
+	r.stop()
+	if err := r.Run(t.Context(), t.Context()); !errors.Is(err, jobs.ErrIntakeUsed) {
+		t.Errorf("error %v", err)
+	}
+	if err := r.Status(); !errors.Is(err, jobs.ErrNotPulling) {
+		t.Errorf("status %v", err)
+	}
+}

@@ -104,7 +104,7 @@ func TestTwoWorkersReachTheSimulatorOverLoopbackAlone(t *testing.T) {
 		if !w.DependsOn["dokusim"].Restart {
 			t.Errorf("%s outlives the network namespace that it lives in", w.Name)
 		}
-		if got, want := setting(w, "DOKU_CLIENT_ID"), setting(project.Services["dokusim"], "DOKU_CLIENT_ID"); got != want {
+		if got, want := setting(w, "DOKU_CLIENT_ID"), setting(project.Services["dokusim"], "DOKUSIM_CLIENT_ID"); got != want || got == "" {
 			t.Errorf("%s: client id %q, the simulator's %q", w.Name, got, want)
 		}
 	}

@@ -51,7 +51,7 @@ inspect() {
   echo "image $target: $files$(du -sh "$root" | cut -f1)"
   [[ " $files" == *" ./healthcheck "* && " $files" == *" .$program "* && $(wc -w <<<"$files") -eq 2 ]] || fail "$target" "holds other files than its program and the health check"
   check_program "$target" "$program" "$container"
-  [[ $target != dokusim ]] || check_volumes "$root"
+  [[ $target != dokusim ]] || check_simulator "$container" "$root"
   "${buildah[@]}" rm "$container" >/dev/null
 }
 
@@ -63,11 +63,18 @@ check_program() {
   [[ $version == *1.2.3-validate* ]] || fail "$target" "--version says '$version'"
 }
 
-check_volumes() {
-  local dir
+# The simulator writes where compose.yaml mounts its volumes, as its own user.
+check_simulator() {
+  local container=$1 root=$2 dir printed="$tmp/settings" pid
   for dir in data keys; do
-    [[ $(stat -c %u "$1/$dir") == 65532 ]] || fail dokusim "/$dir is not the simulator's own"
+    [[ $(stat -c %u "$root/$dir") == 65532 ]] || fail dokusim "/$dir is not the simulator's own"
   done
+  mkfifo "$printed"
+  "${buildah[@]}" run "$container" -- /dokusim --addr 127.0.0.1:0 --keys /keys --book /data/book.ndjson >"$printed" 2>"$tmp/log" &
+  pid=$!
+  grep -m1 -q DOKU_PRIVATE_KEY_FILE=/keys/ "$printed" || { cat "$tmp/log" >&2; fail dokusim "does not start"; }
+  kill "$pid"
+  wait "$pid" || true
 }
 
 stand_in

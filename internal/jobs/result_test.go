@@ -61,7 +61,7 @@ func TestResultsAreByteForByteAsPublished(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want, err := os.ReadFile(path) //nolint:gosec // a fixed directory of the tests
+		want, err := os.ReadFile(path)
 		if err != nil || string(result.Encode()) != strings.TrimSuffix(string(want), "\n") {
 			t.Errorf("%s: err %v\n got %s\nwant %s", name, err, result.Encode(), want)
 		}
@@ -99,7 +99,7 @@ func names(t *testing.T, body []byte) (names []string) {
 		if err != nil || dec.Decode(&value) != nil {
 			t.Fatalf("at %v: %v", name, err)
 		}
-		names = append(names, name.(string)) //nolint:errcheck // a name is a string
+		names = append(names, name.(string))
 	}
 	return names
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -216,6 +215,7 @@ func TestWeakStreamIsWarnedOf(t *testing.T) {
 		{"REFUND_JOBS", "has another message size limit than 64 KiB", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 16 << 10 }},
 		{"REFUND_JOBS", "", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }}, // refuses new ones: nothing is lost
 		{"REFUND_DEAD", "", func(c *jetstream.StreamConfig) { c.MaxAge, c.MaxMsgs = time.Hour, 10 }},
+		{"REFUNDS", "does not allow direct get, which readers use", func(c *jetstream.StreamConfig) { c.AllowDirect = false }},
 		{"REFUND_DEAD", "republishes what it stores", func(c *jetstream.StreamConfig) { c.RePublish = &jetstream.RePublish{} }},
 	} {
 		got := checkAltered(t, js, c.stream, c.alter)
@@ -233,21 +233,29 @@ func TestUnfitConsumerForbidsTheStart(t *testing.T) {
 	t.Parallel()
 	js := newStreams(t)
 	type config = jetstream.ConsumerConfig
-	for want, alter := range map[string]func(*config){
-		"has another filter than it must":                     func(c *config) { c.FilterSubject = "refunds.jobs.*" },
-		"does not want explicit acks":                         func(c *config) { c.AckPolicy = jetstream.AckNonePolicy },
-		"limits deliveries: a job could end without a result": func(c *config) { c.MaxDeliver = 5 },
-		"has a backoff of its own, which overrides AckWait":   func(c *config) { c.BackOff = []time.Duration{time.Second} },
-		"does not deliver all messages with their bodies":     func(c *config) { c.HeadersOnly = true },
-		"wants priority groups":                               func(c *config) { c.PriorityPolicy = jetstream.PriorityPolicyPinned },
-		"goes away when unused":                               func(c *config) { c.InactiveThreshold = time.Hour },
+	for _, c := range []struct {
+		want  string
+		alter func(*config)
+	}{
+		{"has another filter than it must", func(c *config) { c.FilterSubject = "refunds.jobs.*" }},
+		{"has another filter than it must", func(c *config) { c.FilterSubjects = []string{"refunds.due.emoney_ovo"} }},
+		{"does not want explicit acks", func(c *config) { c.AckPolicy = jetstream.AckNonePolicy }},
+		{"limits deliveries: a job could end without a result", func(c *config) { c.MaxDeliver = 5 }},
+		{"has a backoff of its own, which overrides AckWait", func(c *config) { c.BackOff = []time.Duration{time.Second} }},
+		{"does not deliver all messages with their bodies", func(c *config) { c.HeadersOnly = true }},
+		{"does not deliver all messages with their bodies", func(c *config) { c.DeliverPolicy = jetstream.DeliverNewPolicy }},
+		{"wants priority groups", func(c *config) { c.PriorityPolicy = jetstream.PriorityPolicyPinned }},
+		{"limits what one pull may ask for", func(c *config) { c.MaxRequestBatch = 1 }},
+		{"limits what one pull may ask for", func(c *config) { c.MaxRequestExpires = time.Second }},
+		{"limits what one pull may ask for", func(c *config) { c.MaxRequestMaxBytes = 1024 }},
+		{"goes away when unused", func(c *config) { c.InactiveThreshold = time.Hour }},
 	} {
-		got, err := jobs.Check(t.Context(), altered{JetStream: js, consumer: func(c *config) {
-			if c.Durable == "due_emoney_ovo" {
-				alter(c)
+		got, err := jobs.Check(t.Context(), altered{JetStream: js, consumer: func(have *config) {
+			if have.Durable == "due_emoney_ovo" {
+				c.alter(have)
 			}
 		}}, channel.All())
-		if want := []string{"consumer due_emoney_ovo on REFUND_WAITS " + want}; err != nil || !slices.Equal(got.Problems, want) {
+		if want := []string{"consumer due_emoney_ovo on REFUND_WAITS " + c.want}; err != nil || !slices.Equal(got.Problems, want) {
 			t.Errorf("%q, err %v", got.Problems, err)
 		}
 	}
@@ -271,42 +279,44 @@ func TestPushConsumerForbidsTheStart(t *testing.T) {
 	}
 }
 
-// The permissions of a worker (nats-accounts.md), as far as Check uses them.
-func TestCheckNeedsNoMoreThanAWorkersPermissions(t *testing.T) {
+// The permissions of setup and worker (nats-accounts.md), as far as the two
+// functions use them.
+func TestSetupAndCheckNeedNoMoreThanTheirUsersPermissions(t *testing.T) {
 	t.Parallel()
-	srv, admin := newBroker(t, func(o *server.Options) {
+	srv, _ := newBroker(t, func(o *server.Options) {
 		o.Users = []*server.User{
-			{Username: "admin", Password: "x"},
-			{Username: "worker", Password: "x", Permissions: &server.Permissions{
-				Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_worker.>"}},
-				Publish: &server.SubjectPermission{Allow: []string{
-					"$JS.API.STREAM.INFO.REFUND_JOBS", "$JS.API.STREAM.INFO.REFUND_WAITS", "$JS.API.STREAM.INFO.REFUNDS",
-					"$JS.API.STREAM.INFO.REFUND_DEAD", "$JS.API.CONSUMER.INFO.REFUND_JOBS.*", "$JS.API.CONSUMER.INFO.REFUND_WAITS.*",
-				}},
-			}},
+			permitted("setup", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*",
+				"$JS.API.STREAM.CREATE.REFUND_JOBS", "$JS.API.STREAM.CREATE.REFUND_WAITS", "$JS.API.STREAM.CREATE.REFUNDS",
+				"$JS.API.STREAM.CREATE.REFUND_DEAD", "$JS.API.CONSUMER.CREATE.REFUND_JOBS.*.refunds.jobs.*",
+				"$JS.API.CONSUMER.CREATE.REFUND_WAITS.*.refunds.due.*"),
+			permitted("worker", "$JS.API.STREAM.INFO.REFUND_JOBS", "$JS.API.STREAM.INFO.REFUND_WAITS",
+				"$JS.API.STREAM.INFO.REFUNDS", "$JS.API.STREAM.INFO.REFUND_DEAD",
+				"$JS.API.CONSUMER.INFO.REFUND_JOBS.*", "$JS.API.CONSUMER.INFO.REFUND_WAITS.*"),
 		}
-		o.NoAuthUser = "admin"
+		o.NoAuthUser = "setup"
 	})
-	if _, err := jobs.Setup(t.Context(), admin, 1); err != nil {
-		t.Fatal(err)
+	denials := make(chan error, 100)
+	as := func(user string) jetstream.JetStream {
+		return connect(t, srv, nats.UserInfo(user, "x"), nats.CustomInboxPrefix("_INBOX_"+user),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denials <- err }))
 	}
-	var denied []error
-	var mu sync.Mutex
-	js := connect(t, srv, nats.UserInfo("worker", "x"), nats.CustomInboxPrefix("_INBOX_worker"),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			mu.Lock()
-			defer mu.Unlock()
-			denied = append(denied, err)
-		}))
-	got, err := jobs.Check(t.Context(), js, channel.All())
+	if created, err := jobs.Setup(t.Context(), as("setup"), 1); err != nil || len(created) != 20 {
+		t.Fatalf("%q, err %v", created, err)
+	}
+	got, err := jobs.Check(t.Context(), as("worker"), channel.All())
 	if err != nil || len(got.Problems) != 0 || len(got.Consumers) != 16 {
 		t.Fatalf("%+v, err %v", got, err)
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if len(denied) != 0 {
-		t.Fatal(denied)
+	if len(denials) != 0 {
+		t.Fatal(<-denials)
 	}
+}
+
+func permitted(user string, publish ...string) *server.User {
+	return &server.User{Username: user, Password: "x", Permissions: &server.Permissions{
+		Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_" + user + ".>"}},
+		Publish:   &server.SubjectPermission{Allow: publish},
+	}}
 }
 
 func TestCheckWithoutAnAnswerIsAnError(t *testing.T) {

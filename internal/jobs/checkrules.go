@@ -85,6 +85,9 @@ var streamRules = []streamRule{
 	{onJobs, "has another message size limit than 64 KiB", true, func(have, want jetstream.StreamConfig) bool {
 		return have.MaxMsgSize != want.MaxMsgSize
 	}},
+	{onKept, "does not allow direct get, which readers use", true, func(have, _ jetstream.StreamConfig) bool {
+		return !have.AllowDirect
+	}},
 	{nil, "republishes what it stores", true, func(have, _ jetstream.StreamConfig) bool {
 		return have.RePublish != nil
 	}},
@@ -114,6 +117,9 @@ var consumerRules = []consumerRule{
 	}},
 	{"wants priority groups", func(have, _ jetstream.ConsumerConfig) bool {
 		return have.PriorityPolicy != jetstream.PriorityPolicyNone
+	}},
+	{"limits what one pull may ask for", func(have, _ jetstream.ConsumerConfig) bool {
+		return have.MaxRequestBatch > 0 || have.MaxRequestExpires > 0 || have.MaxRequestMaxBytes > 0
 	}},
 	{"goes away when unused", func(have, _ jetstream.ConsumerConfig) bool {
 		return have.InactiveThreshold > 0

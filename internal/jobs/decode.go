@@ -36,7 +36,7 @@ type Decoded struct {
 	Job Job
 
 	Problems Problems // when broken: at least one
-	Err      error    // when unreadable: one of the sentinels above ErrBadResult
+	Err      error    // when unreadable: why, one of the sentinels from [ErrTooLarge] to [ErrRefundIDForm]
 
 	// BodySHA256 is taken over the bytes of the message, whatever they are.
 	BodySHA256 Fingerprint

@@ -10,18 +10,11 @@ import (
 	"refundworker/internal/channel"
 )
 
-// Creator is what [Setup] needs of JetStream; [jetstream.JetStream] has it.
-type Creator interface {
-	Inspector
-	CreateStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error)
-	CreateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error)
-}
-
 // Setup creates those of the four streams and sixteen consumers that are
 // missing, and returns their names, a consumer's as stream/consumer. What is
 // there is left as it is, whatever its configuration: [Check] judges that. Two
 // programs may run Setup at once.
-func Setup(ctx context.Context, js Creator, replicas int) (created []string, err error) {
+func Setup(ctx context.Context, js jetstream.JetStream, replicas int) (created []string, err error) {
 	for _, cfg := range Streams(replicas) {
 		made, err := createStream(ctx, js, cfg)
 		if err != nil {
@@ -43,7 +36,7 @@ func Setup(ctx context.Context, js Creator, replicas int) (created []string, err
 	return created, nil
 }
 
-func createStream(ctx context.Context, js Creator, cfg jetstream.StreamConfig) (made bool, err error) {
+func createStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) (made bool, err error) {
 	if _, err = js.Stream(ctx, cfg.Name); !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return false, err
 	}
@@ -54,7 +47,7 @@ func createStream(ctx context.Context, js Creator, cfg jetstream.StreamConfig) (
 	return err == nil, err
 }
 
-func createConsumer(ctx context.Context, js Creator, c Consumer) (made bool, err error) {
+func createConsumer(ctx context.Context, js jetstream.JetStream, c Consumer) (made bool, err error) {
 	_, err = js.Consumer(ctx, c.Stream, c.Config.Durable)
 	switch {
 	case errors.Is(err, jetstream.ErrNotPullConsumer):

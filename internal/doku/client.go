@@ -16,6 +16,7 @@ package doku
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/secret"
@@ -56,6 +57,12 @@ func (c *Client) Close() {
 	c.tokens.mu.Unlock()
 	c.tokens.running.Wait()
 	c.wire.http.CloseIdleConnections()
+}
+
+// Format implements [fmt.Formatter]: no verb looks inside, where fmt would find
+// keys in unexported fields and ask them for no form of their own.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "doku client of "+c.cfg.BaseURL)
 }
 
 // Prepare makes sure that a refund on this channel could be sent now: for SNAP,
@@ -117,7 +124,9 @@ func (c *Client) mismatched(ctx context.Context, o Order, fields []string) {
 
 // secrets is what DOKU's words must not repeat into our records.
 func (c *Client) secrets(o Order) []secret.Text {
-	return append([]secret.Text{o.Customer.AccessToken, o.Customer.DeviceID, o.Customer.IPAddress}, c.keys...)
+	return append([]secret.Text{
+		o.Customer.AccessToken, o.Customer.DeviceID, o.Customer.IPAddress, c.tokens.inUse(),
+	}, c.keys...)
 }
 
 // unsent is the verdict on an order that cannot be made a request of.

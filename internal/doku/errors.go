@@ -23,12 +23,13 @@ var (
 	ErrClosed = errors.New("client is closed")
 )
 
-// Why a connection refused the bytes of a request. They never leave the
-// package: the flight's state, not net/http's error, decides the verdict.
+// Why a connection refused bytes of a request or an answer. They never leave
+// the package: the flight's state, not net/http's error, decides the verdict.
 var (
 	errTooLate          = errors.New("send_by has passed")
 	errSealed           = errors.New("the call has ended")
 	errSecondConnection = errors.New("a refund request goes over one connection")
+	errUnsolicited      = errors.New("an answer that nobody asked for")
 )
 
 // PrepareError is what [Client.Prepare] returns: no B2B token is at hand, so no

@@ -26,6 +26,7 @@ const (
 	leaving                     // a byte may have left
 	tooLate                     // no byte has left and none will: send_by had passed
 	sealed                      // no byte has left and none will: the call is over
+	landed                      // the answer has been read: the call is over
 )
 
 // permit is asked by a connection before each write. Later writes are looked at
@@ -34,7 +35,7 @@ func (f *flight) permit(conn *guardedConn) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case f.state == sealed:
+	case f.state == sealed, f.state == landed:
 		return errSealed
 	case f.state == tooLate:
 		return errTooLate
@@ -60,6 +61,20 @@ func (f *flight) settle() flightState {
 		f.state = sealed
 	}
 	return f.state
+}
+
+// land ends a call whose answer has been read.
+func (f *flight) land() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state = landed
+}
+
+// expects reports whether what arrives now can be an answer to this request.
+func (f *flight) expects() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.state == leaving
 }
 
 // limit holds send_by on two clocks: the wall clock may be set back, and the
@@ -89,9 +104,11 @@ func (l *limit) pastAt(wall time.Time, elapsed time.Duration) bool {
 	return wall.After(l.wall) || elapsed > l.left
 }
 
-// guardedConn asks the flight that it is armed with before each write. It wraps
-// the TLS connection after its handshake, so that what it sees is requests
-// alone.
+// guardedConn asks the flight that it is armed with before each write, and
+// delivers nothing that arrives before a request has left or after its answer
+// was read: that answers somebody else's, and net/http would log it. It wraps
+// the TLS connection after its handshake, so that what it sees is requests and
+// answers alone.
 type guardedConn struct {
 	net.Conn
 
@@ -106,4 +123,14 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// Read implements [net.Conn].
+func (c *guardedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if f := c.flight.Load(); n > 0 && (f == nil || !f.expects()) {
+		_ = c.Close()
+		return 0, errUnsolicited
+	}
+	return n, err
 }

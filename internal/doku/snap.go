@@ -83,7 +83,7 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
 		operation: OpRefund, method: http.MethodPost, path: snapRefundPath, header: header, body: body, limit: l,
 	})
 	v := classifySNAP(o, got)
-	c.tokenRefused(token, v.Cause)
+	c.tokenRefused(token, v.Cause) // from here on nobody but us knows the token that may be quoted
 	v.Said = v.Said.scrubbed(token)
 	return v
 }

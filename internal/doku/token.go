@@ -128,6 +128,13 @@ func (t *tokens) run(r *renewal) {
 	}
 }
 
+// inUse returns the token, ended or not.
+func (t *tokens) inUse() secret.Text {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.current.value
+}
+
 // drop forgets a token that DOKU refused, if it is still the one in use: the
 // refusal may be late, and the token a new one.
 func (t *tokens) drop(refused secret.Text) {
@@ -202,7 +209,9 @@ func readToken(r reply, asked time.Time) (token, *PrepareError) {
 		failed.Err = err
 		return token{}, failed
 	}
-	failed.Code = cut(a.ResponseCode.text, len("2007300"))
+	if a.ResponseCode.status != 0 { // else it may be any text
+		failed.Code = a.ResponseCode.text
+	}
 	switch {
 	case r.status != http.StatusOK || a.ResponseCode.status != http.StatusOK || a.ResponseCode.caseNo != 0:
 		failed.Err = errors.New("refused")

@@ -124,10 +124,10 @@ func (t *transport) exchange(ctx context.Context, r request, f *flight) reply {
 	if err != nil {
 		return failure(state, err)
 	}
+	defer f.land()
 	defer func() { _ = res.Body.Close() }()
 	if state != leaving {
-		// Whatever came, it was sent before we asked: an answer to somebody else.
-		return failure(state, errors.New("an answer came before the request"))
+		return failure(state, errUnsolicited)
 	}
 	return read(res)
 }

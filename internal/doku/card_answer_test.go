@@ -1,0 +1,245 @@
+package doku
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cardFailedBody is seed 1's failed sample, about our order.
+const cardFailedBody = `{"order":{"invoice_number":"INV-20210118-0001"},` +
+	`"payment":{"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c"},` +
+	`"refund":{"amount":90000,"reason":"REFUND TEST","type":"FULL_REFUND","status":"FAILED"},` +
+	`"error":{"code":"PAYMENT_FAILED","message":"Total Refund amount is Bigger than Original Transaction","type":"Payment Failed"}}`
+
+func TestCardSuccessKeepsWhatDOKUSaid(t *testing.T) {
+	t.Parallel()
+	v := classifyCard(cardOrder(), respond(200, cardSuccessBody), sealRight)
+	wantVerdict(t, v, Succeeded, Plain)
+	want := Said{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
+	if v.Said != want || v.Evidence != ByResponse {
+		t.Errorf("said %+v, evidence %s", v.Said, v.Evidence)
+	}
+}
+
+func TestCardFailureKeepsWhatDOKUSaid(t *testing.T) {
+	t.Parallel()
+	v := classifyCard(cardOrder(), respond(200, cardFailedBody), sealRight)
+	wantVerdict(t, v, Failed, Plain)
+	want := Said{
+		HTTPStatus: 200, Code: "PAYMENT_FAILED", RefundType: "FULL_REFUND", Type: "Payment Failed",
+		ErrorMessage: "Total Refund amount is Bigger than Original Transaction",
+	}
+	if v.Said != want {
+		t.Errorf("said %+v", v.Said)
+	}
+}
+
+func TestEveryCardRefundTypeIsASuccess(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"VOID", "PARTIAL_REFUND", "FULL_REFUND", "MANUAL_PARTIAL_REFUND", "MANUAL_FULL_REFUND"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			v := classifyCard(cardOrder(), respond(200, edit(t, cardSuccessBody, "FULL_REFUND", kind)), sealRight)
+			wantVerdict(t, v, Succeeded, Plain)
+			if v.Said.RefundType != kind {
+				t.Errorf("type %s", v.Said.RefundType)
+			}
+		})
+	}
+}
+
+// cardCase is one line of the tables below.
+type cardCase struct {
+	name   string
+	status int
+	body   string
+	seal   seal
+	class  Class
+	cause  Cause
+}
+
+func runCardCases(t *testing.T, tests []cardCase) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			wantVerdict(t, classifyCard(cardOrder(), respond(tt.status, tt.body), tt.seal), tt.class, tt.cause)
+		})
+	}
+}
+
+func TestRefundObjectDecidesWhateverTheStatus(t *testing.T) {
+	t.Parallel()
+	var tests []cardCase
+	for _, status := range []string{"200", "201", "400", "401", "403", "404", "422", "429", "500", "503"} {
+		code := int(status[0]-'0')*100 + int(status[1]-'0')*10 + int(status[2]-'0')
+		tests = append(tests,
+			cardCase{"success with " + status, code, cardSuccessBody, sealRight, Succeeded, Plain},
+			cardCase{"failure with " + status, code, cardFailedBody, sealRight, Failed, Plain},
+			cardCase{"wrong signature with " + status, code, cardSuccessBody, sealWrong, Unknown, Plain},
+			cardCase{"unsigned success with " + status, code, cardSuccessBody, sealAbsent, Unknown, Plain},
+		)
+	}
+	runCardCases(t, tests)
+}
+
+func TestCardRefusalsByCode(t *testing.T) {
+	t.Parallel()
+	object := func(code string) string { return `{"error":{"code":"` + code + `","message":"m","type":"t"}}` }
+	springError := `{"timestamp":"2026-11-21T09:00:00Z","status":500,"error":"Internal Server Error","path":"/x"}`
+	runCardCases(t, []cardCase{
+		{"invalid parameter", 400, object("INVALID_PARAMETER"), sealAbsent, Failed, Plain},
+		{"invalid parameter, signed", 400, object("INVALID_PARAMETER"), sealRight, Failed, Plain},
+		{"invalid parameter, signed wrong", 400, object("INVALID_PARAMETER"), sealWrong, Unknown, Plain},
+		{"not found with a code", 404, object("DATA_NOT_FOUND"), sealAbsent, Failed, Plain},
+		{"unprocessable", 422, object("X"), sealAbsent, Failed, Plain},
+		{"lower-case code without type", 400, `{"error":{"code":"invalid_parameter","message":"m"}}`, sealAbsent, Failed, Plain},
+		{"400 without a code", 400, `{"error":{"message":"m"}}`, sealAbsent, Unknown, Plain},
+		{"400 with an error text", 400, `{"error":"Bad Request"}`, sealAbsent, Unknown, Plain},
+		{"400 with an error list", 400, `{"error":["Bad Request"]}`, sealAbsent, Unknown, Plain},
+		{"400 with html", 400, `<html>bad</html>`, sealAbsent, Unknown, Plain},
+		{"400 with a code that is a number", 400, `{"error":{"code":5}}`, sealAbsent, Unknown, Plain},
+		{"invalid signature", 400, `{"error":{"code":"invalid_signature","message":"m"}}`, sealAbsent, NotExecuted, Credentials},
+		{"invalid signature in capitals", 400, object("INVALID_SIGNATURE"), sealAbsent, NotExecuted, Credentials},
+		{"invalid signature under a key that is not ours", 400, object("invalid_signature"), sealWrong, NotExecuted, Credentials},
+		{"invalid token", 400, object("INVALID_TOKEN"), sealAbsent, NotExecuted, Credentials},
+		{"invalid token under a wrong signature", 400, object("INVALID_TOKEN"), sealWrong, Unknown, Plain},
+		{"merchant not active", 403, object("Merchant_Not_Active"), sealAbsent, NotExecuted, Credentials},
+		{"401", 401, object("whatever"), sealAbsent, NotExecuted, Credentials},
+		{"401 with html", 401, `<html>`, sealAbsent, NotExecuted, Credentials},
+		{"401 with nothing", 401, ``, sealAbsent, NotExecuted, Credentials},
+		{"401 with a wrong signature", 401, object("whatever"), sealWrong, NotExecuted, Credentials},
+		{"429", 429, object("whatever"), sealAbsent, NotExecuted, Throttled},
+		{"429 with html", 429, `<html>`, sealAbsent, NotExecuted, Throttled},
+		{"too many requests by code", 400, object("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
+		{"maintenance", 503, object("MAINTENANCE_MODE"), sealAbsent, NotExecuted, Unavailable},
+		{"maintenance with 500", 500, object("MAINTENANCE_MODE"), sealAbsent, Unknown, Plain},
+		{"503 with another code", 503, object("BUSY"), sealAbsent, Unknown, Plain},
+		{"500 with an error text", 500, springError, sealAbsent, Unknown, Plain},
+		{"500 with a code", 500, object("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
+		{"502", 502, `<html>bad gateway</html>`, sealAbsent, Unknown, Plain},
+		{"403 with a code", 403, object("FORBIDDEN"), sealAbsent, Unknown, Plain},
+		{"408", 408, object("TIMEOUT"), sealAbsent, Unknown, Plain},
+		{"302", 302, cardSuccessBody, sealRight, Unknown, Plain},
+		{"204", 204, ``, sealAbsent, Unknown, Plain},
+		{"200 with a code", 200, object("INVALID_PARAMETER"), sealRight, Unknown, Plain},
+		{"200 with an empty object", 200, `{}`, sealRight, Unknown, Plain},
+		{"unsigned failure with 400 and a code", 400, cardFailedBody, sealAbsent, Failed, Plain},
+		{"unsigned failure with 500", 500, cardFailedBody, sealAbsent, Unknown, Plain},
+		{"unsigned failure with 200", 200, cardFailedBody, sealAbsent, Unknown, Plain},
+	})
+}
+
+func TestCardAnswerThatIsNotPlainlyOursIsUnknown(t *testing.T) {
+	t.Parallel()
+	change := func(old, replacement string) string { return edit(t, cardSuccessBody, old, replacement) }
+	runCardCases(t, []cardCase{
+		{"another invoice", 200, change("INV-20210118-0001", "INV-20210118-0002"), sealRight, Unknown, Plain},
+		{"another payment", 200, change("b266c265", "b266c266"), sealRight, Unknown, Plain},
+		{"another amount", 200, change("90000", "90001"), sealRight, Unknown, Plain},
+		{"a fraction more", 200, change("90000", "90000.01"), sealRight, Unknown, Plain},
+		{"another amount failed", 400, edit(t, cardFailedBody, "90000", "90001"), sealAbsent, Unknown, Plain},
+		{"success with an error", 200, change(`}}`, `},"error":{"code":"X"}}`), sealRight, Unknown, Plain},
+		{"success with an error text", 200, change(`}}`, `},"error":"X"}`), sealRight, Unknown, Plain},
+		{"success with an error and 400", 400, change(`}}`, `},"error":{"code":"X"}}`), sealAbsent, Unknown, Plain},
+		{"success with no error", 200, change(`}}`, `},"error":null}`), sealRight, Succeeded, Plain},
+		{"another status", 200, change("SUCCESS", "PENDING"), sealRight, Unknown, Plain},
+		{"status in small letters", 200, change("SUCCESS", "success"), sealRight, Unknown, Plain},
+		{"status under a capital name", 200, change(`"status"`, `"Status"`), sealRight, Unknown, Plain},
+		{"status twice", 200, change(`"status":"SUCCESS"`, `"status":"FAILED","status":"SUCCESS"`), sealRight, Unknown, Plain},
+		{"an unknown member twice", 200, change(`}}`, `},"x":{"y":1,"y":2}}`), sealRight, Unknown, Plain},
+		{"refund is a text", 200, `{"refund":"SUCCESS"}`, sealRight, Unknown, Plain},
+		{"cut in the middle", 200, cardSuccessBody[:len(cardSuccessBody)/2], sealRight, Unknown, Plain},
+		{"data after the end", 200, cardSuccessBody + "{}", sealRight, Unknown, Plain},
+		{"not utf-8", 200, change("Approved", "\xff"), sealRight, Unknown, Plain},
+		{"unknown members", 200, change(`}}`, `},"new":{"status":"FAILED"}}`), sealRight, Succeeded, Plain},
+		{"amount as a text with decimals", 200, change("90000", `"90000.00"`), sealRight, Succeeded, Plain},
+		{"without ids and amount", 200, `{"refund":{"status":"SUCCESS","type":"VOID"}}`, sealRight, Succeeded, Plain},
+	})
+}
+
+func TestForeignCardAnswerNamesItsFields(t *testing.T) {
+	t.Parallel()
+	body := strings.NewReplacer("INV-20210118-0001", "X", "b266c265", "Y", "90000", "1").Replace(cardSuccessBody)
+	v := classifyCard(cardOrder(), respond(200, body), sealRight)
+	if want := []string{fieldInvoice, fieldOriginalRequest, fieldAmount}; !reflect.DeepEqual(v.Mismatches, want) {
+		t.Errorf("got %v", v.Mismatches)
+	}
+}
+
+func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
+	t.Parallel()
+	drop := func(member string) string { return edit(t, cardSuccessBody, member, "") }
+	refusal := func(code string) string {
+		return `{"order":{"invoice_number":"INV-20210118-0001"},"payment":{"original_request_id":` +
+			`"b266c265-3d61-4708-9860-c0d5b9a98f8c"},"refund":{"amount":90000},"error":{"code":"` + code + `"}}`
+	}
+	runCardCases(t, []cardCase{
+		{"success", 409, cardSuccessBody, sealRight, Succeeded, Plain},
+		{"success, unsigned", 409, cardSuccessBody, sealAbsent, Succeeded, Plain},
+		{"success, signed wrong", 409, cardSuccessBody, sealWrong, Unknown, Collision},
+		{"failure", 409, cardFailedBody, sealRight, Failed, Plain},
+		{"failure, unsigned", 409, cardFailedBody, sealAbsent, Failed, Plain},
+		{"a refusal: too many requests", 409, refusal("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
+		{"a refusal: credentials", 409, refusal("invalid_signature"), sealAbsent, NotExecuted, Credentials},
+		{"a refusal whose own status is lost", 409, refusal("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
+		{"success with an error", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"X"}}`), sealRight, Unknown, Plain},
+		{"another invoice", 409, edit(t, cardSuccessBody, "INV-20210118-0001", "X"), sealRight, Unknown, Collision},
+		{"another amount", 409, edit(t, cardSuccessBody, "90000", "80000"), sealAbsent, Unknown, Collision},
+		{"no invoice", 409, drop(`"invoice_number":"INV-20210118-0001"`), sealRight, Unknown, Collision},
+		{"no payment", 409, drop(`"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c"`), sealRight, Unknown, Collision},
+		{"no amount", 409, drop(`"amount":90000,`), sealRight, Unknown, Collision},
+		{"a refusal without ids", 409, `{"error":{"code":"TOO_MANY_REQUESTS"}}`, sealAbsent, Unknown, Collision},
+		{"an error", 409, `{"error":{"code":"DUPLICATE","message":"m"}}`, sealAbsent, Unknown, Collision},
+		{"html", 409, `<html>`, sealAbsent, Unknown, Collision},
+		{"nothing", 409, ``, sealAbsent, Unknown, Collision},
+	})
+	for _, body := range []string{cardSuccessBody, cardFailedBody, refusal("TOO_MANY_REQUESTS")} {
+		if v := classifyCard(cardOrder(), respond(409, body), sealAbsent); v.Evidence != ByReplay {
+			t.Errorf("evidence %q of %s", v.Evidence, body)
+		}
+	}
+}
+
+func TestConflictThatBrokeOffIsNoCollision(t *testing.T) {
+	t.Parallel()
+	r := respond(409, "").cut("answer cut short: connection reset")
+	wantVerdict(t, classifyCard(cardOrder(), r, sealAbsent), Unknown, Plain)
+}
+
+func TestRetryAfterIsKeptWithEveryCardAnswer(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 429, 503} {
+		r := respond(status, `{}`)
+		r.header.Set("Retry-After", "7")
+		if v := classifyCard(cardOrder(), r, sealAbsent); v.RetryAfter != 7*time.Second {
+			t.Errorf("%d: %v", status, v.RetryAfter)
+		}
+	}
+}
+
+func TestRetryAfterIsReadInBothForms(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	tests := map[string]time.Duration{
+		"":                              0,
+		"120":                           2 * time.Minute,
+		" 120 ":                         2 * time.Minute,
+		"0":                             0,
+		"-1":                            0,
+		"1.5":                           0,
+		"+5":                            0,
+		"soon":                          0,
+		"9223372037":                    1<<63 - 1, // seconds beyond any duration
+		"99999999999999999999":          1<<63 - 1,
+		"Sat, 21 Nov 2026 09:01:00 GMT": time.Minute,
+		"Sat, 21 Nov 2026 08:59:00 GMT": 0,
+	}
+	for value, want := range tests {
+		if got := parseRetryAfter(value, now); got != want {
+			t.Errorf("%q is %v, want %v", value, got, want)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package doku
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whatever DOKU or something in between answers: no panic, every verdict says
+// why, and money is only said to have moved, or not, on grounds that are there.
+func FuzzCardAnswer(f *testing.F) {
+	for _, body := range []string{cardSuccessBody, cardFailedBody, `{"error":{"code":"invalid_signature"}}`, `{"error":"x"}`, `<html>`, ``} {
+		for _, status := range []int{200, 302, 400, 401, 409, 429, 500, 503} {
+			for s := range 3 {
+				f.Add(status, uint8(s), body)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, s uint8, body string) {
+		r, sealed := respond(status, body), seal(s%3)
+		v := classifyCard(cardOrder(), r, sealed)
+		checkVerdict(t, v, status)
+		signed := sealed == sealRight || sealed == sealAbsent && status == http.StatusConflict
+		if v.Class == Succeeded && (!signed || !strings.Contains(body, "SUCCESS") && !strings.Contains(body, `\u`)) {
+			t.Fatalf("succeeded on %d, seal %d: %s", status, sealed, body)
+		}
+		if v.Class == Failed && sealed == sealWrong {
+			t.Fatalf("failed under a wrong signature: %s", body)
+		}
+		if v.Evidence == ByReplay && status != http.StatusConflict || v.Cause == Collision && status != http.StatusConflict {
+			t.Fatalf("%v %v on %d", v.Evidence, v.Cause, status)
+		}
+		i := findCard(cardOrder(), r, sealed)
+		if i.Finding != NoAnswer && sealed == sealWrong {
+			t.Fatalf("%v under a wrong signature: %s", i.Finding, body)
+		}
+		if (i.Finding == FoundSuccess || i.Finding == FoundFailure) && !r.ok() {
+			t.Fatalf("%v on %d: %s", i.Finding, status, body)
+		}
+	})
+}
+
+func FuzzSNAPAnswer(f *testing.F) {
+	for _, body := range []string{
+		snapSuccessBody, snapStatusBody, tokenSuccessBody, `{"responseCode":4010700}`, `{"responseCode":"4090701"}`, `<html>`, ``,
+	} {
+		for _, status := range []int{200, 202, 302, 400, 401, 404, 409, 429, 500} {
+			f.Add(status, body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		r := respond(status, body)
+		v := classifySNAP(snapOrder(), r)
+		checkVerdict(t, v, status)
+		if v.Class == Succeeded && status != http.StatusOK || v.Class == InProgress && status != http.StatusOK && status != http.StatusAccepted {
+			t.Fatalf("%v on %d: %s", v.Class, status, body)
+		}
+		if v.Cause == Collision && status != http.StatusConflict {
+			t.Fatalf("collision on %d: %s", status, body)
+		}
+		i, _ := findSNAP(snapOrder(), r)
+		if i.Finding != NoAnswer && status != http.StatusOK && (status != http.StatusNotFound || i.Finding != NotFound) {
+			t.Fatalf("%v on %d: %s", i.Finding, status, body)
+		}
+		if got, failed := readToken(r, time.Unix(0, 0)); failed == nil && (status != http.StatusOK || headerValue("token", got.value.Reveal()) != nil) {
+			t.Fatalf("a token on %d: %s", status, body)
+		}
+	})
+}
+
+func checkVerdict(t *testing.T, v Verdict, status int) {
+	t.Helper()
+	if v.Problem == "" || v.Said.HTTPStatus != status || int(v.Class) >= len(classNames) || int(v.Cause) >= len(causeNames) {
+		t.Fatalf("%+v", v)
+	}
+	if v.Cause != Plain && v.Cause != Collision && v.Class != NotExecuted || v.Cause == Collision && v.Class != Unknown {
+		t.Fatalf("%v with %v", v.Class, v.Cause)
+	}
+	if v.Class == NotExecuted && (v.Cause == Plain || v.Cause == NotWritten || v.Cause == TooLate) {
+		t.Fatalf("DOKU answered, and the verdict is %v/%v", v.Class, v.Cause)
+	}
+	if status >= 300 && status < 400 && v.Class != Unknown {
+		t.Fatalf("%v on a redirect", v.Class)
+	}
+}
+
+// Two different requests never have the same string to sign, as long as their
+// parts hold no line break, which check sees to.
+func FuzzStringToSign(f *testing.F) {
+	f.Add("MCH-1", "id", "2020-08-11T08:45:42Z", "/path", "digest=")
+	f.Add("a:b", "c", "", "/", "")
+	f.Fuzz(func(t *testing.T, client, id, stamp, target, digest string) {
+		if strings.ContainsAny(client+id+stamp+target+digest, "\n") {
+			return
+		}
+		text := cardText{client, id, stamp, target, digest}.request()
+		var back cardText
+		for i, line := range strings.Split(text, "\n") {
+			name, value, ok := strings.Cut(line, ":")
+			field := []*string{&back.clientID, &back.requestID, &back.timestamp, &back.target, &back.digest}[i]
+			if !ok || name != []string{"Client-Id", "Request-Id", "Request-Timestamp", "Request-Target", "Digest"}[i] {
+				t.Fatalf("line %d is %q", i, line)
+			}
+			*field = value
+		}
+		if (back != cardText{client, id, stamp, target, digest}) {
+			t.Fatalf("%q reads back as %+v", text, back)
+		}
+	})
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "120", "-1", "Sat, 21 Nov 2026 09:01:00 GMT", "Sat, 21 Nov 9999 09:01:00 GMT", "99999999999999999999"} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, value string) {
+		if d := parseRetryAfter(value, now); d < 0 {
+			t.Fatalf("%q is %v", value, d)
+		}
+	})
+}
+
+// A body is sent compactly, whatever stands in it.
+func FuzzBodyIsMinified(f *testing.F) {
+	f.Add("Request by Customer", int64(10000))
+	f.Add(`<a & "b">`, int64(1))
+	f.Fuzz(func(t *testing.T, reason string, amount int64) {
+		o := snapOrder()
+		o.Reason, o.Amount = reason, amount
+		body, err := snapRefundBody(o)
+		if err != nil {
+			return // not utf-8
+		}
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, body); err != nil || !bytes.Equal(compact.Bytes(), body) {
+			t.Fatalf("%q is not compact: %v", body, err)
+		}
+		var back struct{ Reason string }
+		if err := json.Unmarshal(body, &back); err != nil || back.Reason != reason {
+			t.Fatalf("%q reads back as %q, %v", reason, back.Reason, err)
+		}
+	})
+}

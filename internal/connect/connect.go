@@ -1,0 +1,179 @@
+// Package connect is how our programs reach NATS: the settings that all of them
+// share, and a connection that tells what goes wrong on it.
+//
+// Invariant: the connection buffers nothing while it is down. A publish that
+// was called refused must not be sent minutes later, when nobody waits for it.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/settings"
+)
+
+// Flags are the settings of contract.md §4 that every program has.
+type Flags struct {
+	NATSURL         string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated." placeholder:"URL"`
+	NATSCreds       string `name:"nats-creds" env:"NATS_CREDS" help:"Credentials file." placeholder:"FILE"`
+	NATSCA          string `name:"nats-ca" env:"NATS_CA" help:"File with the authority that signed the servers' certificates." placeholder:"FILE"`
+	NATSCert        string `name:"nats-cert" env:"NATS_CERT" help:"Client certificate." placeholder:"FILE"`
+	NATSKey         string `name:"nats-key" env:"NATS_KEY" help:"Key of the client certificate." placeholder:"FILE"`
+	NATSInboxPrefix string `name:"nats-inbox-prefix" env:"NATS_INBOX_PREFIX" default:"_INBOX" help:"Where replies come, for users who may subscribe there alone." placeholder:"SUBJECT"`
+	NATSAPIPrefix   string `name:"nats-js-api-prefix" env:"NATS_JS_API_PREFIX" default:"$JS.API" help:"JetStream's API, where it is imported from another account." placeholder:"SUBJECT"`
+}
+
+// Check adds what is wrong with the settings.
+func (f Flags) Check(p *settings.Problems) {
+	if strings.Trim(f.NATSURL, ", ") == "" {
+		p.Add("NATS_URL", "must not be empty")
+	}
+	for name, file := range map[string]string{
+		"NATS_CREDS": f.NATSCreds, "NATS_CA": f.NATSCA, "NATS_CERT": f.NATSCert, "NATS_KEY": f.NATSKey,
+	} {
+		if file == "" {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			p.Add(name, "%s", err)
+		}
+	}
+	if (f.NATSCert == "") != (f.NATSKey == "") {
+		p.Add("NATS_CERT", "and NATS_KEY go together")
+	}
+	for name, subject := range map[string]string{
+		"NATS_INBOX_PREFIX": f.NATSInboxPrefix, "NATS_JS_API_PREFIX": f.NATSAPIPrefix,
+	} {
+		if subject == "" || strings.ContainsAny(subject, "*> \t\r\n") || strings.HasPrefix(subject, ".") || strings.HasSuffix(subject, ".") {
+			p.Add(name, "%q is no subject to prefix others with", subject)
+		}
+	}
+}
+
+// Watch is told what happens on a connection. Its fields may be nil.
+type Watch struct {
+	Log    *slog.Logger
+	Up     func()            // connected, or connected again
+	Down   func(error)       // connection lost, or not there yet
+	Denied func(what string) // a permissions violation; the only sign that a publish or an ack was refused
+}
+
+// Dial returns a connection that goes on trying for ever; with wait, it returns
+// at once though no server is there yet.
+func (f Flags) Dial(name string, wait bool, w Watch) (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := nats.Connect(f.NATSURL, f.options(name, wait, w)...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	js, err := f.jetStream(nc)
+	if err != nil {
+		nc.Close()
+		return nil, nil, fmt.Errorf("use JetStream: %w", err)
+	}
+	return nc, js, nil
+}
+
+func (f Flags) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+	if f.NATSAPIPrefix != "" && f.NATSAPIPrefix != "$JS.API" {
+		return jetstream.NewWithAPIPrefix(nc, f.NATSAPIPrefix)
+	}
+	return jetstream.New(nc)
+}
+
+func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
+	options := []nats.Option{
+		nats.Name(name),
+		nats.MaxReconnects(-1),
+		nats.RetryOnFailedConnect(wait),
+		nats.ReconnectBufSize(-1),
+		nats.ReconnectWait(500 * time.Millisecond),
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.Timeout(5 * time.Second),
+		nats.CustomInboxPrefix(f.NATSInboxPrefix),
+		nats.ErrorHandler(w.failed),
+		nats.ConnectHandler(func(*nats.Conn) { w.up() }),
+		nats.ReconnectHandler(func(*nats.Conn) { w.up() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
+	}
+	if f.NATSCreds != "" {
+		options = append(options, nats.UserCredentials(f.NATSCreds))
+	}
+	if f.NATSCA != "" {
+		options = append(options, nats.RootCAs(f.NATSCA))
+	}
+	if f.NATSCert != "" {
+		options = append(options, nats.ClientCert(f.NATSCert, f.NATSKey))
+	}
+	return options
+}
+
+// failed is the connection's error handler. Without it the client prints to
+// stderr, in lines that are no JSON.
+func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		if w.Log != nil {
+			w.Log.Error("denied by NATS", "error", err)
+		}
+		if w.Denied != nil {
+			w.Denied(err.Error())
+		}
+		return
+	}
+	if w.Log != nil {
+		attrs := []any{"error", err}
+		if sub != nil {
+			attrs = append(attrs, "subject", sub.Subject)
+		}
+		w.Log.Warn("NATS reports an error", attrs...)
+	}
+}
+
+func (w Watch) up() {
+	if w.Log != nil {
+		w.Log.Info("connected to NATS")
+	}
+	if w.Up != nil {
+		w.Up()
+	}
+}
+
+func (w Watch) down(err error) {
+	if err == nil {
+		return // closed by ourselves
+	}
+	if w.Log != nil {
+		w.Log.Warn("not connected to NATS", "error", err)
+	}
+	if w.Down != nil {
+		w.Down(err)
+	}
+}
+
+// Await returns when nc is connected, or with ctx's error.
+func Await(ctx context.Context, nc *nats.Conn) error {
+	for !nc.IsConnected() {
+		changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+		if nc.IsConnected() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case status := <-changed:
+			if status == nats.CLOSED {
+				return nats.ErrConnectionClosed
+			}
+		}
+	}
+	return nil
+}

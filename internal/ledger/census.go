@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// Patterns of subjects that are counted or walked.
+const (
+	retrySubjects      = "refunds.retry.>"
+	dueSubjects        = "refunds.due.*"
+	unresolvedSubjects = "refunds.results.*.unresolved.*"
+)
+
+// streamInfo is what is read of $JS.API.STREAM.INFO.
+type streamInfo struct {
+	Error     *jetstream.APIError `json:"error"`
+	TimeStamp time.Time           `json:"ts"` // the server's clock
+	State     struct {
+		Messages uint64            `json:"messages"`
+		LastSeq  uint64            `json:"last_seq"`
+		Subjects map[string]uint64 `json:"subjects"`
+	} `json:"state"`
+}
+
+// info asks for a stream's state, with the counts of the subjects that match,
+// where a filter is given.
+func (l *Ledger) info(ctx context.Context, stream, subjects string) (streamInfo, error) {
+	var request []byte
+	if subjects != "" {
+		request = []byte(`{"subjects_filter":"` + subjects + `"}`)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	reply, err := l.nc.RequestWithContext(ctx, l.api("STREAM.INFO."+stream), request)
+	if err != nil {
+		return streamInfo{}, fmt.Errorf("ask for stream %s: %w", stream, err)
+	}
+	var answer streamInfo
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return streamInfo{}, fmt.Errorf("ask for stream %s: %w", stream, err)
+	}
+	if answer.Error != nil {
+		return streamInfo{}, fmt.Errorf("ask for stream %s: %w", stream, answer.Error)
+	}
+	return answer, nil
+}
+
+// Waiting returns how many waits the whole fleet has stored.
+func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
+	// Counted by what is not a wait: the due subjects are eight, the retry
+	// subjects may be a million.
+	info, err := l.info(ctx, jobs.StreamWaits, dueSubjects)
+	if err != nil {
+		return 0, err
+	}
+	waits := info.State.Messages
+	for _, n := range info.State.Subjects {
+		waits -= min(n, waits)
+	}
+	return waits, nil
+}
+
+// Census counts unresolved results that nobody has settled. It remembers which
+// were settled, for a settled one stays so. It is not safe for concurrent use.
+type Census struct {
+	ledger  *Ledger
+	settled map[string]bool
+}
+
+// NewCensus returns a census that has seen nothing yet.
+func (l *Ledger) NewCensus() *Census { return &Census{ledger: l, settled: map[string]bool{}} }
+
+// Unresolved returns how many refunds are unresolved now. It costs a round trip
+// for each one that is, and one for each that was settled since the last call.
+func (c *Census) Unresolved(ctx context.Context) (int, error) {
+	info, err := c.ledger.info(ctx, jobs.StreamRefunds, unresolvedSubjects)
+	if err != nil {
+		return 0, err
+	}
+	open := 0
+	for subject := range info.State.Subjects {
+		id := subject[strings.LastIndexByte(subject, '.')+1:]
+		if c.settled[id] {
+			continue
+		}
+		last, err := c.ledger.Last(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if last.Record.State != refund.Unresolved {
+			c.settled[id] = true
+			continue
+		}
+		open++
+	}
+	return open, nil
+}
+
+// ClockOffset returns how far the server's clock is ahead of ours; half of the
+// round trip is its uncertainty.
+func (l *Ledger) ClockOffset(ctx context.Context) (time.Duration, error) {
+	before := l.cfg.Now()
+	info, err := l.info(ctx, jobs.StreamRefunds, "")
+	if err != nil {
+		return 0, err
+	}
+	after := l.cfg.Now()
+	switch {
+	case info.TimeStamp.Before(before):
+		return info.TimeStamp.Sub(before), nil
+	case info.TimeStamp.After(after):
+		return info.TimeStamp.Sub(after), nil
+	}
+	return 0, nil
+}
+
+// Verify refuses a ledger of another client id or environment by its last
+// record. An empty one is anybody's.
+func (l *Ledger) Verify(ctx context.Context) error {
+	info, err := l.info(ctx, jobs.StreamRefunds, "")
+	if err != nil || info.State.Messages == 0 {
+		return err
+	}
+	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: info.State.LastSeq})
+	if err != nil {
+		return fmt.Errorf("read the ledger's last record: %w", err)
+	}
+	_, err = l.entry(m)
+	return err
+}

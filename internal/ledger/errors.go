@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotStored is returned when the server said that it did not keep an
+	// append: storage full, no leader, no connection. Nothing changed.
+	ErrNotStored = errors.New("not stored")
+
+	// ErrUncertain is returned when the context ended before it could be
+	// learned whether an append was stored. It may yet be.
+	ErrUncertain = errors.New("unknown whether it was stored")
+
+	// ErrForeign is returned when a record names another client id or
+	// environment: two merchants, or sandbox and production, share streams.
+	ErrForeign = errors.New("the ledger belongs to another client id or environment")
+
+	// ErrDuplicate is returned when the server took a wait for a copy of an
+	// earlier message and stored nothing.
+	ErrDuplicate = errors.New("the server dropped the wait as a duplicate")
+
+	// ErrRecord is returned when a stored record cannot be read.
+	ErrRecord = errors.New("unreadable record")
+)
+
+// MovedError is returned when another record of the refund stands where the
+// append expected to follow. Last is that record; nothing was stored by us.
+type MovedError struct{ Last Entry }
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the refund has moved on: %s at sequence %d", e.Last.Record.State, e.Last.Seq)
+}

@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// Config says whose ledger it is and how to reach it.
+type Config struct {
+	JS             jetstream.JetStream
+	APIPrefix      string // "$JS.API" where JetStream is in our own account
+	ClientID       string
+	Environment    string
+	Log            *slog.Logger
+	Now            func() time.Time
+	RequestTimeout time.Duration // one round trip; default 5s
+}
+
+// Ledger reads and writes records and waits. It is safe for concurrent use.
+type Ledger struct {
+	cfg Config
+	nc  *nats.Conn
+}
+
+// New returns a ledger. It does no I/O; [Ledger.Verify] does.
+func New(cfg Config) *Ledger {
+	if cfg.RequestTimeout <= 0 {
+		cfg.RequestTimeout = 5 * time.Second
+	}
+	cfg.APIPrefix = strings.TrimSuffix(cfg.APIPrefix, ".")
+	if cfg.APIPrefix == "" {
+		cfg.APIPrefix = strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
+	}
+	return &Ledger{cfg: cfg, nc: cfg.JS.Conn()}
+}
+
+// The headers of a guarded append.
+const (
+	headerExpectSeq     = "Nats-Expected-Last-Subject-Sequence"
+	headerExpectSubject = "Nats-Expected-Last-Subject-Sequence-Subject"
+)
+
+// filter is the one text that guards a refund, over all subjects that its
+// records can have. In a cluster the server compares this text, not what it
+// matches, with that of appends in flight: two writers with different texts
+// both won, 150 times of 150. Nothing else may set the header.
+func filter(refundID string) string { return "refunds.*.*.*." + refundID }
+
+// JetStream's codes for an append that must be settled by reading.
+const (
+	codeWrongLastSequence jetstream.ErrorCode = 10071
+	codeInFlight          jetstream.ErrorCode = 10164
+	codeStorageFull       jetstream.ErrorCode = 10023
+)
+
+// Append stores r after the record at r.Prev (0: as the refund's first) and
+// returns its sequence. Errors: [*MovedError] (another record stands there),
+// [ErrNotStored] (nothing changed), [ErrUncertain] (ctx ended first).
+func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
+	msg, err := encode(r)
+	if err != nil {
+		return 0, err
+	}
+	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
+	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		seq, err := l.publish(ctx, msg)
+		if err == nil || errors.Is(err, ErrNotStored) {
+			return seq, err
+		}
+		if seq, done, err := l.settle(ctx, msg, r); done {
+			return seq, err
+		}
+		if !sleep(ctx, pause) {
+			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, ErrUncertain, ctx.Err())
+		}
+	}
+}
+
+// publish makes one attempt. Any error but [ErrNotStored] leaves open whether
+// the record was stored.
+func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	ack, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	switch {
+	case err == nil:
+		return ack.Sequence, nil
+	case notStored(err):
+		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
+	}
+	l.cfg.Log.Debug("append refused", "error", err)
+	return 0, err
+}
+
+// notStored reports whether the server, or its absence, vouches that a publish
+// was not kept. The connection buffers nothing while it is down, so a refusal
+// by the client is as good as one by the server.
+func notStored(err error) bool {
+	return apiCode(err) == codeStorageFull ||
+		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) ||
+		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionClosed)
+}
+
+// settle finds out what became of an append that got no yes. done is false
+// when the append should be made again.
+func (l *Ledger) settle(ctx context.Context, msg *nats.Msg, r *refund.Record) (seq uint64, done bool, err error) {
+	last, err := l.Last(ctx, r.Job.RefundID)
+	switch {
+	case errors.Is(err, ErrForeign), errors.Is(err, ErrRecord):
+		return 0, true, err
+	case err != nil: // no answer: whether it was stored is still open
+		return 0, false, nil //nolint:nilerr // the caller asks again
+	case last.Seq == r.Prev:
+		return 0, false, nil
+	case sameBytes(last.raw, msg):
+		return last.Seq, true, nil
+	}
+	return 0, true, &MovedError{Last: last}
+}
+
+// sameBytes reports whether the stored message is the very one that was sent.
+// Records name their writer and its count, so no two are alike.
+func sameBytes(stored rawMessage, msg *nats.Msg) bool {
+	return stored.Subject == msg.Subject && bytes.Equal(stored.Data, msg.Data) &&
+		stored.header.Get(jobs.HeaderRecord) == msg.Header.Get(jobs.HeaderRecord)
+}
+
+// Insist appends like [Ledger.Append] and does not take "not stored" for an
+// answer: it is for what DOKU has answered, which must not be lost while this
+// process lives. Trouble is told once a try.
+func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
+		seq, err := l.Append(try, r)
+		cancel()
+		if err == nil || (!errors.Is(err, ErrNotStored) && !errors.Is(err, ErrUncertain)) {
+			return seq, err
+		}
+		trouble(err)
+		if !sleep(ctx, pause) {
+			return 0, fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

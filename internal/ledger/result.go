@@ -1,0 +1,105 @@
+package ledger
+
+import (
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// Result writes the event of contract.md §3 that a result record stands for.
+func Result(r *refund.Record) jobs.Result {
+	result := jobs.Result{
+		RefundID:          r.Job.RefundID,
+		Channel:           r.Job.Channel,
+		Status:            jobs.Status(r.State.String()),
+		InvoiceNumber:     r.Job.InvoiceNumber,
+		OriginalRequestID: r.Job.OriginalRequestID,
+		Amount:            r.Job.Amount,
+		Currency:          r.Job.Currency,
+		Error:             resultError(r),
+		Attempts:          int64(r.Sends),
+		Evidence:          string(r.Evidence),
+		Environment:       r.Environment,
+		EnqueuedAt:        r.EnqueuedAt.Time(),
+		CompletedAt:       r.At.Time(),
+		Metadata:          r.Job.Metadata,
+	}
+	if r.Sends > 0 {
+		sent(&result, r)
+	}
+	return result
+}
+
+// sent fills in what only a refund that was sent can have.
+func sent(result *jobs.Result, r *refund.Record) {
+	result.RequestID = r.Identity.RequestID
+	if r.Job.Channel.Facts().Family == channel.SNAP {
+		result.RequestID = r.Identity.ExternalID
+		result.PartnerRefundNo = r.Identity.PartnerRefundNo
+	}
+	if r.Said == nil {
+		return
+	}
+	result.RefundType = r.Said.RefundType
+	result.Message = r.Said.Message
+	result.ApprovalCode = r.Said.ApprovalCode
+	result.RefundNo = r.Said.RefundNo
+	result.ReferenceNo = r.Said.ReferenceNo
+	result.RefundTime = r.Said.RefundTime
+}
+
+// sentences say what the worker's own codes mean, where the record has no note.
+var sentences = map[refund.Why]string{
+	refund.WhyInvalidJob:     "the job breaks a rule",
+	refund.WhyCardNumber:     "the job holds a card number",
+	refund.WhyCancelled:      "cancelled by an operator before it was sent",
+	refund.WhyDeadline:       "the deadline passed and none of our requests was executed",
+	refund.WhyCustomerToken:  "the customer's token was refused or is missing; none of our requests was executed",
+	refund.WhyCollision:      "somebody else has used this refund's identifier at DOKU; a person must look at it",
+	refund.WhyOutcomeUnknown: "the deadline passed and DOKU could not tell whether the refund was executed; a person must settle it",
+	refund.WhyContradiction:  "DOKU shows our identifier with another amount or invoice; a person must settle it",
+}
+
+func resultError(r *refund.Record) jobs.ResultError {
+	switch {
+	case r.State == refund.Succeeded:
+		return jobs.ResultError{}
+	case r.Why.Code():
+		return jobs.ResultError{Source: jobs.SourceWorker, Code: r.Why.String(), Message: explain(r)}
+	case r.Why == refund.WhyOperator:
+		// The operator settles what the worker could not learn.
+		return jobs.ResultError{Source: jobs.SourceWorker, Code: refund.WhyOutcomeUnknown.String(), Message: explain(r)}
+	}
+	return saidError(r.Said)
+}
+
+// explain says what a code of the worker's means for this refund.
+func explain(r *refund.Record) string {
+	switch {
+	case r.Because != "":
+		return "settled by an operator: " + r.Because
+	case r.Note != "" && (r.Why == refund.WhyInvalidJob || r.Why == refund.WhyCardNumber):
+		return r.Note
+	case r.Said != nil && r.Said.Code != "":
+		return sentences[r.Why] + " (DOKU said last: " + r.Said.Code + ")"
+	}
+	return sentences[r.Why]
+}
+
+// saidError is DOKU's own no.
+func saidError(said *refund.Said) jobs.ResultError {
+	if said == nil {
+		said = &refund.Said{}
+	}
+	e := jobs.ResultError{
+		Source: jobs.SourceDOKU, Code: said.Code, Message: said.ErrorMessage,
+		Type: said.Type, HTTPStatus: int64(said.HTTPStatus),
+	}
+	if e.Code == "" {
+		e.Code = "FAILED" // a FAILED answer without an error object
+	}
+	if e.Message == "" {
+		e.Message = said.Message
+	}
+	return e
+}

@@ -1,0 +1,172 @@
+// Package settings is how our programs read what they are told: every setting
+// is a flag and an environment variable of the same name, and every bad or
+// missing one is reported, one line each, before the program ends with status
+// 2.
+//
+// The command-line library stops at the first value that does not parse. So
+// values are taken as text, and [Problems] checks them all.
+//
+// Invariant: no line about a bad setting repeats a secret's value.
+package settings
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"refundworker/internal/secret"
+)
+
+// Program describes a program to its command-line parser.
+type Program struct {
+	Name        string
+	Description string
+	Version     string
+}
+
+// exit carries the status with which the parser wants to end the program.
+type exit struct{ status int }
+
+// Parse fills target (a pointer to a struct with kong tags) from args and the
+// environment. ok is false when the program has to end with status: after
+// --help and --version (0), or a flag that is not known (2).
+func (p Program) Parse(target any, args []string, stdout, stderr io.Writer, options ...kong.Option) (status int, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			e, known := r.(exit)
+			if !known {
+				panic(r)
+			}
+			status, ok = e.status, false
+		}
+	}()
+	parser, err := kong.New(target, append([]kong.Option{
+		kong.Name(p.Name), kong.Description(p.Description), kong.Vars{"version": p.Version},
+		kong.Writers(stdout, stderr), kong.Exit(func(status int) { panic(exit{status}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	}, options...)...)
+	if err != nil {
+		panic(err) // a mistake in the struct's tags
+	}
+	if _, err := parser.Parse(args); err != nil {
+		Report(stderr, p.Name, []string{err.Error()})
+		return 2, false
+	}
+	return 0, true
+}
+
+// Report prints one line a problem.
+func Report(stderr io.Writer, program string, problems []string) {
+	for _, problem := range problems {
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, problem)
+	}
+}
+
+// Problems collects what is wrong with settings. Each method takes the
+// setting's name and text, and returns its value, or a zero value where the
+// text is bad.
+type Problems []string
+
+// Add notes a problem with a setting.
+func (p *Problems) Add(name, format string, args ...any) {
+	*p = append(*p, name+": "+fmt.Sprintf(format, args...))
+}
+
+// Duration reads a duration of at least least.
+func (p *Problems) Duration(name, text string, least time.Duration) time.Duration {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		p.Add(name, "%q is no duration such as 500ms, 60s or 15m", text)
+		return 0
+	case d < least:
+		p.Add(name, "%s is less than the least, %s", d, least)
+		return 0
+	}
+	return d
+}
+
+// Int reads a whole number between least and most.
+func (p *Problems) Int(name, text string, least, most int) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		p.Add(name, "%q is no whole number from %d to %d", text, least, most)
+		return least
+	}
+	return n
+}
+
+// Rate reads a number per second, 0 for none.
+func (p *Problems) Rate(name, text string) float64 {
+	r, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(r >= 0 && r <= 1e6) {
+		p.Add(name, "%q is no number from 0 to 1000000", text)
+		return 0
+	}
+	return r
+}
+
+// Bool reads true or false.
+func (p *Problems) Bool(name, text string) bool {
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		p.Add(name, "%q is neither true nor false", text)
+	}
+	return b
+}
+
+// OneOf reads one of a few words.
+func (p *Problems) OneOf(name, text string, words ...string) string {
+	for _, word := range words {
+		if text == word {
+			return word
+		}
+	}
+	if text == "" {
+		p.Add(name, "must be given: one of %s", strings.Join(words, ", "))
+		return ""
+	}
+	p.Add(name, "%q is none of %s", text, strings.Join(words, ", "))
+	return ""
+}
+
+// Secret reads a secret given as text or by the name of a file that holds it;
+// white space around it is not part of it.
+func (p *Problems) Secret(name, text, file string) secret.Text {
+	switch {
+	case text != "" && file != "":
+		p.Add(name, "is given twice, by itself and by %s_FILE", name)
+	case file != "":
+		content, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		if err != nil {
+			p.Add(name+"_FILE", "%s", err)
+			return secret.Text{}
+		}
+		text = string(content)
+		if strings.TrimSpace(text) == "" {
+			p.Add(name+"_FILE", "%s is empty", file)
+		}
+	}
+	return secret.New(strings.TrimSpace(text))
+}
+
+// Switch is a flag that stands alone (--setup) or takes true or false, kept as
+// text so that a bad value is reported with the others.
+type Switch string
+
+// IsBool tells the parser that no value need follow.
+func (Switch) IsBool() bool { return true }
+
+// Decode implements kong's MapperValue.
+func (s *Switch) Decode(ctx *kong.DecodeContext) error {
+	*s = "true"
+	if ctx.Scan.Peek().Type == kong.FlagValueToken {
+		*s = Switch(fmt.Sprint(ctx.Scan.Pop().Value))
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package observe
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"refundworker/internal/channel"
+)
+
+// Starting is the reason for not being ready that a new [Health] has; the
+// program clears it when it takes jobs.
+const Starting = "starting"
+
+// Health is what /healthz and /readyz answer from. It is safe for concurrent
+// use.
+type Health struct {
+	mu       sync.Mutex
+	channels int
+	reasons  map[string]string
+	degraded map[channel.Channel]string
+}
+
+// NewHealth returns the health of a process that works on so many channels. It
+// is not ready.
+func NewHealth(channels int) *Health {
+	return &Health{
+		channels: channels,
+		reasons:  map[string]string{Starting: "starting"},
+		degraded: map[channel.Channel]string{},
+	}
+}
+
+// Block makes the process not ready, for a reason that key names until it is
+// cleared.
+func (h *Health) Block(key, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reasons[key] = reason
+}
+
+// Clear takes a reason back. Clearing one that does not stand is harmless.
+func (h *Health) Clear(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.reasons, key)
+}
+
+// Degrade notes that a channel is stopped while others go on.
+func (h *Health) Degrade(ch channel.Channel, line string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.degraded[ch] = line
+}
+
+// Restore takes Degrade back.
+func (h *Health) Restore(ch channel.Channel) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.degraded, ch)
+}
+
+// Ready reports whether jobs can be taken, with a line for every reason why not
+// and for every channel that is stopped.
+func (h *Health) Ready() (ready bool, lines []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(h.reasons)) {
+		lines = append(lines, h.reasons[key])
+	}
+	for _, ch := range slices.Sorted(maps.Keys(h.degraded)) {
+		lines = append(lines, h.degraded[ch])
+	}
+	return len(h.reasons) == 0 && len(h.degraded) < h.channels, lines
+}
+
+func (h *Health) live(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, []string{"ok"}) }
+
+func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
+	ready, lines := h.Ready()
+	if !ready {
+		answer(w, http.StatusServiceUnavailable, lines)
+		return
+	}
+	answer(w, http.StatusOK, append([]string{"ready"}, lines...))
+}
+
+func answer(w http.ResponseWriter, status int, lines []string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))
+}

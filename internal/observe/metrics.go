@@ -1,0 +1,127 @@
+package observe
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"refundworker/internal/channel"
+)
+
+// Metrics are the metrics of contract.md §5. Every series of a closed label set
+// exists from the start, at zero, so that a rate over it has a beginning.
+type Metrics struct {
+	Amount           *prometheus.CounterVec   // channel, status
+	Answers          *prometheus.CounterVec   // field: mismatches in DOKU's answers
+	Attempts         *prometheus.CounterVec   // channel, outcome
+	CircuitOpen      *prometheus.GaugeVec     // channel
+	DeadLetters      *prometheus.CounterVec   // reason
+	EndToEnd         *prometheus.HistogramVec // channel, status
+	Inquiries        *prometheus.CounterVec   // channel, outcome
+	JobsInFlight     *prometheus.GaugeVec     // channel
+	LateSuccess      *prometheus.CounterVec   // channel
+	Panics           *prometheus.CounterVec   // channel
+	QueueWait        *prometheus.HistogramVec // channel
+	Requests         *prometheus.HistogramVec // operation, outcome
+	Results          *prometheus.CounterVec   // channel, status
+	RetriesScheduled *prometheus.CounterVec   // channel
+	TokenFailures    *prometheus.CounterVec   // kind
+	Unresolved       prometheus.Gauge
+	Waiting          prometheus.Gauge
+}
+
+// Closed label sets that stand in the contract.
+var (
+	attempts    = []string{"success", "failed", "retry", "unknown"}
+	inquiries   = []string{"success", "failed", "running", "not_found", "contradiction", "no_answer"}
+	statuses    = []string{"succeeded", "failed", "rejected", "unresolved"}
+	deadReasons = []string{"unreadable", "refund_id_conflict"}
+)
+
+// Buckets, in seconds. A refund lasts from milliseconds to days.
+var (
+	waitBuckets    = []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600}
+	lifeBuckets    = []float64{.005, .01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 72 * 3600}
+	requestBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 30, 60, 120}
+)
+
+// NewMetrics registers the metrics with reg. version and revision are those of
+// the program.
+func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
+	f := factory{reg}
+	m := &Metrics{
+		Amount:           f.counters("refund_amount_rupiah_total", "Amounts of refunds by how they ended, in rupiah.", "channel", "status"),
+		Answers:          f.counters("doku_answer_mismatches_total", "Identifiers in DOKU's answers that were not ours.", "field"),
+		Attempts:         f.counters("refund_attempts_total", "Refund calls by what they led to.", "channel", "outcome"),
+		CircuitOpen:      f.gauges("doku_circuit_open", "Whether the channel's circuit breaker is open.", "channel"),
+		DeadLetters:      f.counters("refund_dead_letters_total", "Messages that were no jobs.", "reason"),
+		EndToEnd:         f.histograms("refund_end_to_end_seconds", "From the job being stored to its result being stored.", lifeBuckets, "channel", "status"),
+		Inquiries:        f.counters("refund_inquiries_total", "Status inquiries by what they found.", "channel", "outcome"),
+		JobsInFlight:     f.gauges("refund_jobs_in_flight", "Messages in hand.", "channel"),
+		LateSuccess:      f.counters("refund_late_success_total", "Refunds that were given up and then proven paid.", "channel"),
+		Panics:           f.counters("refund_panics_total", "Handlings that ended in a panic.", "channel"),
+		QueueWait:        f.histograms("refund_queue_wait_seconds", "From the job being stored to its first handling.", waitBuckets, "channel"),
+		Requests:         f.histograms("doku_request_duration_seconds", "Calls to DOKU.", requestBuckets, "operation", "outcome"),
+		Results:          f.counters("refund_results_total", "Results by status.", "channel", "status"),
+		RetriesScheduled: f.counters("refund_retries_scheduled_total", "Waits stored after a send.", "channel"),
+		TokenFailures:    f.counters("doku_token_failures_total", "B2B tokens that could not be had, by kind.", "kind"),
+		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
+		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
+	}
+	build := f.gauges("build_info", "The version of the program, as labels.", "version", "revision")
+	build.WithLabelValues(version, revision).Set(1)
+	m.begin()
+	return m
+}
+
+// begin creates the series of the closed label sets.
+func (m *Metrics) begin() {
+	for _, c := range channel.All() {
+		ch := string(c)
+		m.CircuitOpen.WithLabelValues(ch)
+		m.JobsInFlight.WithLabelValues(ch)
+		m.LateSuccess.WithLabelValues(ch)
+		m.Panics.WithLabelValues(ch)
+		m.QueueWait.WithLabelValues(ch)
+		m.RetriesScheduled.WithLabelValues(ch)
+		for _, outcome := range attempts {
+			m.Attempts.WithLabelValues(ch, outcome)
+		}
+		for _, outcome := range inquiries {
+			m.Inquiries.WithLabelValues(ch, outcome)
+		}
+		for _, status := range statuses {
+			m.Results.WithLabelValues(ch, status)
+			m.Amount.WithLabelValues(ch, status)
+		}
+	}
+	for _, reason := range deadReasons {
+		m.DeadLetters.WithLabelValues(reason)
+	}
+}
+
+// factory makes metrics and registers them. Registering panics on a repeated
+// name, which is a mistake in this file.
+type factory struct{ reg prometheus.Registerer }
+
+func (f factory) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	f.reg.MustRegister(c)
+	return c
+}
+
+func (f factory) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	f.reg.MustRegister(g)
+	return g
+}
+
+func (f factory) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	f.reg.MustRegister(g)
+	return g
+}
+
+func (f factory) histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
+	f.reg.MustRegister(h)
+	return h
+}

@@ -93,6 +93,9 @@ func TestCardRefundIsSentAsTheSeedShows(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	if got := r.header.Get("Accept-Encoding"); got != "" {
+		t.Errorf("asks for %s: the digest of the answer is over its bytes on the wire", got)
+	}
 	if strings.HasSuffix(r.body, "\n") || !strings.HasPrefix(r.body, `{"order":{`) {
 		t.Errorf("body %q", r.body)
 	}
@@ -186,6 +189,18 @@ func TestAnswerThatIsNotWholeIsUnknown(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestAnswerOfMoreThan64KiBIsUnknownHoweverItBegins(t *testing.T) {
+	t.Parallel()
+	for size, class := range map[int]Class{maxBody: Succeeded, maxBody + 1: Unknown} {
+		s := snapServer(t, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, snapSuccessBody+strings.Repeat(" ", size-len(snapSuccessBody)))
+		})
+		c := newTestClient(t, s.URL)
+		prepare(t, c)
+		wantVerdict(t, c.Refund(t.Context(), snapOrder()), class, Plain)
 	}
 }
 

@@ -261,18 +261,28 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 // slots, and nothing beside a call to DOKU.
 const gatherTime = time.Millisecond
 
-// gather waits a moment for more slots where few are free: else, under load,
-// every slot that is freed would cost a pull of its own.
-func (i *Intake) gather(ctx context.Context, want, limit, have int, r rank) int {
-	if want == 0 || have >= min(i.slots.size, limit)/4 {
+// gather waits a moment for a quarter of the slots where fewer are free: else,
+// under load, every slot that is freed would cost a pull of its own.
+func (i *Intake) gather(ctx context.Context, want, limit, have int, r rank) (more int) {
+	enough := min(i.slots.size, limit) / 4
+	if want == 0 || have >= enough {
 		return 0
 	}
 	t := time.NewTimer(gatherTime)
 	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+	for have+more < enough {
+		n, changed := i.slots.take(want-more, limit, r)
+		more += n
+		if n > 0 {
+			continue
+		}
+		select {
+		case <-changed:
+		case <-t.C:
+			return more
+		case <-ctx.Done():
+			return more
+		}
 	}
-	n, _ := i.slots.take(want, limit, r)
-	return n
+	return more
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v4"
@@ -65,7 +66,7 @@ func (s *source) run(ctx, workCtx context.Context) {
 	defer s.nc.RemoveStatusListener(s.events)
 	for ctx.Err() == nil {
 		err := s.session(ctx)
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
 			s.report(err)
 			s.pause(ctx)
 		}
@@ -107,13 +108,28 @@ const lookUpWait = 5 * time.Second
 
 // lookUp asks for the consumer and takes over what an operator has set.
 func (s *source) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
+	s.forgetEvents()
 	if !s.nc.IsConnected() {
 		return nil, ErrDisconnected
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookUpWait)
-	defer cancel()
-	consumer, err := s.in.cfg.JS.Consumer(ctx, s.stream, s.consumer)
-	if err != nil {
+	asking, cancel := context.WithTimeout(ctx, lookUpWait)
+	var changed atomic.Bool
+	var watch sync.WaitGroup
+	watch.Go(func() { // an answer that a lost connection took along would be waited for
+		select {
+		case <-s.events:
+			changed.Store(true)
+			cancel()
+		case <-asking.Done():
+		}
+	})
+	consumer, err := s.in.cfg.JS.Consumer(asking, s.stream, s.consumer)
+	cancel()
+	watch.Wait()
+	switch {
+	case changed.Load():
+		return nil, s.connectionChanged()
+	case err != nil:
 		return nil, fmt.Errorf("look up consumer: %w", err)
 	}
 	info := consumer.CachedInfo()
@@ -133,8 +149,7 @@ func (s *source) step(ctx context.Context) error {
 		err = s.poll(ctx)
 	}
 	if errors.Is(err, errReconnected) {
-		s.more = false
-		return nil
+		return nil // the pull is lost, nothing else
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func newStand(t testing.TB, ackWait time.Duration) *stand {
 	s.startServer()
 	t.Cleanup(func() { s.stopServer() })
 	nc, err := nats.Connect(s.srv.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond),
-		nats.ReconnectJitter(0, 0))
+		nats.ReconnectJitter(0, 0), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,11 +48,28 @@ func newStand(t testing.TB, ackWait time.Duration) *stand {
 	if s.js, err = jetstream.New(nc); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jobs.Setup(t.Context(), s.js, 1); err != nil {
-		t.Fatal(err)
-	}
-	s.alter(func(c *jetstream.ConsumerConfig) { c.AckWait = ackWait })
+	s.setUp(ackWait)
 	return s
+}
+
+// setUp makes the two streams that an intake reads, and one channel's consumers:
+// all eight channels' would take most of a test's time.
+func (s *stand) setUp(ackWait time.Duration) {
+	s.t.Helper()
+	for _, c := range jobs.Streams(1) {
+		if c.Name != jobs.StreamJobs && c.Name != jobs.StreamWaits {
+			continue
+		}
+		if _, err := s.js.CreateStream(s.t.Context(), c); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	for _, c := range consumers() {
+		c.Config.AckWait = ackWait
+		if _, err := s.js.CreateConsumer(s.t.Context(), c.Stream, c.Config); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 func (s *stand) startServer() {
@@ -218,6 +235,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 
 // ack is what most handlers here do.
 func ack(t testing.TB, d *jobs.Delivery) {
+	t.Helper()
 	if err := d.Ack(); err != nil {
 		t.Errorf("ack: %v", err)
 	}

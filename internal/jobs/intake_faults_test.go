@@ -1,0 +1,407 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+)
+
+func TestIntakeSurvivesARestartOfTheServer(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	got := make(chan string, 10)
+	r := s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- name(d) })
+	s.jobs(1)
+	receive(t, got, "the job before")
+	for range 2 {
+		s.stopServer()
+		eventually(t, "the status tells", func() bool { return errors.Is(r.Status(), jobs.ErrDisconnected) })
+		s.startServer()
+		eventually(t, "connected again", s.nc.IsConnected)
+		begin := time.Now()
+		s.jobs(1)
+		s.dues(1)
+		receive(t, got, "a message after")
+		receive(t, got, "a message after")
+		// A lost long poll is only missed after 10 s.
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		eventually(t, "pulling again", func() bool { return r.Status() == nil })
+	}
+}
+
+func TestIntakeStartsBeforeItsServerAndDrainsWithoutIt(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(1)
+	s.stopServer()
+	got := make(chan string, 10)
+	handle := func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- name(d) }
+	away := s.run(4, handle)
+	eventually(t, "the status tells", func() bool { return errors.Is(away.Status(), jobs.ErrDisconnected) })
+	away.stop()
+
+	s.run(4, handle)
+	s.startServer()
+	receive(t, got, "the job")
+}
+
+func TestDeletedConsumerIsMissedAndFoundAgain(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	got := make(chan string, 10)
+	r := s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- name(d) })
+	s.jobs(1)
+	receive(t, got, "the job before")
+	for _, c := range consumers() {
+		eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
+		if err := s.js.DeleteConsumer(t.Context(), c.Stream, c.Config.Durable); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the status tells", func() bool {
+			err := r.Status()
+			return errors.Is(err, jetstream.ErrConsumerNotFound) && strings.Contains(err.Error(), c.Config.Durable)
+		})
+		if _, err := s.js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "pulling again", func() bool { return r.Status() == nil })
+		s.publish(c.Config.FilterSubject, 1)
+		receive(t, got, "the message after")
+	}
+}
+
+// A pull that is sent after the deletion is answered by nobody.
+func TestConsumerDeletedBetweenTwoPullsIsMissed(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(1)
+	started, goOn := make(chan struct{}, 1), make(chan struct{})
+	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		started <- struct{}{}
+		<-goOn
+	}, quick)
+	receive(t, started, "the job")
+	if err := s.js.DeleteConsumer(t.Context(), jobs.StreamJobs, jobs.WorkerConsumer(channel.CreditCard)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nobody notices while no pull is sent", func() bool { return r.Status() == nil })
+	close(goOn)
+	eventually(t, "the status tells", func() bool { return errors.Is(r.Status(), jetstream.ErrConsumerNotFound) })
+}
+
+func TestOneConsumerGoneDoesNotStopTheOther(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	if err := s.js.DeleteConsumer(t.Context(), jobs.StreamWaits, jobs.DueConsumer(channel.CreditCard)); err != nil {
+		t.Fatal(err)
+	}
+	w := newWatch(100)
+	r := s.run(4, func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() })
+	s.jobs(100)
+	receive(t, w.all, "the last job")
+	eventually(t, "the status names the missing one only", func() bool {
+		err := r.Status()
+		return errors.Is(err, jetstream.ErrConsumerNotFound) && !strings.Contains(err.Error(), "worker_")
+	})
+}
+
+// hatch is a gate that tests open and shut.
+type hatch struct{ limits chan int }
+
+func newHatch(limit int) *hatch {
+	h := &hatch{make(chan int, 1)}
+	if limit > 0 {
+		h.limits <- limit
+	}
+	return h
+}
+
+func (h *hatch) Wait(ctx context.Context) (int, error) {
+	select {
+	case n := <-h.limits:
+		h.limits <- n
+		return n, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (h *hatch) shut()          { <-h.limits }
+func (h *hatch) open(limit int) { h.limits <- limit }
+
+func TestShutGateStopsTheIntake(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(50)
+	s.dues(50)
+	gate := newHatch(0)
+	var handled atomic.Int64
+	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
+		if handled.Add(1) == 7 {
+			gate.shut()
+		}
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) { c.Gate = gate })
+	eventually(t, "a shut gate is no reason not to be ready", func() bool { return r.Status() == nil })
+	if n := s.unsettled() + int(handled.Load()); n != 0 {
+		t.Fatalf("%d messages passed a shut gate", n)
+	}
+	gate.open(math.MaxInt)
+	eventually(t, "the seventh handler shuts the gate", func() bool { return handled.Load() == 7 && r.InFlight() == 0 })
+	if quietly := eventuallyNot(func() bool { return handled.Load() > 7 }); !quietly {
+		t.Error("a message passed the gate that was shut")
+	}
+	gate.open(math.MaxInt)
+	eventually(t, "all are handled", func() bool { return handled.Load() == 100 })
+}
+
+// eventuallyNot watches for a moment that something stays false.
+func eventuallyNot(happened func() bool) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 20 {
+		<-tick.C
+		if happened() {
+			return false
+		}
+	}
+	return true
+}
+
+func TestHalfOpenGateAdmitsOneMessageAtATime(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(20)
+	s.dues(20)
+	w := newWatch(40)
+	s.run(32, func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() },
+		func(c *jobs.IntakeConfig) { c.Gate = newHatch(1) })
+	receive(t, w.all, "the last message")
+	w.check(t, 1)
+}
+
+func TestGateThatOpensWideIsSeenWhileSlotsAreBusy(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	gate := newHatch(1)
+	s.jobs(10)
+	started, goOn := make(chan struct{}, 10), make(chan struct{})
+	var first atomic.Bool
+	s.run(4, func(_ context.Context, d *jobs.Delivery) {
+		started <- struct{}{}
+		if first.CompareAndSwap(false, true) { // the probe, which succeeds
+			gate.shut()
+			gate.open(math.MaxInt)
+		} else {
+			<-goOn
+		}
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) { c.Gate = gate })
+	for range 1 + 4 {
+		receive(t, started, "a handler")
+	}
+	close(goOn)
+}
+
+func TestMessageOfAShutGateIsLetGoAtTheCeiling(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 300*time.Millisecond)
+	gate := newHatch(math.MaxInt)
+	got := make(chan *jobs.Delivery, 10)
+	r := s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- d },
+		func(c *jobs.IntakeConfig) { c.Gate, c.Ceiling = gate, 400*time.Millisecond })
+	s.jobs(1)
+	receive(t, got, "the job that finds the gate open")
+	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
+	gate.shut()
+	s.jobs(1)
+	eventually(t, "the job is in hand", func() bool { return s.unsettled() == 1 })
+	if held := eventuallyNot(func() bool { return len(got) > 0 }); !held {
+		t.Fatal("the job passed the gate")
+	}
+	<-time.After(time.Second)
+	gate.open(math.MaxInt)
+	if d := receive(t, got, "the job"); d.Delivered < 2 {
+		t.Errorf("delivery %d", d.Delivered)
+	}
+	r.stop()
+}
+
+// waiting returns how many pulls stand at the server.
+func (s *stand) waiting() int {
+	n := 0
+	for _, c := range consumers() {
+		consumer, err := s.js.Consumer(s.t.Context(), c.Stream, c.Config.Durable)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n += consumer.CachedInfo().NumWaiting
+	}
+	return n
+}
+
+func TestPausedOrFullConsumerIsNoStall(t *testing.T) {
+	t.Parallel()
+	for name, block := range map[string]func(t *testing.T, s *stand){
+		"paused": func(t *testing.T, s *stand) {
+			t.Helper()
+			for _, c := range consumers() {
+				_, err := s.js.PauseConsumer(t.Context(), c.Stream, c.Config.Durable, time.Now().Add(time.Hour))
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.jobs(5)
+		},
+		"full": func(t *testing.T, s *stand) {
+			t.Helper()
+			s.alter(func(c *jetstream.ConsumerConfig) { c.MaxAckPending = 3 })
+			s.jobs(5)
+			consumer, err := s.js.Consumer(t.Context(), jobs.StreamJobs, jobs.WorkerConsumer(channel.CreditCard))
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch, err := consumer.Fetch(3) // another process
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range batch.Messages() {
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, 30*time.Second)
+			block(t, s)
+			r := s.run(4, func(context.Context, *jobs.Delivery) { t.Error("a message came") }, quick)
+			<-time.After(1500 * time.Millisecond)
+			if err := r.Status(); err != nil {
+				t.Errorf("status %v", err)
+			}
+			r.stop()
+			if strings.Contains(r.log.String(), jobs.ErrStalled.Error()) {
+				t.Errorf("log %s", r.log)
+			}
+		})
+	}
+}
+
+// quick shortens what would take minutes.
+func quick(c *jobs.IntakeConfig) {
+	c.AnswerWait, c.PollHeartbeat, c.PollWait = 200*time.Millisecond, 100*time.Millisecond, 300*time.Millisecond
+	c.StallAfter = 500 * time.Millisecond
+}
+
+// front stands between intake and broker as another API prefix, and can lose
+// or answer pulls itself.
+type front struct {
+	js    jetstream.JetStream
+	pulls func(nc *nats.Conn, msg *nats.Msg) // nil: the broker gets them
+	wrong atomic.Bool                        // whether pulls is used
+}
+
+func newFront(t *testing.T, s *stand, pulls func(*nats.Conn, *nats.Msg)) *front {
+	t.Helper()
+	f := &front{pulls: pulls}
+	f.wrong.Store(true)
+	sub, err := s.nc.Subscribe("FRONT.>", func(msg *nats.Msg) {
+		if strings.HasPrefix(msg.Subject, "FRONT.CONSUMER.MSG.NEXT.") && f.wrong.Load() {
+			f.pulls(s.nc, msg)
+			return
+		}
+		_ = s.nc.PublishRequest("$JS.API"+strings.TrimPrefix(msg.Subject, "FRONT"), msg.Reply, msg.Data)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	if f.js, err = jetstream.NewWithAPIPrefix(s.nc, "FRONT"); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestPullsThatGoWrongAreReportedAndOvercome(t *testing.T) {
+	t.Parallel()
+	word := func(status string) func(*nats.Conn, *nats.Msg) {
+		return func(nc *nats.Conn, pull *nats.Msg) {
+			msg := nats.NewMsg(pull.Reply)
+			msg.Header.Set("Status", status)
+			msg.Header.Set("Description", "Something New")
+			_ = nc.PublishMsg(msg)
+		}
+	}
+	for name, c := range map[string]struct {
+		pulls func(*nats.Conn, *nats.Msg)
+		want  error
+	}{
+		"no answer":     {func(*nats.Conn, *nats.Msg) {}, jobs.ErrNoAnswer},
+		"unknown word":  {word("409"), jobs.ErrPullRefused},
+		"no responders": {word("503"), jobs.ErrPullRefused},
+		"ended early":   {word("408"), jobs.ErrPullRefused},
+		"stalled":       {emptyHanded, jobs.ErrStalled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, 30*time.Second)
+			s.jobs(3)
+			f := newFront(t, s, c.pulls)
+			w := newWatch(3)
+			r := s.run(4, func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() }, quick,
+				func(cfg *jobs.IntakeConfig) { cfg.JS = f.js })
+			eventually(t, "the log tells", func() bool { return strings.Contains(r.log.String(), c.want.Error()) })
+			f.wrong.Store(false)
+			receive(t, w.all, "the last job")
+			eventually(t, "pulling again", func() bool { return r.Status() == nil })
+		})
+	}
+}
+
+// emptyHanded answers every pull as if nothing were there, in due time.
+func emptyHanded(nc *nats.Conn, pull *nats.Msg) {
+	var req struct {
+		Expires time.Duration `json:"expires"`
+	}
+	if json.Unmarshal(pull.Data, &req) != nil {
+		return
+	}
+	tenth := int64(req.Expires / 10)
+	for tenths, status := range map[int64]string{3: "100", 6: "100", 9: "408"} {
+		time.AfterFunc(time.Duration(tenths*tenth), func() {
+			msg := nats.NewMsg(pull.Reply)
+			msg.Header.Set("Status", status)
+			_ = nc.PublishMsg(msg)
+		})
+	}
+}
+
+func TestPullsThatKeepFailingAreNoBusyLoop(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	var pulls atomic.Int64
+	f := newFront(t, s, func(nc *nats.Conn, pull *nats.Msg) {
+		pulls.Add(1)
+		msg := nats.NewMsg(pull.Reply)
+		msg.Header.Set("Status", "409")
+		_ = nc.PublishMsg(msg)
+	})
+	r := s.run(4, func(context.Context, *jobs.Delivery) {}, quick, func(c *jobs.IntakeConfig) { c.JS = f.js })
+	<-time.After(time.Second)
+	r.stop()
+	if n := pulls.Load(); n == 0 || n > 12 {
+		t.Errorf("%d pulls in a second", n)
+	}
+}

@@ -174,3 +174,15 @@ func secretLines(t secret.Text) []secret.Text {
 	}
 	return keys
 }
+
+// CheckBaseURL reports what is wrong with text as [Config].BaseURL.
+func CheckBaseURL(text string) error {
+	_, err := parseBaseURL(text)
+	return err
+}
+
+// Loopback reports whether a good base URL points to this machine.
+func Loopback(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && loopback(u.Hostname())
+}

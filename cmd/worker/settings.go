@@ -1,0 +1,203 @@
+package main
+
+import (
+	"crypto/rsa"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/connect"
+	"refundworker/internal/doku"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+	"refundworker/internal/service"
+	"refundworker/internal/settings"
+)
+
+const description = `Takes refund jobs from NATS JetStream, signs and sends them to DOKU, and publishes one result for each.
+
+Every flag can be set by the environment variable behind it. Stop with SIGTERM: running calls are finished and recorded.`
+
+// flags are the settings of contract.md §4. Values are text, so that every bad
+// one is reported and not the first alone.
+type flags struct {
+	connect.Flags
+
+	DOKUEnv            string          `name:"doku-env" env:"DOKU_ENV" group:"DOKU" help:"production, sandbox or simulator. Must be given." placeholder:"ENV"`
+	DOKUBaseURL        string          `name:"doku-base-url" env:"DOKU_BASE_URL" group:"DOKU" help:"Scheme and host of DOKU, by default what DOKU_ENV says; plain http to loopback only." placeholder:"URL"`
+	DOKUClientID       string          `name:"doku-client-id" env:"DOKU_CLIENT_ID" group:"DOKU" help:"The merchant's client id. Must be given." placeholder:"ID"`
+	DOKUSecretKey      string          `name:"doku-secret-key" env:"DOKU_SECRET_KEY" group:"DOKU" help:"The shared secret key. This or DOKU_SECRET_KEY_FILE must be given; a flag can be seen in the list of processes." placeholder:"KEY"`
+	DOKUSecretKeyFile  string          `name:"doku-secret-key-file" env:"DOKU_SECRET_KEY_FILE" group:"DOKU" help:"File that holds the secret key." placeholder:"FILE"`
+	DOKUPrivateKeyFile string          `name:"doku-private-key-file" env:"DOKU_PRIVATE_KEY_FILE" group:"DOKU" help:"RSA key, PKCS#1 or PKCS#8 PEM; needed by every channel but credit_card." placeholder:"FILE"`
+	DOKUTimeout        string          `name:"doku-timeout" env:"DOKU_TIMEOUT" group:"DOKU" default:"60s" help:"One call; at least 30s in production. A short one makes unknown outcomes."`
+	Channels           string          `name:"channels" env:"CHANNELS" help:"Comma-separated; by default all that the credentials allow." placeholder:"LIST"`
+	Concurrency        string          `name:"concurrency" env:"CONCURRENCY" default:"32" help:"Calls at once, per channel and process."`
+	RateLimit          string          `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
+	RetryInitial       string          `name:"retry-initial" env:"RETRY_INITIAL" default:"2s" help:"First retry delay; each further one is twice as long."`
+	RetryMax           string          `name:"retry-max" env:"RETRY_MAX" default:"15m" help:"Longest retry delay."`
+	InquiryDelay       string          `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 30s in production."`
+	RepeatAfterUnknown string          `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"same-day or never: whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it."`
+	RetryDeadline      string          `name:"retry-deadline" env:"RETRY_DEADLINE" default:"24h" help:"When a job without a deadline is given up."`
+	HTTPAddr           string          `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9464" help:"Serves /metrics, /healthz and /readyz."`
+	LogLevel           string          `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	Setup              settings.Switch `name:"setup" env:"SETUP" default:"false" help:"Create missing streams and consumers; never alters what is there."`
+	Replicas           string          `name:"replicas" env:"REPLICAS" default:"1" help:"Of streams that SETUP creates: 1, 3 or 5."`
+
+	Version versionFlag `name:"version" help:"Print the version and exit."`
+}
+
+// environments are the three values of DOKU_ENV and where each calls (seed 1,
+// contract.md §4).
+var environments = map[string]string{
+	"production": "https://api.doku.com",
+	"sandbox":    "https://api-sandbox.doku.com",
+	"simulator":  "http://127.0.0.1:9465",
+}
+
+// leastInProduction bounds DOKU_TIMEOUT and INQUIRY_DELAY where money is real:
+// a shorter wait manufactures unknown outcomes (doku-api.md §3).
+const leastInProduction = 30 * time.Second
+
+// config turns the flags into a configuration, or says everything that is wrong
+// with them.
+func (f flags) config() (service.Config, settings.Problems) {
+	var p settings.Problems
+	f.Check(&p)
+	env := p.OneOf("DOKU_ENV", f.DOKUEnv, "production", "sandbox", "simulator")
+	least := time.Millisecond
+	if env == "production" {
+		least = leastInProduction
+	}
+	c := service.Config{
+		ClientID:    f.clientID(&p),
+		Concurrency: p.Int("CONCURRENCY", f.Concurrency, 1, 4096),
+		Connect:     f.Flags,
+		Environment: env,
+		HTTPAddr:    f.httpAddr(&p),
+		Policy: refund.Policy{
+			Timeout:       p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, least),
+			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, least),
+			RetryDeadline: p.Duration("RETRY_DEADLINE", f.RetryDeadline, time.Second),
+			Repeat:        p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never") == "same-day",
+		},
+		RateLimit: p.Rate("RATE_LIMIT", f.RateLimit),
+		Retry:     f.retry(&p),
+		Revision:  revision,
+		Secret:    p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile),
+		Setup:     p.Bool("SETUP", string(f.Setup)),
+		Version:   version,
+	}
+	if c.Secret.IsZero() && f.DOKUSecretKeyFile == "" {
+		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
+	}
+	c.BaseURL = f.baseURL(&p, env)
+	c.Private = f.privateKey(&p)
+	c.Channels = f.channels(&p, c.Private != nil)
+	c.Replicas = f.replicas(&p)
+	f.level(&p)
+	return c, p
+}
+
+func (f flags) clientID(p *settings.Problems) string {
+	if f.DOKUClientID == "" {
+		p.Add("DOKU_CLIENT_ID", "must be given")
+	}
+	return f.DOKUClientID
+}
+
+func (f flags) httpAddr(p *settings.Problems) string {
+	if _, _, err := net.SplitHostPort(f.HTTPAddr); err != nil {
+		p.Add("HTTP_ADDR", "%q is no host:port", f.HTTPAddr)
+	}
+	return f.HTTPAddr
+}
+
+func (f flags) retry(p *settings.Problems) retry.Policy {
+	policy := retry.Policy{
+		Initial: p.Duration("RETRY_INITIAL", f.RetryInitial, time.Millisecond),
+		Max:     p.Duration("RETRY_MAX", f.RetryMax, time.Millisecond),
+	}
+	if policy.Max > 0 && policy.Max < policy.Initial {
+		p.Add("RETRY_MAX", "%s is less than RETRY_INITIAL, %s", policy.Max, policy.Initial)
+	}
+	return policy
+}
+
+// baseURL also keeps the simulator where no real refund can be taken for one of
+// its own.
+func (f flags) baseURL(p *settings.Problems, env string) string {
+	base := f.DOKUBaseURL
+	if base == "" {
+		base = environments[env]
+	}
+	if base == "" {
+		return ""
+	}
+	if err := doku.CheckBaseURL(base); err != nil {
+		p.Add("DOKU_BASE_URL", "%s", err)
+	} else if env == "simulator" && !doku.Loopback(base) {
+		p.Add("DOKU_BASE_URL", "the simulator is called on loopback only")
+	}
+	return base
+}
+
+func (f flags) privateKey(p *settings.Problems) *rsa.PrivateKey {
+	if f.DOKUPrivateKeyFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(f.DOKUPrivateKeyFile)
+	if err != nil {
+		p.Add("DOKU_PRIVATE_KEY_FILE", "%s", err)
+		return nil
+	}
+	key, err := doku.LoadPrivateKey(pem)
+	if err != nil {
+		p.Add("DOKU_PRIVATE_KEY_FILE", "%s: %s", f.DOKUPrivateKeyFile, err)
+		return nil
+	}
+	return key
+}
+
+// channels are those asked for, or all that the credentials allow.
+func (f flags) channels(p *settings.Problems, withKey bool) []channel.Channel {
+	if strings.TrimSpace(f.Channels) == "" {
+		return slices.DeleteFunc(channel.All(), func(c channel.Channel) bool {
+			return c.Facts().Family == channel.SNAP && !withKey
+		})
+	}
+	var list []channel.Channel
+	for name := range strings.SplitSeq(f.Channels, ",") {
+		c, err := channel.Parse(strings.TrimSpace(name))
+		switch {
+		case err != nil:
+			p.Add("CHANNELS", "%s", err)
+		case slices.Contains(list, c):
+			p.Add("CHANNELS", "%s is named twice", c)
+		case c.Facts().Family == channel.SNAP && !withKey && f.DOKUPrivateKeyFile == "":
+			p.Add("CHANNELS", "%s needs DOKU_PRIVATE_KEY_FILE", c)
+		default:
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+func (f flags) replicas(p *settings.Problems) int {
+	n := p.Int("REPLICAS", f.Replicas, 1, 5)
+	if n%2 == 0 {
+		p.Add("REPLICAS", "%d is none of 1, 3, 5", n)
+	}
+	return n
+}
+
+func (f flags) level(p *settings.Problems) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil || strings.ContainsAny(f.LogLevel, "+-") {
+		p.Add("LOG_LEVEL", "%q is none of debug, info, warn, error", f.LogLevel)
+	}
+	return level
+}

@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/doku"
+	"refundworker/internal/jobs"
+	"refundworker/internal/ledger"
+	"refundworker/internal/observe"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+)
+
+// Gateway is DOKU as the worker sees it.
+type Gateway interface {
+	// Prepare gets what a call to the channel needs besides the job.
+	Prepare(ctx context.Context, ch channel.Channel) error
+	// Refund makes one refund call.
+	Refund(ctx context.Context, o doku.Order) doku.Verdict
+	// Inquire makes one status inquiry.
+	Inquire(ctx context.Context, o doku.Order) doku.Inquiry
+}
+
+// Config is what a [Worker] works with. Every field is required unless it says
+// otherwise.
+type Config struct {
+	Channels    []channel.Channel
+	ClientID    string
+	Concurrency int // calls at once, per channel
+	Dead        jobs.DeadLetters
+	DrainTime   time.Duration // how long a stop may take
+	Environment string
+	Gateway     Gateway
+	Health      *observe.Health
+	Instance    string // names this process in records
+	JS          jetstream.JetStream
+	Ledger      *ledger.Ledger
+	Log         *slog.Logger
+	Metrics     *observe.Metrics
+	Nonce       func() uint64 // random; 0 is not used
+	Now         func() time.Time
+	Policy      refund.Policy
+	Rand        func() float64 // in [0,1), for jitter
+	RateLimit   float64        // calls a second and channel; 0: none
+	Retry       retry.Policy
+}

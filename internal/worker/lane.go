@@ -1,0 +1,117 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/retry"
+)
+
+// lane is one channel in this process: its breaker, its rate limit, its intake.
+// What goes wrong on one lane leaves the others alone.
+type lane struct {
+	*Worker
+	channel channel.Channel
+	breaker *retry.Breaker
+	limiter *rate.Limiter
+	intake  *jobs.Intake
+	held    held
+	log     *slog.Logger
+}
+
+func (w *Worker) newLane(ch channel.Channel) (*lane, error) {
+	l := &lane{Worker: w, channel: ch, log: w.cfg.Log.With("channel", ch)}
+	l.limiter = rate.NewLimiter(rate.Inf, 1)
+	if w.cfg.RateLimit > 0 {
+		l.limiter.SetLimit(rate.Limit(w.cfg.RateLimit))
+	}
+	l.breaker = retry.NewBreaker(retry.BreakerConfig{Now: w.cfg.Now, OnChange: l.breakerChanged, Policy: w.cfg.Retry})
+	var err error
+	l.intake, err = w.newIntake(l)
+	return l, err
+}
+
+func (l *lane) breakerChanged(open bool, reason string) {
+	if !open {
+		l.cfg.Metrics.CircuitOpen.WithLabelValues(string(l.channel)).Set(0)
+		l.cfg.Health.Restore(l.channel)
+		l.log.Info("circuit breaker closed")
+		return
+	}
+	l.cfg.Metrics.CircuitOpen.WithLabelValues(string(l.channel)).Set(1)
+	l.cfg.Health.Degrade(l.channel, fmt.Sprintf("%s: circuit breaker open: %s", l.channel, reason))
+	l.log.Error("circuit breaker opened", "code", reason)
+}
+
+// Wait implements the intake's gate: no new job while an answer in hand cannot
+// be stored, nor while the breaker is open.
+func (l *lane) Wait(ctx context.Context) (int, error) {
+	if err := l.held.wait(ctx); err != nil {
+		return 0, err
+	}
+	return l.breaker.Wait(ctx)
+}
+
+// held counts the answers that could not be stored yet.
+type held struct {
+	mu    sync.Mutex
+	count int
+	free  chan struct{} // closed when count falls to 0; nil before the first answer
+}
+
+func (h *held) add(n int) (now int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.count == 0 && n > 0 {
+		h.free = make(chan struct{})
+	}
+	h.count += n
+	if h.count == 0 {
+		close(h.free)
+	}
+	return h.count
+}
+
+func (h *held) wait(ctx context.Context) error {
+	h.mu.Lock()
+	free, count := h.free, h.count
+	h.mu.Unlock()
+	if count == 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-free:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// working is the set of refunds that this process has in hand.
+type working struct {
+	mu  sync.Mutex
+	ids map[string]struct{}
+}
+
+// begin reports whether the caller is the only one to have the refund.
+func (w *working) begin(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, busy := w.ids[id]; busy {
+		return false
+	}
+	w.ids[id] = struct{}{}
+	return true
+}
+
+func (w *working) end(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.ids, id)
+}

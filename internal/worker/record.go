@@ -1,0 +1,95 @@
+package worker
+
+import (
+	"fmt"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// next builds the record that a step asks to append.
+func (h *handling) next(step refund.Step, event refund.Event) refund.Record {
+	r := h.entry.Record
+	if r.V == 0 {
+		r = h.first()
+	}
+	r.Core = step.Next
+	r.Prev = h.entry.Seq
+	r.At = refund.At(h.now)
+	r.By = h.stamp()
+	r.Evidence = evidence(step, event)
+	r.Note = h.problem
+	if event.Kind != refund.Delivered && h.said != nil {
+		r.Said = h.said
+	}
+	if event.Job == refund.Broken {
+		r.Note = h.job.Problems.String()
+		return r
+	}
+	r.Identify()
+	return r
+}
+
+// first begins the refund's history with what the job says.
+func (h *handling) first() refund.Record {
+	j := h.job.Job
+	return refund.Record{
+		V:           refund.RecordVersion,
+		ClientID:    h.cfg.ClientID,
+		Environment: h.cfg.Environment,
+		Job: refund.Job{
+			RefundID: j.RefundID, Channel: j.Channel, InvoiceNumber: j.InvoiceNumber,
+			OriginalRequestID: j.OriginalRequestID, Amount: j.Amount, Currency: j.Currency, Reason: j.Reason,
+			NotBefore: refund.At(j.NotBefore), Deadline: refund.At(j.Deadline), Metadata: j.Metadata,
+		},
+		Fingerprint: h.job.Fingerprint().String(),
+		EnqueuedAt:  refund.At(h.d.Stored),
+		Traceparent: jobs.TraceParent(h.d.Header),
+	}
+}
+
+// evidence names how a settled refund was proven.
+func evidence(step refund.Step, event refund.Event) refund.Evidence {
+	switch {
+	case !step.Proof:
+		return ""
+	case event.Kind == refund.Asked:
+		return refund.ByInquiry
+	case event.Replay:
+		return refund.ByReplay
+	}
+	return refund.ByResponse
+}
+
+// stamp makes every record of every process different from all others.
+func (w *Worker) stamp() string { return fmt.Sprintf("%s-%d", w.cfg.Instance, w.stamps.Add(1)) }
+
+// recorded tells metrics and log what now stands in the ledger.
+func (h *handling) recorded() {
+	r := &h.entry.Record
+	ch, state := string(h.channel), r.State.String()
+	attrs := []any{"refund_id", h.id(), "state", state, "attempt", r.Sends}
+	if r.Said != nil {
+		attrs = append(attrs, "code", r.Said.Code)
+	}
+	switch r.State {
+	case refund.Waiting, refund.Unknown:
+		if r.Sends > 0 {
+			h.cfg.Metrics.RetriesScheduled.WithLabelValues(ch).Inc()
+		}
+		h.log.Info("refund waits", append(attrs, "why", r.Why.String(), "due", r.Due.Time(), "problem", r.Note)...)
+	case refund.Sending:
+		h.log.Debug("refund announced", attrs...)
+	default:
+		age := r.At.Time().Sub(r.EnqueuedAt.Time())
+		h.cfg.Metrics.Results.WithLabelValues(ch, state).Inc()
+		h.cfg.Metrics.Amount.WithLabelValues(ch, state).Add(float64(r.Job.Amount))
+		h.cfg.Metrics.EndToEnd.WithLabelValues(ch, state).Observe(age.Seconds())
+		attrs = append(attrs, "why", r.Why.String(), "evidence", string(r.Evidence), "duration", age)
+		if r.State == refund.Unresolved {
+			h.log.Error("refund unresolved: a person must settle it", attrs...)
+			return
+		}
+		h.log.Info("refund settled", attrs...)
+	}
+}

@@ -1,0 +1,102 @@
+package worker
+
+import (
+	"strings"
+	"unicode"
+
+	"refundworker/internal/doku"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// answers maps what a verdict proves to what the state machine knows. What is
+// not in the table proves nothing.
+var answers = map[doku.Class]refund.Answer{
+	doku.Succeeded:   refund.Success,
+	doku.Failed:      refund.DefiniteNo,
+	doku.NotExecuted: refund.NotExecuted,
+}
+
+func answer(v doku.Verdict) refund.Answer {
+	switch {
+	case v.Class == doku.NotExecuted && v.Cause == doku.CustomerToken:
+		return refund.CustomerTokenRefused
+	case v.Class == doku.NotExecuted && v.Evidence == doku.ByReplay:
+		return refund.ReplayedRefusal
+	case v.Class == doku.Unknown && v.Cause == doku.Collision:
+		return refund.Collision
+	}
+	return answers[v.Class]
+}
+
+var findings = map[doku.Finding]refund.Finding{
+	doku.FoundSuccess:  refund.FoundSuccess,
+	doku.FoundFailure:  refund.FoundFailure,
+	doku.FoundRunning:  refund.FoundRunning,
+	doku.NotFound:      refund.NotFound,
+	doku.Contradiction: refund.Contradiction,
+}
+
+// codes are the two reasons for which a job that can be read is rejected.
+var codes = map[string]refund.Why{
+	jobs.CodeInvalidJob: refund.WhyInvalidJob,
+	jobs.CodeCardNumber: refund.WhyCardNumber,
+}
+
+// Labels of refund_attempts_total and refund_inquiries_total.
+var (
+	attemptOutcomes = map[refund.Answer]string{
+		refund.Success:              "success",
+		refund.DefiniteNo:           "failed",
+		refund.CustomerTokenRefused: "failed",
+		refund.NotExecuted:          "retry",
+		refund.ReplayedRefusal:      "retry",
+		refund.NoProof:              "unknown",
+		refund.Collision:            "unknown",
+	}
+	inquiryOutcomes = map[refund.Finding]string{
+		refund.FoundSuccess:  "success",
+		refund.FoundFailure:  "failed",
+		refund.FoundRunning:  "running",
+		refund.NotFound:      "not_found",
+		refund.Contradiction: "contradiction",
+		refund.NoAnswer:      "no_answer",
+	}
+)
+
+// longest text of DOKU's that a record keeps. Records travel in a header, and
+// a header has its limits.
+const longestSaid = 512
+
+func said(s doku.Said) *refund.Said {
+	if s == (doku.Said{}) {
+		return nil
+	}
+	return &refund.Said{
+		HTTPStatus:   s.HTTPStatus,
+		Code:         clean(s.Code),
+		Message:      clean(s.Message),
+		ErrorMessage: clean(s.ErrorMessage),
+		Type:         clean(s.Type),
+		RefundType:   clean(s.RefundType),
+		ApprovalCode: clean(s.ApprovalCode),
+		RefundNo:     clean(s.RefundNo),
+		ReferenceNo:  clean(s.ReferenceNo),
+		RefundTime:   clean(s.RefundTime),
+	}
+}
+
+// clean makes a foreign text fit to be kept: no control characters, not longer
+// than longestSaid bytes, whole characters.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > longestSaid {
+		text = strings.ToValidUTF8(text[:longestSaid], "")
+	}
+	return text
+}

@@ -1,0 +1,102 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// Worker takes jobs of its channels and carries each to its result.
+type Worker struct {
+	cfg     Config
+	lanes   []*lane
+	working working
+	stamps  atomic.Uint64
+	stop    chan struct{} // closed when the drain begins
+}
+
+// New returns a worker; [Worker.Run] starts it. The error is about the settings
+// of an intake.
+func New(cfg Config) (*Worker, error) {
+	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}, stop: make(chan struct{})}
+	for _, ch := range cfg.Channels {
+		l, err := w.newLane(ch)
+		if err != nil {
+			return nil, err
+		}
+		w.lanes = append(w.lanes, l)
+	}
+	return w, nil
+}
+
+// Run works until ctx ends, then drains: it takes nothing more, hands back what
+// it has not started, and finishes and records what it has. It returns nil, or
+// [ErrDrain] when that took longer than Config.DrainTime. Run once.
+func (w *Worker) Run(ctx context.Context) error {
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	var intakes, chores sync.WaitGroup
+	for _, l := range w.lanes {
+		intakes.Go(func() {
+			if err := l.intake.Run(ctx, work); err != nil {
+				l.log.Error("intake ended", "error", err)
+			}
+		})
+	}
+	chore, stopChores := context.WithCancel(work)
+	w.startChores(chore, &chores)
+
+	<-ctx.Done()
+	close(w.stop)
+	w.cfg.Health.Block("stopping", "stopping")
+	drained := make(chan struct{})
+	go func() { intakes.Wait(); close(drained) }()
+	err := w.await(drained)
+	stopChores()
+	abandon()
+	<-drained
+	chores.Wait()
+	return err
+}
+
+func (w *Worker) await(drained <-chan struct{}) error {
+	limit := time.NewTimer(w.cfg.DrainTime)
+	defer limit.Stop()
+	select {
+	case <-drained:
+		return nil
+	case <-limit.C:
+		return fmt.Errorf("%w after %s", ErrDrain, w.cfg.DrainTime)
+	}
+}
+
+func (w *Worker) stopping() bool {
+	select {
+	case <-w.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *Worker) newIntake(l *lane) (*jobs.Intake, error) {
+	return jobs.NewIntake(jobs.IntakeConfig{
+		JS:          w.cfg.JS,
+		Channel:     l.channel,
+		Concurrency: w.cfg.Concurrency,
+		// An inquiry and a send may follow each other in one handling.
+		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + patience,
+		Gate:       l,
+		Handle:     l.handle,
+		Log:        l.log,
+		Now:        w.cfg.Now,
+		OnPanic:    func(channel.Channel) { w.cfg.Metrics.Panics.WithLabelValues(string(l.channel)).Inc() },
+		PanicDelay: w.cfg.Retry.Max,
+	})
+}

@@ -147,14 +147,29 @@ func (b *book) commit(e entry) error {
 // restore applies an entry of a journal that may hold anything.
 func (b *book) restore(e entry) error {
 	if r := e.Refund; r != nil {
-		if b.accounts[payKey{r.Channel, r.Invoice}] == nil && e.Payment == nil {
-			return fmt.Errorf("refund %d has no payment", r.Seq)
-		}
-		if r.Seq < 1 || r.Seq > len(b.refunds)+1 {
-			return fmt.Errorf("refund %d is out of order", r.Seq)
+		if err := b.fits(*r, e.Payment); err != nil {
+			return err
 		}
 	}
 	b.apply(e)
+	return nil
+}
+
+// fits checks that a refund has its payment, in the book or in its own entry,
+// and is the next one, or a change of one that is there.
+func (b *book) fits(r Refund, fresh *Payment) error {
+	own := fresh != nil && fresh.Channel == r.Channel && fresh.Invoice == r.Invoice
+	switch {
+	case !own && b.accounts[payKey{r.Channel, r.Invoice}] == nil:
+		return fmt.Errorf("refund %d has no payment", r.Seq)
+	case r.Seq < 1 || r.Seq > len(b.refunds)+1:
+		return fmt.Errorf("refund %d is out of order", r.Seq)
+	case r.Seq > len(b.refunds):
+		return nil
+	}
+	if old := b.refunds[r.Seq-1]; old.Channel != r.Channel || old.Invoice != r.Invoice || old.Key != r.Key || old.Amount != r.Amount {
+		return fmt.Errorf("refund %d was another", r.Seq)
+	}
 	return nil
 }
 

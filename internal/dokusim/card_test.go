@@ -165,7 +165,6 @@ func TestCardRequestsAreVerified(t *testing.T) {
 		h[name] = value
 		return h
 	}
-	late := m.clock.now().Add(-16 * time.Minute).Format(cardTime)
 	for name, c := range map[string]struct {
 		header map[string]string
 		code   string
@@ -178,7 +177,7 @@ func TestCardRequestsAreVerified(t *testing.T) {
 		"offset for Z":      {change("Request-Timestamp", "2026-11-21T16:00:00+07:00"), "INVALID_PARAMETER"},
 		"milliseconds":      {change("Request-Timestamp", "2026-11-21T09:00:00.000Z"), "INVALID_PARAMETER"},
 		"another's client":  {change("Client-Id", "MCH-0002"), "invalid_signature"},
-		"late":              {change("Request-Timestamp", late), "invalid_signature"},
+		"another time":      {change("Request-Timestamp", "2026-11-21T09:00:01Z"), "invalid_signature"},
 		"another's id":      {change("Request-Id", "r-2"), "invalid_signature"},
 		"another signature": {change("Signature", "HMACSHA256=AAAA"), "invalid_signature"},
 	} {
@@ -191,6 +190,25 @@ func TestCardRequestsAreVerified(t *testing.T) {
 		t.Errorf("refused requests are in the book: %+v", book)
 	}
 	m.want(m.card("r-1", body), http.StatusOK, "")
+}
+
+func TestTimestampsMayBeFifteenMinutesOff(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	snapBody := snapBodyText(mandiri, "INV-0001", "REF-0001", 10000)
+	const limit = 15 * time.Minute
+	for _, off := range []time.Duration{-limit - time.Second, -limit, limit, limit + time.Second} {
+		id, body := m.nextID(), cardBodyText("INV-1", "o-1", 1)
+		m.token = ""
+		cardHeader, snapHeader := m.cardHeader(id, cardPath, body), m.snapHeader(snapPath, snapBody, id)
+		m.clock.advance(off)
+		card, snap := m.do(t.Context(), http.MethodPost, cardPath, body, cardHeader), m.do(t.Context(), http.MethodPost, snapPath, snapBody, snapHeader)
+		m.clock.advance(-off)
+		late := off.Abs() > limit
+		if (card.code() == "invalid_signature") != late || strings.Contains(snap.body, "far from now") != late {
+			t.Errorf("%v off: %s %s", off, card.body, snap.body)
+		}
+	}
 }
 
 func TestCardBodiesAreVerified(t *testing.T) {

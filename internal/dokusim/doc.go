@@ -8,6 +8,20 @@
 // the rest of the program: two readings of the same documents that agree are
 // evidence, one reading used twice is not.
 //
+// Tests steer it in Go ([Server.Script], [Server.AddPayment], [Server.WaitHeld],
+// [Server.Release], [Server.ExpireTokens]) and read [Server.Book] and
+// [Server.Requests]. From outside the same stands under /_sim/, as JSON:
+//
+//	GET    /_sim/book[?last=N]      the book, or the last N of each of its lists
+//	GET    /_sim/requests[?last=N]  what arrived; &operation= &channel= &invoice= &key= &id= filter
+//	GET    /_sim/traffic            connections and bytes that arrived
+//	GET    /_sim/held               requests that are held
+//	POST   /_sim/release            {"key":"…"}: lets those that match go on; no body: all
+//	GET    /_sim/faults             rules with faults left; DELETE forgets them
+//	POST   /_sim/faults             {"match":{"invoice":"INV-1"},"faults":[{"kind":"error_after","count":2}]}
+//	POST   /_sim/payments           {"channel":"credit_card","invoice":"INV-1","amount":90000,"unsettled":true}
+//	POST   /_sim/tokens/expire      ends every token issued so far
+//
 // Invariant: money moves in one place, [Server]'s commit of a refund, under one
 // lock, and each movement is journalled (when there is a book file) before any
 // answer about it leaves. [Snapshot] is therefore the truth about the money,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -230,6 +231,32 @@ func TestARefundInProgressEndsLater(t *testing.T) {
 		t.Errorf("got %s", r.body)
 	}
 	m.moved(2, 100000)
+}
+
+func TestMoneyInProgressIsReserved(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	m.pay(Payment{Channel: CreditCard, Invoice: "INV-1", Amount: 100})
+	m.pay(Payment{Channel: DirectDebitMandiri, Invoice: "INV-0001", Amount: 100})
+	m.script(Match{}, Fault{Kind: InProgress, Delay: time.Hour, Fails: true}, Fault{Kind: InProgress, Delay: time.Hour, Fails: true})
+	m.want(m.card("r-1", cardBodyText("INV-1", "o-1", 60)), http.StatusAccepted, "")
+	m.want(m.snap("1", snapBodyText(mandiri, "INV-0001", "REF-0001", 100)), http.StatusAccepted, "2020700")
+	m.want(m.card("r-2", cardBodyText("INV-1", "o-1", 60)), http.StatusOK, "PAYMENT_FAILED")
+	if r := m.snapInquiry(mandiri, "INV-0001"); !strings.Contains(r.body, `"latestTransactionStatus":"00"`) {
+		t.Errorf("refunded while in progress: %s", r.body)
+	}
+	m.clock.advance(time.Hour) // both fail: the money is free again
+	m.want(m.card("r-3", cardBodyText("INV-1", "o-1", 60)), http.StatusOK, "")
+	m.moved(1, 60)
+}
+
+func TestAResetIsOneOnTheWire(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	m.script(Match{}, Fault{Kind: ResetBefore})
+	if r := m.card("r-1", cardFaultBody); !errors.Is(r.err, syscall.ECONNRESET) {
+		t.Errorf("got %v", r.err)
+	}
 }
 
 func TestARememberedRefusalUsesUpItsID(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -63,7 +64,10 @@ func (s *Server) Close() error {
 // ones end without an answer) and returns nil. It owns l, and counts what
 // arrives on it for [Server.Traffic].
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
+	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(s.Count(l)) }()
 	select {

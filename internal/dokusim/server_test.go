@@ -92,7 +92,8 @@ func TestALineThatAKillCutShortIsForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(file, whole[:len(whole)-10], 0o600); err != nil {
+	cut := append(whole[:len(whole)-10], strings.Repeat(" ", 4096)...) // longer than the line that takes its place
+	if err := os.WriteFile(file, cut, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	second := setup(t, book)
@@ -101,23 +102,34 @@ func TestALineThatAKillCutShortIsForgotten(t *testing.T) {
 	if err := second.sim.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if text, err := os.ReadFile(file); err != nil || !strings.HasSuffix(string(text), "}\n") || strings.Contains(string(text), "  ") {
+		t.Errorf("the cut line is still there: %v", err)
+	}
 	third := setup(t, book)
 	third.moved(2, 180000)
 }
 
 func TestABookThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
+	const at = `"at":"2026-11-21T09:00:00Z"`
+	paid := `{` + at + `,"payment":{"channel":"credit_card","invoice":"i","amount":5,` + at + `}}` + "\n"
+	refunded := func(seq, key, rest string) string {
+		return `{` + at + `,"refund":{"seq":` + seq + `,"channel":"credit_card","invoice":"i","key":"` + key + `","amount":1,"state":"done",` + at + `}` + rest + "}\n"
+	}
 	for name, text := range map[string]string{
-		"no JSON":        "hello\n",
-		"another's JSON": `{"at":"2026-11-21T09:00:00Z","colour":"red"}` + "\n",
-		"no payment":     `{"at":"2026-11-21T09:00:00Z","refund":{"seq":1,"channel":"credit_card","invoice":"i","key":"k","amount":1,"state":"done","at":"2026-11-21T09:00:00Z"}}` + "\n",
+		"no JSON":           "hello\n",
+		"another's JSON":    `{` + at + `,"colour":"red"}` + "\n",
+		"no payment":        refunded("1", "k", ""),
+		"another's payment": refunded("1", "k", `,"payment":{"channel":"credit_card","invoice":"j","amount":5,`+at+`}`),
+		"a refund left out": paid + refunded("2", "k", ""),
+		"a refund changed":  paid + refunded("1", "k", "") + refunded("1", "l", ""),
 	} {
 		file := filepath.Join(t.TempDir(), "book.ndjson")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := New(Config{ClientID: "c", SecretKey: "s", MerchantKey: &testKey.PublicKey, BookFile: file})
-		if !errors.Is(err, ErrBook) || !strings.Contains(err.Error(), "line 1") {
+		if !errors.Is(err, ErrBook) || !strings.Contains(err.Error(), fmt.Sprintf("line %d", strings.Count(text, "\n"))) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

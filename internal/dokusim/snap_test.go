@@ -152,6 +152,17 @@ func TestExternalIDIsUniqueWithinAJakartaDay(t *testing.T) {
 	m.moved(2, 20000)
 }
 
+func TestMidnightForgetsOnlyTheDayBeforeYesterday(t *testing.T) {
+	t.Parallel()
+	b := newBook(nil)
+	for _, day := range []string{"2026-11-19", "2026-11-20", "2026-11-21", "2026-11-20"} {
+		b.apply(entry{External: &usedID{day, "77"}})
+	}
+	if len(b.used) != 2 || b.used["2026-11-20"] == nil || b.used["2026-11-21"] == nil {
+		t.Errorf("kept %v", b.used)
+	}
+}
+
 func TestARefusedRequestUsesUpItsExternalID(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -176,6 +187,7 @@ func TestPartnerRefundNoIsPaidOnce(t *testing.T) {
 	m.want(m.snap("2", body), http.StatusConflict, "4090701")
 	m.want(m.snap("3", snapBodyText(mandiri, "INV-0001", "REF-0001", 9999)), http.StatusNotFound, "4040718")
 	m.want(m.snap("4", snapBodyText(mandiri, "INV-0002", "REF-0001", 10000)), http.StatusNotFound, "4040718")
+	m.want(m.snap("5", snapBodyText("DIRECT_DEBIT_BRI_SNAP", "INV-0001", "REF-0001", 10000)), http.StatusNotFound, "4040718")
 	m.moved(1, 10000)
 }
 

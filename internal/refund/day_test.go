@@ -106,7 +106,7 @@ func TestRepeatIsAllowedOnlyWhenEveryConditionHolds(t *testing.T) {
 		"asked before ask_from":      func(c *Core, e *Event, _ *Policy) { e.AskedAt = c.AskFrom - 1 },
 		"no answer":                  func(_ *Core, e *Event, _ *Policy) { e.Finding = NoAnswer },
 		"in progress":                func(_ *Core, e *Event, _ *Policy) { e.Finding = FoundRunning },
-		"deadline passed since":      func(c *Core, _ *Event, _ *Policy) { c.Deadline = now },
+		"deadline passed since":      func(c *Core, e *Event, _ *Policy) { c.Deadline, e.AskedAt = now, now-1 },
 		"no customer token":          func(_ *Core, e *Event, _ *Policy) { e.NoCustomer = true },
 		"no B2B token":               func(_ *Core, e *Event, _ *Policy) { e.Ready = NotReady },
 		"record moved on":            func(_ *Core, e *Event, _ *Policy) { e.Own = false },

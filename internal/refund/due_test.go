@@ -17,8 +17,10 @@ func drawTime(t *rapid.T, label string) Time {
 	return later(time.Duration(rapid.Int64Range(0, int64(48*time.Hour)).Draw(t, label)))
 }
 
-func drawEvent(t *rapid.T) Event {
-	e := rapid.SampledFrom(everyEvent()).Draw(t, "event")
+// drawEvent draws mostly events that fit the state.
+func drawEvent(t *rapid.T, s State) Event {
+	fitting := slices.DeleteFunc(everyEvent(), func(e Event) bool { return !slices.Contains(usualKinds[s], e.Kind) || !e.Same })
+	e := rapid.SampledFrom(slices.Concat(fitting, fitting, everyEvent())).Draw(t, "event")
 	e.AskedAt = drawTime(t, "asked at")
 	e.Delay = time.Duration(rapid.Int64Range(0, int64(30*time.Hour)).Draw(t, "delay"))
 	if rapid.Bool().Draw(t, "has times") {
@@ -28,13 +30,17 @@ func drawEvent(t *rapid.T) Event {
 	return e
 }
 
+var usualKinds = map[State][]Kind{
+	None: {Delivered}, Sending: {Delivered, Answered}, Waiting: {Delivered}, Unknown: {Delivered, Asked},
+}
+
 // drawCore draws a record as the table itself leaves them: an outcome of
 // Decide, which keeps drawn records possible ones.
 func drawCore(t *rapid.T) Core {
 	c := Core{}
 	now := morning
 	for range rapid.IntRange(0, 8).Draw(t, "steps") {
-		e := drawEvent(t)
+		e := drawEvent(t, c.State)
 		now = max(now, c.Due, drawTime(t, "then"))
 		if step := Decide(c, e, now, usual); slices.Contains(step.Effects, Append) {
 			c = step.Next
@@ -46,7 +52,8 @@ func drawCore(t *rapid.T) Core {
 func TestNoDueTimeLiesBeyondTheDeadlineButTheLastQuestion(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, e, now := drawCore(t), drawEvent(t), drawTime(t, "now")
+		c := drawCore(t)
+		e, now := drawEvent(t, c.State), drawTime(t, "now")
 		step := Decide(c, e, now, usual)
 		if !slices.Contains(step.Effects, Append) {
 			return
@@ -68,7 +75,8 @@ func TestNoDueTimeLiesBeyondTheDeadlineButTheLastQuestion(t *testing.T) {
 func TestEveryScheduleHasATimeAndFiresWhenTheRefundMayBeLookedAt(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, e, now := drawCore(t), drawEvent(t), drawTime(t, "now")
+		c := drawCore(t)
+		e, now := drawEvent(t, c.State), drawTime(t, "now")
 		step := Decide(c, e, now, usual)
 		if !slices.Contains(step.Effects, Schedule) {
 			return
@@ -88,7 +96,8 @@ func TestEveryScheduleHasATimeAndFiresWhenTheRefundMayBeLookedAt(t *testing.T) {
 func TestEveryPossibleSituationHasARow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, e, now := drawCore(t), drawEvent(t), drawTime(t, "now")
+		c := drawCore(t)
+		e, now := drawEvent(t, c.State), drawTime(t, "now")
 		if step := Decide(c, e, now, usual); step.Row == "no row" {
 			t.Fatalf("%+v, %+v, %v", c, e, now.Time())
 		}
@@ -113,6 +122,37 @@ func TestLastQuestionComesAtTheDeadlineOrAskFromWhicheverIsLater(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNoWaitOutlastsTheDeadline(t *testing.T) {
+	t.Parallel()
+	e := answered(NotExecuted)
+	e.Delay = 48 * time.Hour
+	if next := wantState(t, sent(1), e, morning, Waiting).Next; next.Due != next.Deadline {
+		t.Errorf("due %v after a long delay", next.Due.Time())
+	}
+	forward := Event{Kind: Forwarded}
+	after := waited(1).Deadline.Add(time.Hour)
+	if next := wantState(t, waited(1), forward, after, Waiting).Next; next.Due != next.Deadline {
+		t.Errorf("due %v when brought forward too late", next.Due.Time())
+	}
+	c := sent(1)
+	c.Deadline = later(20 * time.Second)
+	if next := wantState(t, c, answered(NoProof), morning, Unknown).Next; next.Due != c.AskFrom {
+		t.Errorf("due %v when the deadline passes in the quiet period", next.Due.Time())
+	}
+	c.AskFrom = later(10 * time.Second)
+	if next := wantState(t, c, answered(NoProof), morning, Unknown).Next; next.Due != c.Deadline {
+		t.Errorf("due %v when ask_from passes before the deadline", next.Due.Time())
+	}
+}
+
+func TestJobMayGoAtItsVeryNotBefore(t *testing.T) {
+	t.Parallel()
+	e := deliveredReady(Ready)
+	e.NotBefore = morning
+	wantState(t, Core{}, e, morning, Sending)
+	wantState(t, Core{}, e, morning-1, Waiting)
 }
 
 func TestUnknownIsGivenUpOnlyByAQuestionAskedAfterDeadlineAndAskFrom(t *testing.T) {

@@ -157,6 +157,9 @@ func TestTimesAreUTCWithNanosecondsAndNullIsNone(t *testing.T) {
 	if err != nil || back[0] != 0 || back[1] != morning+1 {
 		t.Errorf("%v, %v", back, err)
 	}
+	if zone := morning.Time().Location(); zone != time.UTC {
+		t.Errorf("zone %v", zone)
+	}
 	if !Time(0).Time().IsZero() || At(time.Time{}) != 0 {
 		t.Error("no time is not the zero time")
 	}

@@ -44,16 +44,17 @@ var ErrUnfit = errors.New("cannot start on these streams")
 // drainMargin is what a stop may take beyond one call to DOKU.
 const drainMargin = 15 * time.Second
 
-// Config is a checked configuration. Every field but Private, RateLimit and
-// HTTPAddr is required.
+// Config is a checked configuration. Every field but HTTPAddr, Interrupt,
+// Private and RateLimit is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
 	ClientID    string
 	Concurrency int
 	Connect     connect.Flags
-	Environment string // production, sandbox or simulator
-	HTTPAddr    string // of /metrics, /healthz and /readyz; empty: none
+	Environment string                    // production, sandbox or simulator
+	HTTPAddr    string                    // of /metrics, /healthz and /readyz; empty: none
+	Interrupt   func(refund.Effect) error // tests only, see [worker.Config]
 	Log         *slog.Logger
 	Policy      refund.Policy
 	Private     *rsa.PrivateKey // nil: cards only
@@ -161,6 +162,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		Gateway:     client,
 		Health:      p.health,
 		Instance:    instance(),
+		Interrupt:   p.Interrupt,
 		JS:          p.js,
 		Ledger:      book,
 		Log:         p.Log,

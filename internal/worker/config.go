@@ -26,8 +26,7 @@ type Gateway interface {
 	Inquire(ctx context.Context, o doku.Order) doku.Inquiry
 }
 
-// Config is what a [Worker] works with. Every field is required unless it says
-// otherwise.
+// Config is what a [Worker] works with. Every field but Interrupt is required.
 type Config struct {
 	Channels    []channel.Channel
 	ClientID    string
@@ -37,7 +36,8 @@ type Config struct {
 	Environment string
 	Gateway     Gateway
 	Health      *observe.Health
-	Instance    string // names this process in records
+	Instance    string                    // names this process in records
+	Interrupt   func(refund.Effect) error // tests: asked after every effect; an error ends the handling there, as the death of the process would
 	JS          jetstream.JetStream
 	Ledger      *ledger.Ledger
 	Log         *slog.Logger

@@ -40,6 +40,9 @@ var effects = map[refund.Effect]func(*handling, context.Context, refund.Step, re
 func (h *handling) carryOut(ctx context.Context, step refund.Step, event refund.Event) (refund.Event, bool, error) {
 	for _, effect := range step.Effects {
 		out, err := effects[effect](h, ctx, step, event)
+		if err == nil && h.cfg.Interrupt != nil {
+			err = h.cfg.Interrupt(effect)
+		}
 		if err != nil || out.more {
 			return out.event, out.more, err
 		}

@@ -172,6 +172,8 @@ func (s *source) startWaiting(ctx context.Context) error {
 		return fmt.Errorf("wait for gate: %w", err)
 	}
 	s.waiting = s.waiting[1:]
+	// What the message said about others was true when it came.
+	s.more = s.more || s.in.cfg.Ceiling-s.in.hands.left(d) > gatherTime
 	if err != nil {
 		s.in.hands.drop(d)
 		return nil
@@ -183,7 +185,7 @@ func (s *source) startWaiting(ctx context.Context) error {
 // batchWait bounds how long slots are set aside for messages that others took
 // first, or that the server may not deliver: a paused consumer, or
 // MaxAckPending reached.
-const batchWait = 50 * time.Millisecond
+const batchWait = 5 * time.Millisecond
 
 // batch pulls what is there into slots set aside for it.
 func (s *source) batch(ctx context.Context) error {

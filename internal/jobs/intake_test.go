@@ -108,6 +108,7 @@ func TestDueMessagesGoFirst(t *testing.T) {
 	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
 		order <- name(d)
 		<-goOn
+		<-time.After(20 * time.Millisecond) // so that both sources are back and wait for the slot
 		ack(t, d)
 	})
 	receive(t, order, "the first job")

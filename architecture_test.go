@@ -75,7 +75,7 @@ var rooms = map[string][]string{
 	"internal/channel": {},
 	"internal/secret":  {},
 	"internal/retry":   {},
-	"internal/doku":    {},
+	"internal/doku":    {"internal/retry"},
 	"internal/jobs":    {},
 	"internal/refund":  {},
 	"internal/dokusim": {},
@@ -87,7 +87,7 @@ var rooms = map[string][]string{
 }
 
 // wiring knows many rooms, and no room knows it.
-var wiring = []string{"internal/connect", "internal/devstack", "internal/settings"}
+var wiring = []string{"internal/connect", "internal/devstack", "internal/service", "internal/settings"}
 
 // strangers are modules of others that a room must not know (design.md §3).
 var strangers = map[string][]string{

@@ -28,7 +28,7 @@ import (
 // The merchant of a stack, who exists nowhere else.
 const (
 	ClientID = "BRN-0001-DEVSTACK"
-	secretOf = "SK-devstack-merchant"
+	secretOf = "SK-devstack-merchant" //nolint:gosec // of a simulated merchant
 )
 
 // Config says what stack to start. Dir must be given; the zero value of every

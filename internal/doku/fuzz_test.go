@@ -112,18 +112,6 @@ func FuzzStringToSign(f *testing.F) {
 	})
 }
 
-func FuzzRetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "120", "-1", "Sat, 21 Nov 2026 09:01:00 GMT", "Sat, 21 Nov 9999 09:01:00 GMT", "99999999999999999999"} {
-		f.Add(seed)
-	}
-	now := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, value string) {
-		if d := parseRetryAfter(value, now); d < 0 {
-			t.Fatalf("%q is %v", value, d)
-		}
-	})
-}
-
 // A body is sent compactly, whatever stands in it.
 func FuzzBodyIsMinified(f *testing.F) {
 	f.Add("Request by Customer", int64(10000))

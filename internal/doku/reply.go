@@ -13,6 +13,8 @@ import (
 	"time"
 
 	json "github.com/go-json-experiment/json"
+
+	"refundworker/internal/retry"
 )
 
 // read takes the whole answer, or tells why it cannot.
@@ -101,7 +103,8 @@ func (r reply) outcome() string {
 
 // retryAfter is what the answer asks for; 0 where it asks for nothing.
 func (r reply) retryAfter() time.Duration {
-	return parseRetryAfter(r.header.Get("Retry-After"), r.at)
+	d, _ := retry.ParseRetryAfter(r.header.Get("Retry-After"), r.at)
+	return d
 }
 
 func (r reply) ok() bool { return r.status >= 200 && r.status < 300 }

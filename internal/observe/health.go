@@ -77,7 +77,9 @@ func (h *Health) Ready() (ready bool, lines []string) {
 	return len(h.reasons) == 0 && len(h.degraded) < h.channels, lines
 }
 
-func (h *Health) live(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, []string{"ok"}) }
+func (h *Health) live(w http.ResponseWriter, _ *http.Request) {
+	answer(w, http.StatusOK, []string{"ok"})
+}
 
 func (h *Health) ready(w http.ResponseWriter, _ *http.Request) {
 	ready, lines := h.Ready()

@@ -6,8 +6,8 @@ package refund
 func Decide(c Core, e Event, now Time, p Policy) Step {
 	s := situation{core: c, event: e, now: now, policy: p}
 	for i := range table {
-		if table[i].matches(&s) {
-			return table[i].apply(&s)
+		if table[i].matches(s) {
+			return table[i].apply(s)
 		}
 	}
 	return Step{Row: "no row", Next: c, Effects: rereadOnly}
@@ -23,7 +23,7 @@ type situation struct {
 	policy Policy
 }
 
-func (r *row) matches(s *situation) bool {
+func (r *row) matches(s situation) bool {
 	if !r.from.has(s.core.State) || !r.on.has(s.event.Kind) {
 		return false
 	}
@@ -35,7 +35,7 @@ func (r *row) matches(s *situation) bool {
 	return true
 }
 
-func (r *row) apply(s *situation) Step {
+func (r *row) apply(s situation) Step {
 	step := Step{Row: r.name, Next: s.core, Proof: r.proof, Effects: r.then}
 	if r.to != stay {
 		step.Next = r.enter(s)
@@ -48,14 +48,14 @@ func (r *row) apply(s *situation) Step {
 }
 
 // enter builds the record that the row leads to.
-func (r *row) enter(s *situation) Core {
+func (r *row) enter(s situation) Core {
 	c := s.core
 	c.Why = r.why
 	c.Due = 0
 	if c.State == None && c.Sends == 0 {
 		c = first(s, r.why)
 	}
-	if r.why == WhyInvalidJob {
+	if r.why == WhyInvalidJob && s.event.Code != WhyNone {
 		c.Why = s.event.Code
 	}
 	switch r.to {
@@ -70,7 +70,7 @@ func (r *row) enter(s *situation) Core {
 		c.State = s.event.Word
 	}
 	if r.due != nil {
-		c.Due = r.due(&c, s)
+		c = r.due(c, s)
 	}
 	return c
 }
@@ -78,7 +78,7 @@ func (r *row) enter(s *situation) Core {
 // first begins the record of a refund that has none. A handling that holds an
 // answer to its own send, while the ledger lost the record, passes what it
 // knows with [None] as state, and keeps that.
-func first(s *situation, why Why) Core {
+func first(s situation, why Why) Core {
 	c := Core{Why: why, Nonce: s.event.Nonce, NotBefore: s.event.NotBefore, Deadline: s.event.Deadline}
 	if c.Deadline == 0 {
 		c.Deadline = max(s.now, c.NotBefore).Add(s.policy.RetryDeadline)
@@ -88,7 +88,7 @@ func first(s *situation, why Why) Core {
 
 // attempt announces one more send. ask_from keeps the sender's own timeout and
 // quiet period: settings differ between processes and change between starts.
-func (c Core) attempt(s *situation) Core {
+func (c Core) attempt(s situation) Core {
 	c.Sends++
 	c.Nonce = s.event.Nonce
 	c.SendBy = s.now.Add(SendWindow)
@@ -111,26 +111,32 @@ func (c Core) doubt() Core {
 // Due times. None lies beyond the deadline but the last question about an
 // unknown refund (design.md §4).
 
-func dueAtNotBefore(c *Core, s *situation) Time {
-	return min(max(s.now, c.NotBefore), c.Deadline)
+func dueAtNotBefore(c Core, s situation) Core {
+	c.Due = min(max(s.now, c.NotBefore), c.Deadline)
+	return c
 }
 
-func dueAfterDelay(c *Core, s *situation) Time {
+func dueAfterDelay(c Core, s situation) Core {
 	if s.event.Delay > 0 {
 		c.Delays++
 	}
 	due := s.now.Add(s.event.Delay)
+	c.Due = min(due, c.Deadline)
 	if c.State == Unknown {
-		return c.lastQuestion(due)
+		c.Due = c.lastQuestion(due)
 	}
-	return min(due, c.Deadline)
+	return c
 }
 
-func dueAfterQuiet(c *Core, s *situation) Time {
-	return c.lastQuestion(s.now.Add(s.policy.Quiet))
+func dueAfterQuiet(c Core, s situation) Core {
+	c.Due = c.lastQuestion(s.now.Add(s.policy.Quiet))
+	return c
 }
 
-func dueNow(_ *Core, s *situation) Time { return s.now }
+func dueNow(c Core, s situation) Core {
+	c.Due = s.now
+	return c
+}
 
 // lastQuestion moves a question that would come after the deadline to the last
 // moment at which one is asked.
@@ -141,5 +147,5 @@ func (c Core) lastQuestion(due Time) Time {
 	return due
 }
 
-func atAskFrom(s *situation) Time { return s.core.AskFrom }
-func atDue(s *situation) Time     { return s.core.Due }
+func atAskFrom(s situation) Time { return s.core.AskFrom }
+func atDue(s situation) Time     { return s.core.Due }

@@ -118,7 +118,7 @@ func (r *row) targets() []State {
 	case decided:
 		for _, word := range []State{Succeeded, Failed} {
 			s := situation{core: Core{State: Unresolved}, event: Event{Kind: Word, Word: word}}
-			if r.matches(&s) {
+			if r.matches(s) {
 				return []State{word}
 			}
 		}

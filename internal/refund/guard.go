@@ -3,37 +3,37 @@ package refund
 // guard is one named condition of a row; its name stands in the documentation.
 type guard struct {
 	name  string
-	holds func(*situation) bool
+	holds func(situation) bool
 }
 
 func not(g guard) guard {
-	return guard{"not " + g.name, func(s *situation) bool { return !g.holds(s) }}
+	return guard{"not " + g.name, func(s situation) bool { return !g.holds(s) }}
 }
 
 var (
-	isNudge = guard{"made from the ledger", func(s *situation) bool { return s.event.Job == Nudge }}
-	broken  = guard{"job breaks a rule", func(s *situation) bool { return s.event.Job == Broken }}
-	same    = guard{"same content", func(s *situation) bool { return s.event.Same }}
-	own     = guard{"own", func(s *situation) bool { return s.event.Own }}
+	isNudge = guard{"made from the ledger", func(s situation) bool { return s.event.Job == Nudge }}
+	broken  = guard{"job breaks a rule", func(s situation) bool { return s.event.Job == Broken }}
+	same    = guard{"same content", func(s situation) bool { return s.event.Same }}
+	own     = guard{"own", func(s situation) bool { return s.event.Own }}
 
-	tooEarly      = guard{"`not_before` not reached", func(s *situation) bool { return s.now < s.event.NotBefore }}
-	beforeDue     = guard{"before due", func(s *situation) bool { return s.now < s.core.Due }}
-	beforeAskFrom = guard{"before `ask_from`", func(s *situation) bool { return s.now < s.core.AskFrom }}
+	tooEarly      = guard{"`not_before` not reached", func(s situation) bool { return s.now < s.event.NotBefore }}
+	beforeDue     = guard{"before due", func(s situation) bool { return s.now < s.core.Due }}
+	beforeAskFrom = guard{"before `ask_from`", func(s situation) bool { return s.now < s.core.AskFrom }}
 
-	jobExpired = guard{"deadline passed", func(s *situation) bool {
+	jobExpired = guard{"deadline passed", func(s situation) bool {
 		return s.event.Deadline != 0 && s.now >= s.event.Deadline
 	}}
-	expired = guard{"deadline passed", func(s *situation) bool { return s.now >= s.core.Deadline }}
+	expired = guard{"deadline passed", func(s situation) bool { return s.now >= s.core.Deadline }}
 
-	noCustomer = guard{"a required customer token is missing", func(s *situation) bool { return s.event.NoCustomer }}
-	notAsked   = guard{"readiness not known", func(s *situation) bool { return s.event.Ready == NotAsked }}
-	notReady   = guard{"no B2B token, or breaker open", func(s *situation) bool { return s.event.Ready == NotReady }}
-	ready      = guard{"ready", func(s *situation) bool { return s.event.Ready == Ready }}
+	noCustomer = guard{"a required customer token is missing", func(s situation) bool { return s.event.NoCustomer }}
+	notAsked   = guard{"readiness not known", func(s situation) bool { return s.event.Ready == NotAsked }}
+	notReady   = guard{"no B2B token, or breaker open", func(s situation) bool { return s.event.Ready == NotReady }}
+	ready      = guard{"ready", func(s situation) bool { return s.event.Ready == Ready }}
 
-	neverSent     = guard{"never sent", func(s *situation) bool { return s.core.Sends == 0 }}
-	sentOnce      = guard{"sent once", func(s *situation) bool { return s.core.Sends == 1 }}
-	neverUnknown  = guard{"nothing unknown before", func(s *situation) bool { return s.core.FirstUnknown == 0 }}
-	replayed      = guard{"stored answer of an earlier request", func(s *situation) bool { return s.event.Replay }}
+	neverSent     = guard{"never sent", func(s situation) bool { return s.core.Sends == 0 }}
+	sentOnce      = guard{"sent once", func(s situation) bool { return s.core.Sends == 1 }}
+	neverUnknown  = guard{"nothing unknown before", func(s situation) bool { return s.core.FirstUnknown == 0 }}
+	replayed      = guard{"stored answer of an earlier request", func(s situation) bool { return s.event.Replay }}
 	saysSuccess   = says("SUCCESS proven", Success)
 	saysNo        = says("definite no", DefiniteNo)
 	saysNotRun    = says("proven not executed", NotExecuted)
@@ -45,24 +45,28 @@ var (
 	foundFailure  = found("inquiry: no", FoundFailure)
 	contradiction = found("inquiry contradicts", Contradiction)
 
-	askedAfterAskFrom = guard{"asked after `ask_from`", func(s *situation) bool { return s.event.AskedAt >= s.core.AskFrom }}
-	lastAsked         = guard{"asked at or after the deadline and `ask_from`", func(s *situation) bool {
+	// An inquiry about an identifier that somebody else has used shows their
+	// refund: only a person can tell the two apart.
+	collided = guard{"ended by a collision", func(s situation) bool { return s.core.Why == WhyCollision }}
+
+	askedAfterAskFrom = guard{"asked after `ask_from`", func(s situation) bool { return s.event.AskedAt >= s.core.AskFrom }}
+	lastAsked         = guard{"asked at or after the deadline and `ask_from`", func(s situation) bool {
 		return s.event.AskedAt >= s.core.Deadline && s.event.AskedAt >= s.core.AskFrom
 	}}
-	mayRepeat = guard{"not found, repeat allowed", func(s *situation) bool {
+	mayRepeat = guard{"not found, repeat allowed", func(s situation) bool {
 		return repeatAllowed(s.core, s.event, s.now, s.policy)
 	}}
 
-	wordSucceeded = guard{"word: succeeded", func(s *situation) bool { return s.event.Word == Succeeded }}
-	wordFailed    = guard{"word: failed, after `ask_from` and the quiet period of the last send", func(s *situation) bool {
+	wordSucceeded = guard{"word: succeeded", func(s situation) bool { return s.event.Word == Succeeded }}
+	wordFailed    = guard{"word: failed, after `ask_from` and the quiet period of the last send", func(s situation) bool {
 		return s.event.Word == Failed && s.now >= s.core.AskFrom.Add(s.core.Quiet)
 	}}
 )
 
 func says(name string, a Answer) guard {
-	return guard{name, func(s *situation) bool { return s.event.Answer == a }}
+	return guard{name, func(s situation) bool { return s.event.Answer == a }}
 }
 
 func found(name string, f Finding) guard {
-	return guard{name, func(s *situation) bool { return s.event.Finding == f }}
+	return guard{name, func(s situation) bool { return s.event.Finding == f }}
 }

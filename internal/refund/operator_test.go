@@ -105,3 +105,14 @@ func TestOperatorsWordIsNothingButSucceededOrFailed(t *testing.T) {
 		wantEffects(t, wantState(t, doubted(1).in(Unresolved), e, later(time.Hour), Unresolved), Refuse)
 	}
 }
+
+func TestOperatorsInquiryNeverSettlesACollision(t *testing.T) {
+	t.Parallel()
+	c := sent(1).in(Unresolved)
+	c.Why = WhyCollision
+	for _, f := range []Finding{FoundSuccess, FoundFailure} {
+		wantEffects(t, wantState(t, c, operatorAsked(f, c.AskFrom), c.AskFrom, Unresolved), Refuse)
+	}
+	word := Event{Kind: Word, Word: Succeeded}
+	wantState(t, c, word, c.AskFrom, Succeeded)
+}

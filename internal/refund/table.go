@@ -50,8 +50,8 @@ type row struct {
 	to    State
 	why   Why
 	proof bool
-	due   func(*Core, *situation) Time
-	at    func(*situation) Time // when the wait fires; nil: when the record falls due
+	due   func(Core, situation) Core
+	at    func(situation) Time // when the wait fires; nil: when the record falls due
 	then  []Effect
 }
 
@@ -231,12 +231,12 @@ var table = []row{
 		to: Waiting, why: WhyBroughtForward, due: dueAtNotBefore, then: []Effect{Append, Schedule},
 	},
 	{
-		name: "operator's inquiry: yes", from: in(Unknown, Unresolved), on: on(OperatorAsked), when: []guard{foundSuccess},
+		name: "operator's inquiry: yes", from: in(Unknown, Unresolved), on: on(OperatorAsked), when: []guard{foundSuccess, not(collided)},
 		to: Succeeded, why: WhyAsked, proof: true, then: []Effect{Append},
 	},
 	{
 		name: "operator's inquiry: no", from: in(Unknown, Unresolved), on: on(OperatorAsked),
-		when: []guard{foundFailure, sentOnce, askedAfterAskFrom},
+		when: []guard{foundFailure, sentOnce, askedAfterAskFrom, not(collided)},
 		to:   Failed, why: WhyAsked, proof: true, then: []Effect{Append},
 	},
 	{

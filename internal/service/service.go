@@ -124,7 +124,7 @@ func (p *process) run(ctx context.Context) error {
 		return err
 	}
 	defer p.nc.Close()
-	client, err := doku.New(p.dokuConfig())
+	client, err := doku.New(p.dokuConfig()) //nolint:contextcheck // its calls bring their own
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (p *Problems) Secret(name, text, file string) secret.Text {
 	case text != "" && file != "":
 		p.Add(name, "is given twice, by itself and by %s_FILE", name)
 	case file != "":
-		content, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		content, err := os.ReadFile(file)
 		if err != nil {
 			p.Add(name+"_FILE", "%s", err)
 			return secret.Text{}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -118,141 +117,6 @@ func TestOneConsumerGoneDoesNotStopTheOther(t *testing.T) {
 	})
 }
 
-// hatch is a gate that tests open and shut.
-type hatch struct{ limits chan int }
-
-func newHatch(limit int) *hatch {
-	h := &hatch{make(chan int, 1)}
-	if limit > 0 {
-		h.limits <- limit
-	}
-	return h
-}
-
-func (h *hatch) Wait(ctx context.Context) (int, error) {
-	select {
-	case n := <-h.limits:
-		h.limits <- n
-		return n, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-func (h *hatch) shut()          { <-h.limits }
-func (h *hatch) open(limit int) { h.limits <- limit }
-
-func TestShutGateStopsTheIntake(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, 30*time.Second)
-	s.jobs(50)
-	s.dues(50)
-	gate := newHatch(0)
-	var handled atomic.Int64
-	r := s.run(1, func(_ context.Context, d *jobs.Delivery) {
-		if handled.Add(1) == 7 {
-			gate.shut()
-		}
-		ack(t, d)
-	}, func(c *jobs.IntakeConfig) { c.Gate = gate })
-	eventually(t, "a shut gate is no reason not to be ready", func() bool { return r.Status() == nil })
-	if n := s.unsettled() + int(handled.Load()); n != 0 {
-		t.Fatalf("%d messages passed a shut gate", n)
-	}
-	gate.open(math.MaxInt)
-	eventually(t, "the seventh handler shuts the gate", func() bool { return handled.Load() == 7 && r.InFlight() == 0 })
-	if quietly := eventuallyNot(func() bool { return handled.Load() > 7 }); !quietly {
-		t.Error("a message passed the gate that was shut")
-	}
-	gate.open(math.MaxInt)
-	eventually(t, "all are handled", func() bool { return handled.Load() == 100 })
-}
-
-// eventuallyNot watches for a moment that something stays false.
-func eventuallyNot(happened func() bool) bool {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for range 20 {
-		<-tick.C
-		if happened() {
-			return false
-		}
-	}
-	return true
-}
-
-func TestHalfOpenGateAdmitsOneMessageAtATime(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, 30*time.Second)
-	s.jobs(20)
-	s.dues(20)
-	w := newWatch(40)
-	s.run(32, func(_ context.Context, d *jobs.Delivery) { w.enter(d); ack(t, d); w.leave() },
-		func(c *jobs.IntakeConfig) { c.Gate = newHatch(1) })
-	receive(t, w.all, "the last message")
-	w.check(t, 1)
-}
-
-func TestGateThatOpensWideIsSeenWhileSlotsAreBusy(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, 30*time.Second)
-	gate := newHatch(1)
-	s.jobs(10)
-	started, goOn := make(chan struct{}, 10), make(chan struct{})
-	var first atomic.Bool
-	s.run(4, func(_ context.Context, d *jobs.Delivery) {
-		started <- struct{}{}
-		if first.CompareAndSwap(false, true) { // the probe, which succeeds
-			gate.shut()
-			gate.open(math.MaxInt)
-		} else {
-			<-goOn
-		}
-		ack(t, d)
-	}, func(c *jobs.IntakeConfig) { c.Gate = gate })
-	for range 1 + 4 {
-		receive(t, started, "a handler")
-	}
-	close(goOn)
-}
-
-func TestMessageOfAShutGateIsLetGoAtTheCeiling(t *testing.T) {
-	t.Parallel()
-	s := newStand(t, 300*time.Millisecond)
-	gate := newHatch(math.MaxInt)
-	got := make(chan *jobs.Delivery, 10)
-	r := s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- d },
-		func(c *jobs.IntakeConfig) { c.Gate, c.Ceiling = gate, 400*time.Millisecond })
-	s.jobs(1)
-	receive(t, got, "the job that finds the gate open")
-	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
-	gate.shut()
-	s.jobs(1)
-	eventually(t, "the job is in hand", func() bool { return s.unsettled() == 1 })
-	if held := eventuallyNot(func() bool { return len(got) > 0 }); !held {
-		t.Fatal("the job passed the gate")
-	}
-	<-time.After(time.Second)
-	gate.open(math.MaxInt)
-	if d := receive(t, got, "the job"); d.Delivered < 2 {
-		t.Errorf("delivery %d", d.Delivered)
-	}
-	r.stop()
-}
-
-// waiting returns how many pulls stand at the server.
-func (s *stand) waiting() int {
-	n := 0
-	for _, c := range consumers() {
-		consumer, err := s.js.Consumer(s.t.Context(), c.Stream, c.Config.Durable)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		n += consumer.CachedInfo().NumWaiting
-	}
-	return n
-}
-
 func TestPausedOrFullConsumerIsNoStall(t *testing.T) {
 	t.Parallel()
 	for name, block := range map[string]func(t *testing.T, s *stand){
@@ -286,10 +150,15 @@ func TestPausedOrFullConsumerIsNoStall(t *testing.T) {
 			t.Parallel()
 			s := newStand(t, 30*time.Second)
 			block(t, s)
+			asked := make(chan struct{}, 100)
+			sub, err := s.nc.Subscribe("$JS.API.CONSUMER.INFO."+jobs.StreamJobs+".>", func(*nats.Msg) { asked <- struct{}{} })
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sub.Unsubscribe()
 			r := s.run(4, func(context.Context, *jobs.Delivery) { t.Error("a message came") }, quick)
-			<-time.After(1500 * time.Millisecond)
-			if err := r.Status(); err != nil {
-				t.Errorf("status %v", err)
+			for range 1 + 2 { // the look-up, then two check-ups
+				receive(t, asked, "a question about the consumer")
 			}
 			r.stop()
 			if strings.Contains(r.log.String(), jobs.ErrStalled.Error()) {
@@ -391,17 +260,22 @@ func emptyHanded(nc *nats.Conn, pull *nats.Msg) {
 func TestPullsThatKeepFailingAreNoBusyLoop(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, 30*time.Second)
-	var pulls atomic.Int64
+	pulls := make(chan time.Time, 100)
 	f := newFront(t, s, func(nc *nats.Conn, pull *nats.Msg) {
-		pulls.Add(1)
+		if strings.HasSuffix(pull.Subject, jobs.WorkerConsumer(channel.CreditCard)) {
+			pulls <- time.Now()
+		}
 		msg := nats.NewMsg(pull.Reply)
 		msg.Header.Set("Status", "409")
 		_ = nc.PublishMsg(msg)
 	})
-	r := s.run(4, func(context.Context, *jobs.Delivery) {}, quick, func(c *jobs.IntakeConfig) { c.JS = f.js })
-	<-time.After(time.Second)
-	r.stop()
-	if n := pulls.Load(); n == 0 || n > 12 {
-		t.Errorf("%d pulls in a second", n)
+	s.run(4, func(context.Context, *jobs.Delivery) {}, quick, func(c *jobs.IntakeConfig) { c.JS = f.js })
+	last := receive(t, pulls, "the first pull")
+	for _, least := range []int64{90, 140, 210} { // about: it grows by half
+		next := receive(t, pulls, "another pull")
+		if pause := next.Sub(last); pause.Milliseconds() < least {
+			t.Errorf("pulled again after %v, want %d ms at least", pause, least)
+		}
+		last = next
 	}
 }

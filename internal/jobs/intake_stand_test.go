@@ -147,6 +147,19 @@ func (s *stand) unsettled() int {
 	return n
 }
 
+// waiting returns how many pulls stand at the server.
+func (s *stand) waiting() int {
+	n := 0
+	for _, c := range consumers() {
+		consumer, err := s.js.Consumer(s.t.Context(), c.Stream, c.Config.Durable)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		n += consumer.CachedInfo().NumWaiting
+	}
+	return n
+}
+
 // running is an intake at work.
 type running struct {
 	*jobs.Intake

@@ -12,16 +12,18 @@ import (
 
 // prepare waits for all that a call needs besides the job, before anything is
 // recorded: a place under the rate limit, the breaker's leave, the B2B token.
-func (h *handling) prepare(ctx context.Context, _ refund.Step, event refund.Event) (outcome, error) {
+func (h *handling) prepare(ctx context.Context) error {
 	if h.entry.Seq == 0 && h.stopping() {
-		return outcome{}, errHandBack
+		return errHandBack
 	}
+	event := h.steps.Event()
 	event.Ready, event.Delay = h.ready(ctx)
 	if err := ctx.Err(); err != nil {
-		return outcome{}, err
+		return err
 	}
 	event.Nonce = refund.Nonce(h.cfg.Nonce())
-	return outcome{event: event, more: true}, nil
+	h.steps = h.steps.Got(event)
+	return nil
 }
 
 // ready returns whether a call may be made now, and else when to try again.
@@ -45,7 +47,7 @@ func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration) 
 	return refund.Ready, 0
 }
 
-func (h *handling) send(ctx context.Context, _ refund.Step, event refund.Event) (outcome, error) {
+func (h *handling) send(ctx context.Context) error {
 	began := h.cfg.Now()
 	verdict := h.cfg.Gateway.Refund(ctx, h.order())
 	h.said, h.problem = said(verdict.Said), clean(verdict.Problem)
@@ -54,31 +56,38 @@ func (h *handling) send(ctx context.Context, _ refund.Step, event refund.Event) 
 	h.cfg.Metrics.Attempts.WithLabelValues(string(h.channel), attemptOutcomes[a]).Inc()
 	h.log.Debug("refund call ended", "refund_id", h.id(), "attempt", h.entry.Record.Sends,
 		"code", verdict.Said.Code, "duration", h.cfg.Now().Sub(began), "problem", verdict.Problem)
-	return outcome{more: true, event: refund.Event{
+	h.steps = h.steps.Got(refund.Event{
 		Kind: refund.Answered, Own: true, Answer: a, Replay: verdict.Evidence == doku.ByReplay,
-		Delay: h.delayAfter(verdict), NoCustomer: event.NoCustomer,
-	}}, nil
+		Delay: h.delayAfter(verdict), NoCustomer: h.job.CustomerTokenMissing,
+	})
+	return nil
 }
 
-func (h *handling) ask(ctx context.Context, _ refund.Step, event refund.Event) (outcome, error) {
-	next := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: event.NoCustomer}
-	next.AskedAt = refund.At(h.cfg.Now())
+func (h *handling) ask(ctx context.Context) error {
+	asked := refund.Event{
+		Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: refund.At(h.cfg.Now()),
+	}
 	ready, delay := h.ready(ctx)
 	if err := ctx.Err(); err != nil {
-		return outcome{}, err
+		return err
 	}
-	if ready == refund.NotReady {
-		next.Delay = delay
-		return outcome{event: next, more: true}, nil
+	asked.Delay = delay
+	if ready == refund.Ready {
+		asked = h.inquire(ctx, asked)
 	}
-	next.AskedAt = refund.At(h.cfg.Now())
+	h.steps = h.steps.Got(asked)
+	return nil
+}
+
+func (h *handling) inquire(ctx context.Context, asked refund.Event) refund.Event {
+	asked.AskedAt = refund.At(h.cfg.Now())
 	inquiry := h.cfg.Gateway.Inquire(ctx, h.order())
 	h.said, h.problem = said(inquiry.Said), clean(inquiry.Problem)
 	h.tell(report(inquiry.Cause, inquiry.RetryAfter, inquiry.Said.HTTPStatus))
-	next.Finding = findings[inquiry.Finding]
-	next.Delay = h.untilBreaker(h.backoff(inquiry.RetryAfter))
-	h.cfg.Metrics.Inquiries.WithLabelValues(string(h.channel), inquiryOutcomes[next.Finding]).Inc()
-	return outcome{event: next, more: true}, nil
+	asked.Finding = findings[inquiry.Finding]
+	asked.Delay = h.untilBreaker(h.backoff(inquiry.RetryAfter))
+	h.cfg.Metrics.Inquiries.WithLabelValues(string(h.channel), inquiryOutcomes[asked.Finding]).Inc()
+	return asked
 }
 
 // order is the refund as DOKU shall see it: from the record, so that a repeat

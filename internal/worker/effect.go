@@ -15,15 +15,8 @@ import (
 // message is left to its next delivery.
 const patience = 15 * time.Second
 
-// outcome is what an effect leads to: more reports that event has to be decided
-// on next.
-type outcome struct {
-	event refund.Event
-	more  bool
-}
-
-// effects is how each effect of a step is carried out here.
-var effects = map[refund.Effect]func(*handling, context.Context, refund.Step, refund.Event) (outcome, error){
+// effects is how each effect is carried out here: done, it moves h.steps on.
+var effects = map[refund.Effect]func(*handling, context.Context) error{
 	refund.Append:      (*handling).append,
 	refund.Prepare:     (*handling).prepare,
 	refund.Send:        (*handling).send,
@@ -35,40 +28,27 @@ var effects = map[refund.Effect]func(*handling, context.Context, refund.Step, re
 	refund.Reconsider:  (*handling).reconsider,
 }
 
-// carryOut does the effects of a step in their order, up to the first that
-// leads to another decision or cannot be done.
-func (h *handling) carryOut(ctx context.Context, step refund.Step, event refund.Event) (refund.Event, bool, error) {
-	for _, effect := range step.Effects {
-		out, err := effects[effect](h, ctx, step, event)
-		if err == nil && h.cfg.Interrupt != nil {
-			err = h.cfg.Interrupt(effect)
-		}
-		if err != nil || out.more {
-			return out.event, out.more, err
-		}
-	}
-	return refund.Event{}, false, nil
-}
-
-func (h *handling) append(ctx context.Context, step refund.Step, event refund.Event) (outcome, error) {
-	record := h.next(step, event)
-	seq, err := h.store(ctx, &record, step, event)
+func (h *handling) append(ctx context.Context) error {
+	record := h.next()
+	seq, err := h.store(ctx, &record)
 	var moved *ledger.MovedError
 	if errors.As(err, &moved) {
-		return outcome{event: h.moved(moved.Last, event), more: true}, nil
+		h.moved(moved.Last)
+		return nil
 	}
 	if err != nil {
-		return outcome{}, err
+		return err
 	}
 	h.entry = ledger.Entry{Record: record, Seq: seq}
+	h.steps = h.steps.Did()
 	h.recorded()
-	return outcome{}, nil
+	return nil
 }
 
 // store appends with the patience that the record deserves: an answer of DOKU's
 // is kept until it is stored; a send is not announced after its own time.
-func (h *handling) store(ctx context.Context, r *refund.Record, step refund.Step, event refund.Event) (uint64, error) {
-	if event.Kind == refund.Answered || step.Proof {
+func (h *handling) store(ctx context.Context, r *refund.Record) (uint64, error) {
+	if h.steps.Event().Kind == refund.Answered || h.steps.Proof() {
 		return h.insist(ctx, r)
 	}
 	limit := h.now.Add(patience)
@@ -99,57 +79,58 @@ func (h *handling) insist(ctx context.Context, r *refund.Record) (uint64, error)
 	return seq, err
 }
 
-// moved takes the record that stands where we meant to append, and returns the
-// event against it. A record that is gone leaves us with what we know ourselves:
-// that this refund may have been sent.
-func (h *handling) moved(last ledger.Entry, event refund.Event) refund.Event {
+// moved goes on from the record that stands where we meant to append. A record
+// that is gone leaves us with our own.
+func (h *handling) moved(last ledger.Entry) {
 	if last.Seq == 0 {
 		last.Record = h.entry.Record
 		last.Record.State = refund.None
 	}
 	h.entry = last
-	if event.Kind == refund.Delivered {
+	h.steps = h.steps.Moved(last.Record.Core, h.delivered())
+	if h.steps.Event().Kind == refund.Delivered {
 		h.returnPermit()
-		return h.delivered()
 	}
-	event.Own = false
-	return event
 }
 
-func (h *handling) schedule(ctx context.Context, step refund.Step, _ refund.Event) (outcome, error) {
-	r := h.entry.Record
+func (h *handling) schedule(ctx context.Context) error {
 	err := h.cfg.Ledger.Schedule(ctx, ledger.Wait{
-		Channel: h.channel, RefundID: h.id(), At: step.At.Time(), Body: h.d.Data,
-		Traceparent: r.Traceparent, Nudge: isNudge(h.d),
+		Channel: h.channel, RefundID: h.id(), At: h.steps.At().Time(), Body: h.d.Data,
+		Traceparent: h.entry.Record.Traceparent, Nudge: isNudge(h.d),
 	})
-	return outcome{}, err
+	h.steps = h.steps.Did()
+	return err
 }
 
-func (h *handling) ack(context.Context, refund.Step, refund.Event) (outcome, error) {
+func (h *handling) ack(context.Context) error {
 	if err := h.d.Ack(); err != nil {
 		// It comes again and finds the record.
 		h.log.Debug("message not acknowledged", "refund_id", h.id(), "error", err)
 	}
-	return outcome{}, nil
+	h.steps = h.steps.Did()
+	return nil
 }
 
-func (h *handling) deadLetter(ctx context.Context, _ refund.Step, _ refund.Event) (outcome, error) {
-	return outcome{}, h.bury(ctx, h.d, jobs.DeadRefundIDConflict, "refund_id", h.id())
+func (h *handling) deadLetter(ctx context.Context) error {
+	h.steps = h.steps.Did()
+	return h.bury(ctx, h.d, jobs.DeadRefundIDConflict, "refund_id", h.id())
 }
 
-func (h *handling) lateSuccess(context.Context, refund.Step, refund.Event) (outcome, error) {
+func (h *handling) lateSuccess(context.Context) error {
 	h.cfg.Metrics.LateSuccess.WithLabelValues(string(h.channel)).Inc()
 	h.log.Error("money moved for a refund that had been given up",
 		"refund_id", h.id(), "state", h.entry.Record.State, "attempt", h.entry.Record.Sends)
-	return outcome{}, nil
+	h.steps = h.steps.Did()
+	return nil
 }
 
-func (h *handling) reconsider(ctx context.Context, _ refund.Step, _ refund.Event) (outcome, error) {
+func (h *handling) reconsider(ctx context.Context) error {
 	h.returnPermit()
 	if err := h.read(ctx); err != nil {
-		return outcome{}, err
+		return err
 	}
-	return outcome{event: h.delivered(), more: true}, nil
+	h.steps = refund.Begin(h.entry.Record.Core, h.delivered())
+	return nil
 }
 
 // bury stores a message as a dead letter.

@@ -17,8 +17,9 @@ type handling struct {
 	*lane
 	d       *jobs.Delivery
 	job     jobs.Decoded
-	entry   ledger.Entry  // the record that is decided from; Seq 0: none is known
-	now     time.Time     // of the current decision
+	entry   ledger.Entry // the record that is decided from; Seq 0: none is known
+	steps   refund.Handling
+	now     time.Time     // of the current effect
 	permit  *retry.Permit // leave to make one call, while held
 	said    *refund.Said  // of the last answer
 	problem string        // of the last answer, in our words
@@ -87,15 +88,23 @@ func (h *handling) run(ctx context.Context) error {
 			return err
 		}
 	}
-	event := h.delivered()
+	h.steps = refund.Begin(h.entry.Record.Core, h.delivered())
 	for {
 		h.now = h.cfg.Now()
-		step := refund.Decide(h.entry.Record.Core, event, refund.At(h.now), h.cfg.Policy)
-		next, more, err := h.carryOut(ctx, step, event)
-		if err != nil || !more {
+		h.steps = h.steps.Decide(refund.At(h.now), h.cfg.Policy)
+		effect, more := h.steps.Effect()
+		if !more {
+			return nil
+		}
+		if err := effects[effect](h, ctx); err != nil {
 			return err
 		}
-		event = next
+		if h.cfg.Interrupt == nil {
+			continue
+		}
+		if err := h.cfg.Interrupt(effect); err != nil {
+			return err
+		}
 	}
 }
 

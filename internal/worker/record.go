@@ -7,17 +7,18 @@ import (
 	"refundworker/internal/refund"
 )
 
-// next builds the record that a step asks to append.
-func (h *handling) next(step refund.Step, event refund.Event) refund.Record {
+// next builds the record to append.
+func (h *handling) next() refund.Record {
+	event := h.steps.Event()
 	r := h.entry.Record
 	if r.V == 0 {
 		r = h.first()
 	}
-	r.Core = step.Next
+	r.Core = h.steps.Next()
 	r.Prev = h.entry.Seq
 	r.At = refund.At(h.now)
 	r.By = h.stamp()
-	r.Evidence = evidence(step, event)
+	r.Evidence = evidence(h.steps.Proof(), event)
 	r.Note = h.problem
 	if event.Kind != refund.Delivered && h.said != nil {
 		r.Said = h.said
@@ -49,9 +50,9 @@ func (h *handling) first() refund.Record {
 }
 
 // evidence names how a settled refund was proven.
-func evidence(step refund.Step, event refund.Event) refund.Evidence {
+func evidence(proof bool, event refund.Event) refund.Evidence {
 	switch {
-	case !step.Proof:
+	case !proof:
 		return ""
 	case event.Kind == refund.Asked:
 		return refund.ByInquiry

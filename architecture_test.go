@@ -87,7 +87,10 @@ var rooms = map[string][]string{
 }
 
 // wiring knows many rooms, and no room knows it.
-var wiring = []string{"internal/connect", "internal/devstack", "internal/service", "internal/settings"}
+var wiring = []string{
+	"internal/chaos", "internal/connect", "internal/devstack", "internal/devstack/bench", "internal/devstack/natsd",
+	"internal/service", "internal/settings",
+}
 
 // strangers are modules of others that a room must not know (design.md §3).
 var strangers = map[string][]string{

@@ -1,0 +1,237 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+)
+
+// Config says what stack to start.
+type Config struct {
+	AckWait    time.Duration // of all consumers; 0: the contract's 30s
+	Dir        string        // of all files
+	Programs   Programs
+	Simulator  []string // further flags of the simulator
+	SyncAlways bool     // of NATS
+	Unset      bool     // no streams yet
+}
+
+// Stack is a NATS process and a simulator process, with the streams of the
+// contract. Workers are started on it.
+type Stack struct {
+	NATS *NATS
+	DOKU *DOKU
+	NC   *nats.Conn // for whoever looks from outside
+	JS   jetstream.JetStream
+
+	cfg     Config
+	workers []*Process
+}
+
+// Start starts a stack. Stop it.
+func Start(ctx context.Context, cfg Config) (*Stack, error) {
+	s := &Stack{cfg: cfg}
+	err := s.start(ctx)
+	if err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context) (err error) {
+	if s.NATS, err = StartNATS(ctx, s.cfg.Programs, filepath.Join(s.cfg.Dir, "nats"), s.cfg.SyncAlways); err != nil {
+		return err
+	}
+	if s.DOKU, err = startDOKU(ctx, s.cfg.Programs, s.cfg.Dir, s.cfg.Simulator); err != nil {
+		return err
+	}
+	s.NC, err = nats.Connect(s.NATS.URL, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
+		nats.ReconnectBufSize(-1), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	if s.JS, err = jetstream.New(s.NC); err != nil {
+		return fmt.Errorf("use JetStream: %w", err)
+	}
+	if s.cfg.Unset {
+		return nil
+	}
+	return s.setup(ctx)
+}
+
+// setup creates the streams, and changes what an operator may change.
+func (s *Stack) setup(ctx context.Context) error {
+	if _, err := jobs.Setup(ctx, s.JS, 1); err != nil {
+		return fmt.Errorf("set up streams: %w", err)
+	}
+	if s.cfg.AckWait == 0 {
+		return nil
+	}
+	for _, c := range jobs.Consumers(channel.All()) {
+		c.Config.AckWait = s.cfg.AckWait
+		if _, err := s.JS.UpdateConsumer(ctx, c.Stream, c.Config); err != nil {
+			return fmt.Errorf("change ack wait of %s: %w", c.Config.Durable, err)
+		}
+	}
+	return nil
+}
+
+// Stop kills everything that still runs.
+func (s *Stack) Stop() {
+	if s.NC != nil {
+		s.NC.Close()
+	}
+	for _, w := range s.workers {
+		w.Kill()
+	}
+	if s.DOKU != nil {
+		s.DOKU.Kill()
+	}
+	if s.NATS != nil {
+		s.NATS.Kill()
+	}
+}
+
+// Settings are those of a worker on this stack that loses no time, with some of
+// them replaced; an empty value takes a setting away.
+func (s *Stack) Settings(replaced map[string]string) map[string]string {
+	settings := map[string]string{
+		"NATS_URL": s.NATS.URL, "HTTP_ADDR": "127.0.0.1:0", "CONCURRENCY": "16",
+		"DOKU_TIMEOUT": "1s", "INQUIRY_DELAY": "300ms", "RETRY_INITIAL": "50ms", "RETRY_MAX": "1s", "RETRY_DEADLINE": "10m",
+	}
+	maps.Copy(settings, s.DOKU.Settings)
+	maps.Copy(settings, replaced)
+	maps.DeleteFunc(settings, func(_, value string) bool { return value == "" })
+	return settings
+}
+
+// Launch starts a worker with [Stack.Settings] and does not wait for it.
+func (s *Stack) Launch(replaced map[string]string) (*Process, error) {
+	w, err := s.cfg.Programs.start("worker", s.cfg.Dir, nil, s.Settings(replaced))
+	if err == nil {
+		s.workers = append(s.workers, w)
+	}
+	return w, err
+}
+
+// StartWorker starts a worker and waits until it takes jobs.
+func (s *Stack) StartWorker(ctx context.Context, replaced map[string]string) (*Process, error) {
+	w, err := s.Launch(replaced)
+	if err != nil {
+		return nil, err
+	}
+	return w, w.WaitFor(ctx, "worker started")
+}
+
+// Publish publishes jobs until each is acknowledged: a NATS that is down in
+// between delays it, no more. Publishing the same bytes again is harmless.
+func (s *Stack) Publish(ctx context.Context, list ...jobs.Job) error {
+	publisher := jobs.NewPublisher(s.JS)
+	for _, j := range list {
+		err := until(ctx, func() error {
+			once, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_, err := publisher.Publish(once, jobs.Posting{RefundID: j.RefundID, Channel: j.Channel, Body: j.Encode()})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// until tries do again and again until it succeeds or ctx ends; then the error
+// names the last try's.
+func until(ctx context.Context, do func() error) error {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// NATS is one node.
+type NATS struct {
+	*Process
+
+	URL      string
+	programs Programs
+	dir      string
+	sync     bool
+}
+
+// StartNATS starts a node on a free port.
+func StartNATS(ctx context.Context, programs Programs, dir string, sync bool) (*NATS, error) {
+	n := &NATS{programs: programs, dir: dir, sync: sync}
+	return n, n.run(ctx, 0)
+}
+
+// Restart starts the node again after a kill, on its port and files.
+func (n *NATS) Restart(ctx context.Context) error {
+	at, err := url.Parse(n.URL)
+	if err != nil {
+		return fmt.Errorf("restart NATS: %w", err)
+	}
+	port, err := strconv.Atoi(at.Port())
+	if err != nil {
+		return fmt.Errorf("restart NATS: %w", err)
+	}
+	return n.run(ctx, port)
+}
+
+func (n *NATS) run(ctx context.Context, port int) (err error) {
+	args := []string{"--dir", n.dir, "--port", strconv.Itoa(port)}
+	if n.sync {
+		args = append(args, "--sync-always")
+	}
+	if n.Process, err = n.programs.start("natsd", filepath.Dir(n.dir), args, nil); err != nil {
+		return err
+	}
+	if err := n.out.waitFor(ctx, "\n", n.ended); err != nil {
+		return fmt.Errorf("start NATS: %w: %s", err, n.Stderr())
+	}
+	n.URL = firstLine(n.Stdout())
+	return nil
+}
+
+func firstLine(text string) string {
+	for i, c := range text {
+		if c == '\n' {
+			return text[:i]
+		}
+	}
+	return text
+}
+
+// FreePort returns a port of loopback that nobody listens on at the moment.
+func FreePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
+}

@@ -1,0 +1,20 @@
+// Command natsd is one NATS node with JetStream as a process of its own, for
+// tests that kill it and benchmarks that measure it. It prints its URL on
+// stdout once it can be used, and nothing else.
+//
+// It is not for production: it listens on loopback only, knows no users and
+// logs nothing but what ends it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

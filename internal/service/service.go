@@ -52,9 +52,9 @@ type Config struct {
 	ClientID    string
 	Concurrency int
 	Connect     connect.Flags
-	Environment string                    // production, sandbox or simulator
-	HTTPAddr    string                    // of /metrics, /healthz and /readyz; empty: none
-	Interrupt   func(refund.Effect) error // tests only, see [worker.Config]
+	Environment string                                          // production, sandbox or simulator
+	HTTPAddr    string                                          // of /metrics, /healthz and /readyz; empty: none
+	Interrupt   func(refundID string, done refund.Effect) error // tests only, see [worker.Config]
 	Log         *slog.Logger
 	Policy      refund.Policy
 	Private     *rsa.PrivateKey // nil: cards only

@@ -36,8 +36,8 @@ type Config struct {
 	Environment string
 	Gateway     Gateway
 	Health      *observe.Health
-	Instance    string                    // names this process in records
-	Interrupt   func(refund.Effect) error // tests: asked after every effect; an error ends the handling there, as the death of the process would
+	Instance    string                                          // names this process in records
+	Interrupt   func(refundID string, done refund.Effect) error // tests: asked after every effect; an error ends the handling there, as the death of the process would
 	JS          jetstream.JetStream
 	Ledger      *ledger.Ledger
 	Log         *slog.Logger

@@ -102,7 +102,7 @@ func (h *handling) run(ctx context.Context) error {
 		if h.cfg.Interrupt == nil {
 			continue
 		}
-		if err := h.cfg.Interrupt(effect); err != nil {
+		if err := h.cfg.Interrupt(h.id(), effect); err != nil {
 			return err
 		}
 	}

@@ -78,6 +78,8 @@ var rooms = map[string][]string{
 	"internal/doku":    {"internal/retry"},
 	"internal/jobs":    {},
 	"internal/refund":  {},
+	"internal/check":   {"internal/refund"},
+	"internal/model":   {"internal/check", "internal/refund"},
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
 	"internal/observe": {"internal/jobs"},

@@ -37,6 +37,8 @@ func StartNATS(cfg NATSConfig) (*NATS, error) {
 	at := cfg.Port
 	if at == 0 {
 		at = server.RANDOM_PORT
+	} else if err := vacant(at); err != nil {
+		return nil, fmt.Errorf("start NATS: %w", err)
 	}
 	n := &NATS{options: []*server.Options{{
 		ServerName: "dev", Host: "127.0.0.1", Port: at, NoLog: true, NoSigs: true,
@@ -162,6 +164,16 @@ func freePort() (int, error) {
 	}
 	defer func() { _ = l.Close() }()
 	return port(l.Addr()), nil
+}
+
+// vacant says at once that a port is taken; the server would only not become
+// ready.
+func vacant(at int) error {
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", at)) //nolint:noctx // over before a context could end
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 func port(a net.Addr) int {

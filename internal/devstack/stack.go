@@ -152,22 +152,29 @@ func (s *Stack) Secret() secret.Text { return secret.New(secretOf) }
 
 // WorkerConfig is a worker on this stack that loses no time.
 func (s *Stack) WorkerConfig(log *slog.Logger) service.Config {
+	cfg := CardWorkerConfig(s.NATS.URL(), s.dokuURL, log)
+	cfg.Channels, cfg.Private, cfg.Replicas = channel.All(), s.key, len(s.NATS.Nodes())
+	return cfg
+}
+
+// CardWorkerConfig is a worker in another process than its stack, which keeps
+// the merchant's RSA key for itself: such a worker can do cards alone.
+func CardWorkerConfig(natsURL, dokuURL string, log *slog.Logger) service.Config {
 	return service.Config{
-		BaseURL:     s.dokuURL,
-		Channels:    channel.All(),
+		BaseURL:     dokuURL,
+		Channels:    []channel.Channel{channel.CreditCard},
 		ClientID:    ClientID,
 		Concurrency: 16,
-		Connect:     connect.Flags{NATSURL: s.NATS.URL(), NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
+		Connect:     connect.Flags{NATSURL: natsURL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
 		Environment: "simulator",
 		Log:         log,
 		Policy: refund.Policy{
 			Timeout: 2 * time.Second, Quiet: 500 * time.Millisecond, RetryDeadline: time.Minute, Repeat: true,
 		},
-		Private:  s.key,
-		Replicas: len(s.NATS.Nodes()),
+		Replicas: 1,
 		Retry:    retry.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second},
 		Revision: "devstack",
-		Secret:   s.Secret(),
+		Secret:   secret.New(secretOf),
 		Version:  "devstack",
 	}
 }

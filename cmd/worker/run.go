@@ -17,6 +17,7 @@ import (
 	"refundworker/internal/observe"
 	"refundworker/internal/service"
 	"refundworker/internal/settings"
+	"refundworker/internal/worker"
 )
 
 const program = "worker"
@@ -53,6 +54,8 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	switch err := service.Run(ctx, cfg); {
 	case err == nil:
 		return 0
+	case errors.Is(err, worker.ErrDrain):
+		cfg.Log.Error("worker ended early", "error", err)
 	case errors.Is(err, service.ErrUnfit):
 		for line := range strings.SplitSeq(err.Error(), "; ") {
 			_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, line)

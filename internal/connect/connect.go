@@ -23,6 +23,7 @@ import (
 // Flags are the settings of contract.md §4 that every program has.
 type Flags struct {
 	NATSURL         string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated." placeholder:"URL"`
+	NATSURLFile     string `name:"nats-url-file" env:"NATS_URL_FILE" help:"File that holds NATS_URL, where it names a password." placeholder:"FILE"`
 	NATSCreds       string `name:"nats-creds" env:"NATS_CREDS" help:"Credentials file." placeholder:"FILE"`
 	NATSCA          string `name:"nats-ca" env:"NATS_CA" help:"File with the authority that signed the servers' certificates." placeholder:"FILE"`
 	NATSCert        string `name:"nats-cert" env:"NATS_CERT" help:"Client certificate." placeholder:"FILE"`
@@ -31,9 +32,11 @@ type Flags struct {
 	NATSAPIPrefix   string `name:"nats-js-api-prefix" env:"NATS_JS_API_PREFIX" default:"$JS.API" help:"JetStream's API, where it is imported from another account." placeholder:"SUBJECT"`
 }
 
-// Check adds what is wrong with the settings.
-func (f Flags) Check(p *settings.Problems) {
-	if strings.Trim(f.NATSURL, ", ") == "" {
+// Check reads NATS_URL_FILE, and adds what is wrong with the settings.
+func (f *Flags) Check(p *settings.Problems) {
+	if f.NATSURLFile != "" {
+		f.NATSURL = p.Secret("NATS_URL", "", f.NATSURLFile).Reveal()
+	} else if strings.Trim(f.NATSURL, ", ") == "" {
 		p.Add("NATS_URL", "must not be empty")
 	}
 	for name, file := range map[string]string{

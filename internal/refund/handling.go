@@ -26,7 +26,7 @@ func (h Handling) Decide(now Time, p Policy) Handling {
 	for i := range table {
 		if table[i].matches(s) {
 			step := table[i].apply(s)
-			h.next, h.at, h.row, h.done, h.decided = step.Next, step.At, int16(i), 0, true //nolint:gosec // fifty rows
+			h.next, h.at, h.row, h.done, h.decided = step.Next, step.At, int16(i), 0, true
 			return h
 		}
 	}

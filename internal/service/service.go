@@ -88,6 +88,7 @@ func Run(ctx context.Context, cfg Config) error {
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
 	}
 	p.Retry.Rand = mathrand.Float64
+	p.beginSeries()
 	p.denied.health = p.health
 	defer p.denied.stop()
 
@@ -174,6 +175,21 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		RateLimit:   p.RateLimit,
 		Retry:       p.Retry,
 	})
+}
+
+// beginSeries creates the series of DOKU's label sets at zero.
+func (p *process) beginSeries() {
+	for _, operation := range []string{doku.OpRefund, doku.OpInquiry, doku.OpToken} {
+		for _, outcome := range doku.Outcomes() {
+			p.metrics.Requests.WithLabelValues(operation, outcome)
+		}
+	}
+	for _, kind := range doku.TokenFailures() {
+		p.metrics.TokenFailures.WithLabelValues(kind)
+	}
+	for _, field := range doku.MismatchFields() {
+		p.metrics.Answers.WithLabelValues(field)
+	}
 }
 
 func (p *process) dokuConfig() doku.Config {

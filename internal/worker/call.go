@@ -13,12 +13,9 @@ import (
 // prepare waits for all that a call needs besides the job, before anything is
 // recorded: a place under the rate limit, the breaker's leave, the B2B token.
 func (h *handling) prepare(ctx context.Context) error {
-	if h.entry.Seq == 0 && h.stopping() {
-		return errHandBack
-	}
 	event := h.steps.Event()
-	event.Ready, event.Delay = h.ready(ctx)
-	if err := ctx.Err(); err != nil {
+	var err error
+	if event.Ready, event.Delay, err = h.ready(ctx); err != nil {
 		return err
 	}
 	event.Nonce = refund.Nonce(h.cfg.Nonce())
@@ -26,25 +23,43 @@ func (h *handling) prepare(ctx context.Context) error {
 	return nil
 }
 
-// ready returns whether a call may be made now, and else when to try again.
-func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration) {
+// ready returns whether a call may be made now, and else when to try again. A
+// call that has not begun when the process has to stop is left to another.
+func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration, error) {
 	h.returnPermit()
-	if err := h.limiter.Wait(ctx); err != nil {
-		return refund.NotReady, h.backoff(0)
+	if err := h.takePlace(ctx); err != nil {
+		return refund.NotReady, 0, err
 	}
 	permit, ok := h.breaker.Allow()
 	if !ok {
-		return refund.NotReady, h.untilBreaker(h.backoff(0))
+		return refund.NotReady, h.untilBreaker(h.backoff(0)), nil
 	}
-	if err := h.cfg.Gateway.Prepare(ctx, h.channel); err != nil {
-		trouble := &doku.PrepareError{}
-		errors.As(err, &trouble) // any other error says nothing about the channel
-		permit.Report(report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
-		h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
-		return refund.NotReady, h.untilBreaker(h.backoff(trouble.RetryAfter))
+	err := h.cfg.Gateway.Prepare(ctx, h.channel)
+	if err == nil {
+		h.permit = permit
+		return refund.Ready, 0, nil
 	}
-	h.permit = permit
-	return refund.Ready, 0
+	if ctx.Err() != nil {
+		permit.Cancel()
+		return refund.NotReady, 0, ctx.Err()
+	}
+	trouble := &doku.PrepareError{}
+	errors.As(err, &trouble) // any other error says nothing about the channel
+	permit.Report(report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
+	return refund.NotReady, h.untilBreaker(h.backoff(trouble.RetryAfter)), nil
+}
+
+// takePlace waits for a place under the rate limit, or for the stop.
+func (h *handling) takePlace(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.stop, cancel)() //nolint:contextcheck // the stop is not a call's context
+	err := h.limiter.Wait(ctx)
+	if h.stop.Err() != nil {
+		return errHandBack
+	}
+	return err
 }
 
 func (h *handling) send(ctx context.Context) error {
@@ -67,8 +82,8 @@ func (h *handling) ask(ctx context.Context) error {
 	asked := refund.Event{
 		Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: refund.At(h.cfg.Now()),
 	}
-	ready, delay := h.ready(ctx)
-	if err := ctx.Err(); err != nil {
+	ready, delay, err := h.ready(ctx)
+	if err != nil {
 		return err
 	}
 	asked.Delay = delay

@@ -74,6 +74,11 @@ func (h *handling) failed(err error) {
 		}
 		return
 	}
+	if h.steps.Event().Kind == refund.Answered {
+		h.log.Error("answer from DOKU lost with this process: the refund will be asked about",
+			"refund_id", h.id(), "state", h.entry.Record.State, "error", err)
+		return
+	}
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
 }
 

@@ -18,13 +18,15 @@ type Worker struct {
 	lanes   []*lane
 	working working
 	stamps  atomic.Uint64
-	stop    chan struct{} // closed when the drain begins
+	stop    context.Context // ends when the drain begins
+	drain   context.CancelFunc
 }
 
 // New returns a worker; [Worker.Run] starts it. The error is about the settings
 // of an intake.
 func New(cfg Config) (*Worker, error) {
-	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}, stop: make(chan struct{})}
+	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}}
+	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {
 		l, err := w.newLane(ch)
 		if err != nil {
@@ -53,7 +55,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.startChores(chore, &chores)
 
 	<-ctx.Done()
-	close(w.stop)
+	w.drain()
 	w.cfg.Health.Block("stopping", "stopping")
 	drained := make(chan struct{})
 	go func() { intakes.Wait(); close(drained) }()
@@ -73,15 +75,6 @@ func (w *Worker) await(drained <-chan struct{}) error {
 		return nil
 	case <-limit.C:
 		return fmt.Errorf("%w after %s", ErrDrain, w.cfg.DrainTime)
-	}
-}
-
-func (w *Worker) stopping() bool {
-	select {
-	case <-w.stop:
-		return true
-	default:
-		return false
 	}
 }
 

@@ -1,0 +1,125 @@
+package connect_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/goleak"
+
+	"refundworker/internal/connect"
+	"refundworker/internal/devstack"
+	"refundworker/internal/settings"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func flags(url string) connect.Flags {
+	return connect.Flags{NATSURL: url, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
+}
+
+func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	n, err := devstack.StartNATS(devstack.NATSConfig{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Stop() })
+	url := n.URL()
+	n.Stop()
+	up, down := make(chan struct{}, 10), make(chan error, 100)
+	nc, _, err := flags(url).Dial("test", true, connect.Watch{
+		Log:  slog.New(slog.DiscardHandler),
+		Up:   func() { up <- struct{}{} },
+		Down: func(err error) { down <- err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	<-down
+	if err := nc.Publish("a", nil); err == nil {
+		t.Error("a publish was buffered for later")
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := connect.Await(soon, nc); err == nil {
+		t.Error("connected to nothing")
+	}
+	if err := n.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if err := connect.Await(t.Context(), nc); err != nil {
+		t.Fatal(err)
+	}
+	<-up
+}
+
+func TestServerThatIsAwayIsAnErrorWhereNobodyWaits(t *testing.T) {
+	t.Parallel()
+	if _, _, err := flags("nats://127.0.0.1:1").Dial("test", false, connect.Watch{}); err == nil {
+		t.Error("connected to nothing")
+	}
+}
+
+// A denied publish looks like a timeout to the publisher: the connection's
+// error handler is the only one that learns of it.
+func TestDenialIsTold(t *testing.T) {
+	t.Parallel()
+	o := &server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		Users: []*server.User{{
+			Username: "u", Password: "planted-password",
+			Permissions: &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"allowed"}}},
+		}},
+	}
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("not ready")
+	}
+	denied := make(chan string, 1)
+	var log strings.Builder
+	url := strings.Replace(s.ClientURL(), "nats://", "nats://u:planted-password@", 1)
+	nc, _, err := flags(url).Dial("test", false, connect.Watch{
+		Log:    slog.New(slog.NewJSONHandler(&log, nil)),
+		Denied: func(what string) { denied <- what },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Publish("refunds.results.forbidden", nil); err != nil {
+		t.Fatal(err)
+	}
+	if what := <-denied; !strings.Contains(what, "refunds.results.forbidden") {
+		t.Errorf("denied: %s", what)
+	}
+	nc.Close()
+	if strings.Contains(log.String(), "planted-password") {
+		t.Errorf("the password is in the log: %s", log.String())
+	}
+}
+
+func TestURLMayStandInAFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "url")
+	if err := os.WriteFile(file, []byte("nats://u:p@host:4222\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := flags("nats://127.0.0.1:4222")
+	f.NATSURLFile = file
+	var p settings.Problems
+	f.Check(&p)
+	if len(p) > 0 || f.NATSURL != "nats://u:p@host:4222" {
+		t.Errorf("%q, %v", f.NATSURL, p)
+	}
+}

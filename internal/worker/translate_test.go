@@ -1,0 +1,136 @@
+package worker
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/goleak"
+
+	"refundworker/internal/doku"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestVerdictsProveWhatTheyProveAndNothingElse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		verdict doku.Verdict
+		want    refund.Answer
+	}{
+		"zero value":             {doku.Verdict{}, refund.NoProof},
+		"a class from elsewhere": {doku.Verdict{Class: 99}, refund.NoProof},
+		"unknown":                {doku.Verdict{Class: doku.Unknown, Evidence: doku.ByReplay}, refund.NoProof},
+		"in progress":            {doku.Verdict{Class: doku.InProgress}, refund.NoProof},
+		"success":                {doku.Verdict{Class: doku.Succeeded, Evidence: doku.ByResponse}, refund.Success},
+		"success replayed":       {doku.Verdict{Class: doku.Succeeded, Evidence: doku.ByReplay}, refund.Success},
+		"no":                     {doku.Verdict{Class: doku.Failed, Evidence: doku.ByResponse}, refund.DefiniteNo},
+		"no replayed":            {doku.Verdict{Class: doku.Failed, Evidence: doku.ByReplay}, refund.DefiniteNo},
+		"429":                    {doku.Verdict{Class: doku.NotExecuted, Cause: doku.Throttled}, refund.NotExecuted},
+		"nothing written":        {doku.Verdict{Class: doku.NotExecuted, Cause: doku.NotWritten}, refund.NotExecuted},
+		"refusal replayed":       {doku.Verdict{Class: doku.NotExecuted, Cause: doku.Throttled, Evidence: doku.ByReplay}, refund.ReplayedRefusal},
+		"customer token":         {doku.Verdict{Class: doku.NotExecuted, Cause: doku.CustomerToken}, refund.CustomerTokenRefused},
+		"collision":              {doku.Verdict{Class: doku.Unknown, Cause: doku.Collision}, refund.Collision},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := answer(tt.verdict); got != tt.want {
+				t.Errorf("answer = %d, want %d", got, tt.want)
+			}
+		})
+	}
+	for finding := range doku.Contradiction + 2 {
+		if want := refund.Finding(finding); finding <= doku.Contradiction && findings[finding] != want {
+			t.Errorf("%s became %d, want %d", finding, findings[finding], want)
+		}
+	}
+	if findings[doku.Contradiction+1] != refund.NoAnswer {
+		t.Error("a finding from elsewhere proves something")
+	}
+}
+
+func TestEveryAnswerHasItsMetricLabel(t *testing.T) {
+	t.Parallel()
+	for a := refund.NoProof; a <= refund.Collision; a++ {
+		if attemptOutcomes[a] == "" {
+			t.Errorf("answer %d has no label", a)
+		}
+	}
+	for f := refund.NoAnswer; f <= refund.Contradiction; f++ {
+		if inquiryOutcomes[f] == "" {
+			t.Errorf("finding %d has no label", f)
+		}
+	}
+}
+
+func TestForeignTextsAreMadeFitForARecord(t *testing.T) {
+	t.Parallel()
+	got := clean("a\r\nb\x00\xff" + strings.Repeat("é", longestSaid))
+	if strings.ContainsAny(got, "\r\n\x00") || !utf8.ValidString(got) || len(got) > longestSaid {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
+	if s := said(doku.Said{}); s != nil {
+		t.Errorf("no answer said %+v", s)
+	}
+}
+
+func TestCallsSayWhatTheyShowOfTheChannel(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		got, want retry.Outcome
+	}{
+		"429":         {report(doku.Throttled, time.Second, 429), retry.Throttled(time.Second)},
+		"401":         {report(doku.Credentials, 0, 401), retry.Unauthorized()},
+		"unreachable": {report(doku.NotWritten, 0, 0), retry.Unreachable()},
+		"500":         {report(doku.Plain, 0, 500), retry.OK()},
+		"refusal":     {report(doku.Plain, 0, 404), retry.OK()},
+		"no answer":   {report(doku.Plain, 0, 0), retry.Neutral()},
+		"too late":    {report(doku.TooLate, 0, 0), retry.Neutral()},
+	}
+	for name, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, tt.got, tt.want)
+		}
+	}
+}
+
+func TestNoJobIsTakenWhileAnAnswerIsHeld(t *testing.T) {
+	t.Parallel()
+	var h held
+	if err := h.wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.add(1)
+	h.add(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.wait(ctx); err == nil {
+		t.Fatal("the gate was open with two answers in hand")
+	}
+	if h.add(-1) != 1 {
+		t.Fatal("one answer is still in hand")
+	}
+	opened := make(chan error, 1)
+	go func() { opened <- h.wait(t.Context()) }()
+	h.add(-1)
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOneHandlingARefund(t *testing.T) {
+	t.Parallel()
+	w := working{ids: map[string]struct{}{}}
+	if !w.begin("rf-1") || w.begin("rf-1") || !w.begin("rf-2") {
+		t.Error("two handlings have one refund, or one keeps another out")
+	}
+	w.end("rf-1")
+	if !w.begin("rf-1") {
+		t.Error("a refund is never let go")
+	}
+}

@@ -6,8 +6,9 @@ import (
 	"refundworker/internal/channel"
 )
 
-// Metrics are the metrics of contract.md §5. Every series of a closed label set
-// exists from the start, at zero, so that a rate over it has a beginning.
+// Metrics are the metrics of contract.md §5. Every series whose labels stand in
+// the contract exists from the start, at zero, so that a rate over it has a
+// beginning; those of the calls to DOKU do from [Metrics.Expect] on.
 type Metrics struct {
 	Amount           *prometheus.CounterVec   // channel, status
 	Answers          *prometheus.CounterVec   // field: mismatches in DOKU's answers
@@ -91,10 +92,35 @@ func (m *Metrics) begin() {
 		for _, status := range statuses {
 			m.Results.WithLabelValues(ch, status)
 			m.Amount.WithLabelValues(ch, status)
+			m.EndToEnd.WithLabelValues(ch, status)
 		}
 	}
 	for _, reason := range deadReasons {
 		m.DeadLetters.WithLabelValues(reason)
+	}
+}
+
+// Calls are the closed label sets of the metrics about calls to DOKU, which only
+// its client knows.
+type Calls struct {
+	Operations, Outcomes []string // doku_request_duration_seconds
+	TokenFailures        []string // doku_token_failures_total
+	Mismatches           []string // doku_answer_mismatches_total
+}
+
+// Expect creates the series of c, at zero: an alert on the first token failure
+// must see the counter grow, and it cannot grow out of nothing.
+func (m *Metrics) Expect(c Calls) {
+	for _, operation := range c.Operations {
+		for _, outcome := range c.Outcomes {
+			m.Requests.WithLabelValues(operation, outcome)
+		}
+	}
+	for _, kind := range c.TokenFailures {
+		m.TokenFailures.WithLabelValues(kind)
+	}
+	for _, field := range c.Mismatches {
+		m.Answers.WithLabelValues(field)
 	}
 }
 

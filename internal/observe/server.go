@@ -32,8 +32,8 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve serves handler on l until ctx ends, then closes both. It returns why
-// serving ended, nil for ctx.
+// Serve serves handler on l until ctx ends; requests under way are then answered,
+// within a moment. It returns why serving ended, nil for ctx.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -44,10 +44,28 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		shutDown(context.WithoutCancel(ctx), server)
+	})
+	err := server.Serve(l)
+	if !stop() {
+		<-ended
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve health and metrics: %w", err)
 	}
 	return nil
+}
+
+// shutDownWait is short: a scrape takes milliseconds, and the process waits.
+const shutDownWait = 2 * time.Second
+
+func shutDown(ctx context.Context, server *http.Server) {
+	ctx, cancel := context.WithTimeout(ctx, shutDownWait)
+	defer cancel()
+	if server.Shutdown(ctx) != nil {
+		_ = server.Close() // whoever is still connected has had its time
+	}
 }

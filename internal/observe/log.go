@@ -5,12 +5,20 @@ import (
 	"log/slog"
 )
 
-// NewLogger returns a logger that writes one JSON object a line, or text where
-// a person reads along.
+// NewLogger returns a logger that writes one JSON object a line, durations in
+// seconds, or text where a person reads along.
 func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
 	if text {
-		return slog.New(slog.NewTextHandler(w, options))
+		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(w, options))
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: seconds}))
+}
+
+// seconds writes durations in the unit that the metrics have; the library's own
+// is the nanosecond.
+func seconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }

@@ -13,7 +13,7 @@ const (
 	sweepEvery  = 5 * time.Minute
 	censusEvery = 15 * time.Second
 	clockEvery  = 30 * time.Second
-	intakeEvery = time.Second
+	intakeEvery = 250 * time.Millisecond
 	// clockOff is how far this machine's clock may be from the server's. The
 	// quiet period covers two such clocks.
 	clockOff = 10 * time.Second

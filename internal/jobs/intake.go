@@ -47,8 +47,11 @@ type IntakeConfig struct {
 	// [Intake.Run].
 	Handle func(ctx context.Context, d *Delivery)
 
-	JS  jetstream.JetStream
-	Log *slog.Logger     // default slog.Default()
+	JS jetstream.JetStream
+
+	// Log should name the channel by itself; default slog.Default().
+	Log *slog.Logger
+
 	Now func() time.Time // default time.Now
 
 	// OnPanic is told of a handler that panicked, once it has been logged.
@@ -215,10 +218,10 @@ func (i *Intake) finish(d *Delivery) {
 // money: the record says what the refund's next delivery may do. The cause is
 // logged by its type alone, for its text may quote the message.
 func (i *Intake) panicked(d *Delivery, cause any) {
-	i.cfg.Log.Error("handler panicked", "channel", string(i.cfg.Channel), "stream", d.Stream, "sequence", d.Sequence,
+	i.cfg.Log.Error("handler panicked", "stream", d.Stream, "sequence", d.Sequence,
 		"cause", panicText(cause), "stack", string(debug.Stack()))
 	if err := d.Nak(i.cfg.PanicDelay); err != nil && !errors.Is(err, ErrSettled) {
-		i.cfg.Log.Warn("message not handed back", "channel", string(i.cfg.Channel), "error", err)
+		i.cfg.Log.Warn("message not handed back", "stream", d.Stream, "sequence", d.Sequence, "error", err)
 	}
 	i.cfg.OnPanic(i.cfg.Channel)
 }

@@ -381,7 +381,7 @@ func (s *source) report(err error) {
 }
 
 func (s *source) attrs(more ...any) []any {
-	return append([]any{"channel", string(s.in.cfg.Channel), "consumer", s.consumer}, more...)
+	return append([]any{"consumer", s.consumer}, more...)
 }
 
 func (s *source) setProblem(err error) (before error) {

@@ -87,7 +87,7 @@ func (w *Worker) newIntake(l *lane) (*jobs.Intake, error) {
 		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + patience,
 		Gate:       l,
 		Handle:     l.handle,
-		Log:        w.cfg.Log, // it names the channel itself
+		Log:        l.log,
 		Now:        w.cfg.Now,
 		OnPanic:    func(channel.Channel) { w.cfg.Metrics.Panics.WithLabelValues(string(l.channel)).Inc() },
 		PanicDelay: w.cfg.Retry.Max,

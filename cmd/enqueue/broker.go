@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/connect"
+	"refundworker/internal/jobs"
+	"refundworker/internal/retry"
+)
+
+const (
+	ackWait  = 5 * time.Second  // for one acknowledgement
+	patience = 15 * time.Second // through an outage; a leader's election takes about 6
+)
+
+// broker is a connection to NATS, and what is learnt on it.
+type broker struct {
+	nc     *nats.Conn
+	js     jetstream.JetStream
+	denied denials
+}
+
+// dial connects, or says why not: no server there, or replies that would not
+// reach us. Without those every job would be stored and look lost.
+func dial(ctx context.Context, flags connect.Flags) (broker, error) {
+	b := broker{denied: newDenials()}
+	var err error
+	if b.nc, _, err = flags.Dial(name, false, connect.Watch{Denied: b.denied.note}); err != nil {
+		return broker{}, withoutURL(err)
+	}
+	// Twice the window: publishing must not stall behind futures that are
+	// resolved but not looked at yet.
+	b.js, err = jetstream.New(b.nc, jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithPublishAsyncMaxPending(2*window))
+	if err == nil {
+		err = b.checkInbox(ctx)
+	}
+	if err != nil {
+		b.nc.Close()
+		return broker{}, err
+	}
+	return b, nil
+}
+
+// checkInbox subscribes where replies come. The server says no before it
+// answers the flush.
+func (b broker) checkInbox(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	sub, err := b.nc.SubscribeSync(b.nc.NewInbox())
+	if err != nil {
+		return fmt.Errorf("subscribe to replies: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := b.nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("subscribe to replies: %w", err)
+	}
+	if err := b.nc.LastError(); errors.Is(err, nats.ErrPermissionViolation) {
+		return fmt.Errorf("%w: %w; is NATS_INBOX_PREFIX right?", errDenied, err)
+	}
+	return nil
+}
+
+// withoutURL drops the address from an error about one: it may hold a password.
+func withoutURL(err error) error {
+	var bad *url.Error
+	if errors.As(err, &bad) {
+		return fmt.Errorf("connect to NATS: NATS_URL: %w", bad.Err)
+	}
+	return err
+}
+
+// sender returns what publishes jobs.
+func (b broker) sender(say *console, stored func(job)) *sender {
+	return &sender{
+		js: b.js, again: jobs.NewPublisher(b.js), denied: b.denied, say: say, stored: stored,
+		connected: func(ctx context.Context) error { return connect.Await(ctx, b.nc) },
+		patience:  patience,
+		pauses:    retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/retry"
+)
+
+// window is how many jobs may be published and not yet acknowledged.
+const window = 256
+
+// asyncPublisher publishes without waiting; [jetstream.JetStream] has it.
+type asyncPublisher interface {
+	PublishMsgAsync(msg *nats.Msg, opts ...jetstream.PublishOpt) (jetstream.PubAckFuture, error)
+}
+
+// publisher publishes one job and waits; [jobs.Publisher] is one.
+type publisher interface {
+	Publish(ctx context.Context, posting jobs.Posting) (jobs.Receipt, error)
+}
+
+// sender publishes jobs in the order of the input: of two jobs with one
+// refund_id the first is the one that counts. A job whose acknowledgement does
+// not come is published again, which is harmless, until our patience ends; then
+// the sender gives up, for good.
+type sender struct {
+	js        asyncPublisher
+	again     publisher
+	connected func(context.Context) error // waits for the connection
+	denied    denials
+	patience  time.Duration
+	pauses    retry.Policy
+	say       *console
+	stored    func(job) // told of every job that is published or already queued
+
+	flights chan flight
+	settled chan struct{} // closed when all flights are
+	away    chan struct{} // closed when the sender has given up
+}
+
+// flight is a job on its way: it has a future, or the error that it got instead
+// of one.
+type flight struct {
+	job    job
+	future jetstream.PubAckFuture
+	err    error
+}
+
+// start begins to take acknowledgements; the caller calls finish.
+func (s *sender) start(ctx context.Context) {
+	s.flights, s.settled, s.away = make(chan flight, window), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(s.settled)
+		for f := range s.flights {
+			s.settle(ctx, f)
+		}
+	}()
+}
+
+// finish waits until every job that was sent is acknowledged, or known not to
+// be.
+func (s *sender) finish() {
+	close(s.flights)
+	<-s.settled
+}
+
+// send publishes a job, and waits while the window is full.
+func (s *sender) send(j job) {
+	subject := jobs.JobSubject(j.channel)
+	f := flight{job: j, err: s.denied.err(subject)}
+	if f.err == nil {
+		msg := nats.NewMsg(subject)
+		msg.Data = j.body
+		msg.Header.Set(nats.MsgIdHdr, jobs.MessageID(j.refundID, j.body))
+		f.future, f.err = s.js.PublishMsgAsync(msg)
+	}
+	s.flights <- f
+}
+
+// gone reports whether the sender has given up.
+func (s *sender) gone() bool {
+	select {
+	case <-s.away:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *sender) settle(ctx context.Context, f flight) {
+	duplicate, err := s.outcome(f)
+	if lost(err) && !s.gone() && ctx.Err() == nil {
+		duplicate, err = s.persist(ctx, f.job)
+	}
+	if err != nil {
+		s.say.fail(f.job, explain(err, f.job))
+		return
+	}
+	s.say.publish(duplicate)
+	s.stored(f.job)
+}
+
+// outcome waits for the future. It always ends: futures time out.
+func (s *sender) outcome(f flight) (duplicate bool, err error) {
+	if f.err != nil {
+		return false, f.err
+	}
+	subject := jobs.JobSubject(f.job.channel)
+	select {
+	case ack := <-f.future.Ok():
+		if ack.Stream != jobs.StreamJobs {
+			return false, fmt.Errorf("%w: %s", jobs.ErrWrongStream, ack.Stream)
+		}
+		return ack.Duplicate, nil
+	case err := <-f.future.Err():
+		return false, err
+	case <-s.denied.of(subject):
+		return false, s.denied.err(subject)
+	}
+}
+
+// persist publishes a job again until it is stored, refused, or our patience
+// ends.
+func (s *sender) persist(ctx context.Context, j job) (duplicate bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	subject := jobs.JobSubject(j.channel)
+	for n := 1; ; n++ {
+		duplicate, err = s.once(ctx, j)
+		if denied := s.denied.err(subject); err != nil && denied != nil {
+			return false, denied
+		}
+		if !lost(err) {
+			return duplicate, err
+		}
+		select {
+		case <-ctx.Done():
+			close(s.away)
+			return false, err
+		case <-s.denied.of(subject):
+			return false, s.denied.err(subject)
+		case <-time.After(s.pauses.Jittered(n)):
+		}
+	}
+}
+
+func (s *sender) once(ctx context.Context, j job) (duplicate bool, err error) {
+	if s.connected(ctx) != nil {
+		return false, nats.ErrDisconnected
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	receipt, err := s.again.Publish(ctx, jobs.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
+	return receipt.Duplicate, err
+}
+
+// lost reports whether nobody said what became of a publish, so that it is
+// worth repeating. What the server or we refused stays refused.
+func lost(err error) bool {
+	var refused *jetstream.APIError
+	return err != nil && !errors.As(err, &refused) && !errors.Is(err, jobs.ErrWrongStream) && !errors.Is(err, errDenied)
+}
+
+// explain says what an error means for the job.
+func explain(err error, j job) error {
+	switch {
+	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("no stream takes %s: are the streams set up, and the subject imported?", jobs.JobSubject(j.channel))
+	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
+		return fmt.Errorf("%w: no connection; it may be stored all the same", errAway)
+	case errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrTimeout),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w: no acknowledgement; it may be stored all the same", errAway)
+	}
+	return err
+}

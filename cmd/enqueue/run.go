@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"io"
+	"iter"
+)
+
+const name = "enqueue"
+
+// Exit statuses (contract.md §4).
+const (
+	exitOK    = 0 // all published or already queued; with --wait: all succeeded
+	exitSome  = 1 // some were not
+	exitUsage = 2
+)
+
+// run is the program. It ends early, in good order, when ctx does.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p, status, ok := parse(args, stdout, stderr)
+	if !ok {
+		return status
+	}
+	say := newConsole(stderr)
+	e := &enqueuer{plan: p, say: say, wait: newWaiter(say, stdout)}
+	items, done, err := p.source(ctx, stdin)
+	if err != nil {
+		say.line("FILE: %s", err)
+		return exitUsage
+	}
+	defer done()
+	all := e.all(ctx, items)
+	say.totals()
+	if all {
+		return exitOK
+	}
+	return exitSome
+}
+
+// enqueuer is one run over some jobs.
+type enqueuer struct {
+	plan   plan
+	say    *console
+	wait   *waiter
+	broker broker
+	sender *sender // nil until the first sound job: bad input needs no NATS
+	sound  int
+}
+
+// all reports whether all went as the contract's exit status 0 says.
+func (e *enqueuer) all(ctx context.Context, items iter.Seq[item]) bool {
+	whole := e.take(ctx, items)
+	defer e.close()
+	if e.sender != nil {
+		e.sender.finish()
+	}
+	e.advise(ctx)
+	if e.plan.Wait && e.sender != nil {
+		whole = e.wait.wait(ctx, e.plan.timeout) && whole
+	}
+	return whole && ctx.Err() == nil && e.say.complete()
+}
+
+// take checks and sends job after job, and reports whether it got through.
+func (e *enqueuer) take(ctx context.Context, items iter.Seq[item]) bool {
+	for it := range items {
+		if ctx.Err() != nil {
+			return false
+		}
+		j, problem := examine(it)
+		if problem != "" {
+			e.say.reject(j, problem)
+			continue
+		}
+		e.sound++
+		if !e.plan.DryRun && !e.send(ctx, j) {
+			return false
+		}
+	}
+	return true
+}
+
+// send reports whether it makes sense to go on.
+func (e *enqueuer) send(ctx context.Context, j job) bool {
+	if e.sender == nil {
+		b, err := dial(ctx, e.plan.Flags)
+		if err != nil {
+			e.say.line("%s", err)
+			return false
+		}
+		e.broker = b
+		e.sender = b.sender(e.say, e.stored)
+		e.sender.start(ctx)
+		e.wait.denied, e.wait.reader = b.denied, reader{b.nc, e.plan.NATSAPIPrefix}
+	}
+	if e.sender.gone() {
+		e.say.line("stopped before %s: what follows was not read", j)
+		return false
+	}
+	e.sender.send(j)
+	return true
+}
+
+func (e *enqueuer) stored(j job) {
+	if e.plan.Wait {
+		e.wait.add(j)
+	}
+}
+
+// advise says what counts alone do not.
+func (e *enqueuer) advise(ctx context.Context) {
+	switch {
+	case e.plan.DryRun:
+		e.say.line("dry run: %d jobs keep every rule; none was published", e.sound)
+	case ctx.Err() != nil:
+		e.say.line("interrupted: what was not read yet is not published; run again with the same input, no refund is made twice")
+	case e.say.failures() > 0:
+		e.say.line("%d jobs were not published; run again with the same input, no refund is made twice", e.say.failures())
+	}
+}
+
+func (e *enqueuer) close() {
+	if e.sender != nil {
+		e.broker.nc.Close()
+	}
+}

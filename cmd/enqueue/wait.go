@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"refundworker/internal/retry"
+)
+
+// looks is how many results are asked for at once.
+const looks = 32
+
+// waiter waits for the results of jobs: in rounds it asks for those that are
+// missing, and prints what came in the order of the input.
+type waiter struct {
+	reader reader
+	denied denials
+	say    *console
+	out    io.Writer
+	pauses retry.Policy
+
+	missing []refund       // in the order of the input
+	index   map[string]int // into missing, by refund_id; good until the waiting begins
+	counts  [others + 1]int
+	noted   map[string]bool // troubles that were printed
+	err     error           // that ended the waiting
+}
+
+// refund is a refund_id and the jobs that asked for it, most often one.
+type refund struct {
+	id   string
+	jobs []job
+	body []byte // of its result; nil: none yet
+	err  error  // of the last look
+}
+
+func newWaiter(say *console, out io.Writer) *waiter {
+	return &waiter{
+		say: say, out: out, index: map[string]int{}, noted: map[string]bool{},
+		pauses: retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},
+	}
+}
+
+// add notes a job whose result to wait for.
+func (w *waiter) add(j job) {
+	j.body = nil // it may hold a token, and is not needed any more
+	i, known := w.index[j.refundID]
+	if !known {
+		i = len(w.missing)
+		w.index[j.refundID] = i
+		w.missing = append(w.missing, refund{id: j.refundID})
+	}
+	w.missing[i].jobs = append(w.missing[i].jobs, j)
+}
+
+// wait prints results as they come until there are all, or ctx ends, or
+// patience does. It reports whether all jobs succeeded.
+func (w *waiter) wait(ctx context.Context, patience time.Duration) bool {
+	within, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	go func() {
+		select {
+		case <-w.denied.of(results):
+			stop()
+		case <-within.Done():
+		}
+	}()
+	for n := 1; len(w.missing) > 0 && w.err == nil && within.Err() == nil; n++ {
+		began := time.Now()
+		w.round(within)
+		w.pause(within, n, time.Since(began))
+	}
+	if w.err == nil {
+		w.err = w.denied.err(results)
+	}
+	return w.report(errors.Is(within.Err(), context.DeadlineExceeded), patience)
+}
+
+// round asks once for every missing result.
+func (w *waiter) round(ctx context.Context) {
+	next, asking := make(chan *refund), sync.WaitGroup{}
+	for range min(looks, len(w.missing)) {
+		asking.Go(func() {
+			for r := range next {
+				r.body, r.err = w.reader.last(ctx, r.id)
+			}
+		})
+	}
+	for i := range w.missing {
+		next <- &w.missing[i] // quickly, once ctx has ended
+	}
+	close(next)
+	asking.Wait()
+	missing := w.missing[:0]
+	for _, r := range w.missing {
+		if r.body == nil {
+			w.trouble(ctx, r.err)
+			missing = append(missing, r)
+		} else if w.err == nil {
+			w.print(r)
+		}
+	}
+	w.missing = missing
+}
+
+// pause grows from round to round, and is never shorter than the round was, so
+// that many refunds keep NATS busy half the time at most.
+func (w *waiter) pause(ctx context.Context, n int, took time.Duration) {
+	if len(w.missing) == 0 || w.err != nil {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(max(took, w.pauses.Jittered(n))):
+	}
+}
+
+// trouble tells once of each thing that keeps us from results; it may pass.
+func (w *waiter) trouble(ctx context.Context, err error) {
+	if errors.Is(err, errNoResult) || ctx.Err() != nil {
+		return
+	}
+	text := explainLook(err).Error()
+	if !w.noted[text] {
+		w.noted[text] = true
+		w.say.line("still waiting for results: %s", text)
+	}
+}
+
+func (w *waiter) print(r refund) {
+	if _, err := fmt.Fprintf(w.out, "%s\n", r.body); err != nil {
+		w.err = fmt.Errorf("print result: %w", err)
+		return
+	}
+	for _, j := range r.jobs {
+		v, err := judge(r.body, j)
+		w.counts[v]++
+		switch {
+		case err != nil:
+			w.say.line("%s: its result is not readable: %s", j, err)
+		case v == others:
+			w.say.line("%s: its refund_id belongs to other content: the result printed is not this job's", j)
+		}
+	}
+}
+
+func (w *waiter) report(late bool, patience time.Duration) bool {
+	without := 0
+	for _, r := range w.missing {
+		without += len(r.jobs)
+		for _, j := range r.jobs {
+			if late { // whoever interrupts knows that there is more to come
+				w.say.line("%s: no result within %s", j, patience)
+			}
+		}
+	}
+	if w.err != nil {
+		w.say.line("stopped waiting: %s", w.err)
+	}
+	bad := w.counts[notSucceeded] + w.counts[others]
+	w.say.line("succeeded %d, not succeeded %d, without result %d", w.counts[succeeded], bad, without)
+	return w.err == nil && bad+without == 0
+}

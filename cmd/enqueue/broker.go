@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -34,7 +35,7 @@ func dial(ctx context.Context, flags connect.Flags) (broker, error) {
 	b := broker{denied: newDenials()}
 	var err error
 	if b.nc, _, err = flags.Dial(name, false, connect.Watch{Denied: b.denied.note}); err != nil {
-		return broker{}, withoutURL(err)
+		return broker{}, unreached(flags.NATSURL, err)
 	}
 	// Twice the window: publishing must not stall behind futures that are
 	// resolved but not looked at yet.
@@ -68,13 +69,19 @@ func (b broker) checkInbox(ctx context.Context) error {
 	return nil
 }
 
-// withoutURL drops the address from an error about one: it may hold a password.
-func withoutURL(err error) error {
+// unreached names the servers that were tried, without users and passwords,
+// which an error about a bad address would quote.
+func unreached(urls string, err error) error {
 	var bad *url.Error
 	if errors.As(err, &bad) {
-		return fmt.Errorf("connect to NATS: NATS_URL: %w", bad.Err)
+		err = fmt.Errorf("connect to NATS: %w", bad.Err)
 	}
-	return err
+	var servers []string
+	for server := range strings.SplitSeq(urls, ",") {
+		server = server[strings.LastIndex(server, "@")+1:]
+		servers = append(servers, strings.TrimSpace(server[strings.LastIndex(server, "/")+1:]))
+	}
+	return fmt.Errorf("%w (%s)", err, strings.Join(servers, ", "))
 }
 
 // sender returns what publishes jobs.

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker/internal/channel"
+	"refundworker/internal/connect"
 	"refundworker/internal/devstack"
 	"refundworker/internal/jobs"
 )
@@ -202,4 +203,25 @@ func write(t *testing.T, name, content string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// connected returns JetStream as a user with an inbox prefix of its own.
+func connected(t *testing.T, s *server.Server, user string) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect(as(s, user), nats.CustomInboxPrefix("_INBOX_"+user),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// flagsFor returns the flags that reach the stack.
+func flagsFor(s stack) connect.Flags {
+	return connect.Flags{NATSURL: s.nats.URL(), NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
 }

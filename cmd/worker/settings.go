@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rsa"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -87,19 +88,36 @@ func (f flags) config() (service.Config, settings.Problems) {
 		RateLimit: p.Rate("RATE_LIMIT", f.RateLimit),
 		Retry:     f.retry(&p),
 		Revision:  revision,
-		Secret:    p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile),
+		Keys:      f.keys(&p),
+		Reload:    f.reload,
 		Setup:     p.Bool("SETUP", string(f.Setup)),
 		Version:   version,
 	}
-	if c.Secret.IsZero() && f.DOKUSecretKeyFile == "" {
-		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
-	}
 	c.BaseURL = f.baseURL(&p, env)
-	c.Private = f.privateKey(&p)
 	c.Channels = f.channels(&p, c.Private != nil)
 	c.Replicas = f.replicas(&p)
 	f.level(&p)
 	return c, p
+}
+
+// keys reads what the merchant signs with.
+func (f flags) keys(p *settings.Problems) service.Keys {
+	k := service.Keys{Secret: p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile)}
+	if k.Secret.IsZero() && f.DOKUSecretKeyFile == "" {
+		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
+	}
+	k.Private = f.privateKey(p)
+	return k
+}
+
+// reload reads the files again.
+func (f flags) reload() (service.Keys, error) {
+	var p settings.Problems
+	k := f.keys(&p)
+	if len(p) > 0 {
+		return service.Keys{}, errors.New(strings.Join(p, "; "))
+	}
+	return k, nil
 }
 
 func (f flags) clientID(p *settings.Problems) string {

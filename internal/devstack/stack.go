@@ -174,7 +174,7 @@ func CardWorkerConfig(natsURL, dokuURL string, log *slog.Logger) service.Config 
 		Replicas: 1,
 		Retry:    retry.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second},
 		Revision: "devstack",
-		Secret:   secret.New(secretOf),
+		Keys:     service.Keys{Secret: secret.New(secretOf)},
 		Version:  "devstack",
 	}
 }

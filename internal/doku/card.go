@@ -51,7 +51,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
 		header: c.cardHeader(sent), body: body, limit: l,
 	})
-	return classifyCard(o, got, checkSeal(c.keys, sent, got.header, got.body))
+	return classifyCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
 }
 
 func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
@@ -66,7 +66,7 @@ func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
 	got := c.wire.send(ctx, request{
 		operation: OpInquiry, method: http.MethodGet, path: sent.target, header: c.cardHeader(sent),
 	})
-	return findCard(o, got, checkSeal(c.keys, sent, got.header, got.body))
+	return findCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
 }
 
 func (c *Client) cardText(requestID, target string) cardText {
@@ -81,6 +81,6 @@ func (c *Client) cardHeader(t cardText) http.Header {
 		"Client-Id":         {t.clientID},
 		"Request-Id":        {t.requestID},
 		"Request-Timestamp": {t.timestamp},
-		"Signature":         {cardSignature(c.keys[0], t.request())},
+		"Signature":         {cardSignature(c.keys.Load().shared[0], t.request())},
 	}
 }

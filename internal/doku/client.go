@@ -15,8 +15,10 @@ package doku
 
 import (
 	"context"
+	"crypto/rsa"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/secret"
@@ -25,7 +27,7 @@ import (
 // Client talks to one DOKU as one merchant. It is safe for concurrent use.
 type Client struct {
 	cfg    Config
-	keys   []secret.Text // newest first, at least one
+	keys   atomic.Pointer[keys]
 	wire   *transport
 	tokens *tokens
 	end    context.CancelFunc
@@ -43,9 +45,29 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg = cfg.withDefaults()
 	life, end := context.WithCancel(context.Background())
-	c := &Client{cfg: cfg, keys: secretLines(cfg.Secret), wire: newTransport(life, cfg, base), end: end}
+	c := &Client{cfg: cfg, wire: newTransport(life, cfg, base), end: end}
+	c.keys.Store(&keys{shared: secretLines(cfg.Secret), private: cfg.PrivateKey})
 	c.tokens = &tokens{now: cfg.Now, fetch: c.fetchToken, life: life}
 	return c, nil
+}
+
+// keys is one state of what the merchant signs with.
+type keys struct {
+	shared  []secret.Text // newest first, at least one
+	private *rsa.PrivateKey
+}
+
+// Rekey changes the keys without a gap: calls that began with the old ones are
+// answered, and an answer is believed under any line of the new secret. The
+// error is one of [Config.Validate]; nothing has changed then.
+func (c *Client) Rekey(shared secret.Text, private *rsa.PrivateKey) error {
+	cfg := c.cfg
+	cfg.Secret, cfg.PrivateKey = shared, private
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	c.keys.Store(&keys{shared: secretLines(shared), private: private})
+	return nil
 }
 
 // Close ends renewals of the token and dials that are under way, waits for the
@@ -126,7 +148,7 @@ func (c *Client) mismatched(ctx context.Context, o Order, fields []string) {
 func (c *Client) secrets(o Order) []secret.Text {
 	return append([]secret.Text{
 		o.Customer.AccessToken, o.Customer.DeviceID, o.Customer.IPAddress, c.tokens.inUse(),
-	}, c.keys...)
+	}, c.keys.Load().shared...)
 }
 
 // unsent is the verdict on an order that cannot be made a request of.

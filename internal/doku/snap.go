@@ -129,7 +129,7 @@ func (c *Client) snapHeader(path string, body []byte, token secret.Text, externa
 	stamp := timestamp(c.cfg.Now())
 	return http.Header{
 		"X-TIMESTAMP":   {stamp},
-		"X-SIGNATURE":   {snapSignature(c.keys[0], snapText(http.MethodPost, path, token, body, stamp))},
+		"X-SIGNATURE":   {snapSignature(c.keys.Load().shared[0], snapText(http.MethodPost, path, token, body, stamp))},
 		"X-PARTNER-ID":  {c.cfg.ClientID},
 		"X-EXTERNAL-ID": {externalID},
 		"Authorization": {"Bearer " + token.Reveal()},

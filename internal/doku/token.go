@@ -180,12 +180,13 @@ func (s *seconds) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 
 // fetchToken makes one request for a B2B token (doku-api.md §2).
 func (c *Client) fetchToken(ctx context.Context) (token, *PrepareError) {
-	if c.cfg.PrivateKey == nil {
+	private := c.keys.Load().private
+	if private == nil {
 		return token{}, &PrepareError{Cause: Credentials, Err: ErrNoPrivateKey}
 	}
 	asked := c.cfg.Now()
 	stamp := timestamp(asked)
-	signature, err := tokenSignature(c.cfg.PrivateKey, c.cfg.ClientID, stamp)
+	signature, err := tokenSignature(private, c.cfg.ClientID, stamp)
 	if err != nil {
 		return token{}, &PrepareError{Cause: Credentials, Err: err}
 	}

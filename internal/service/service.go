@@ -45,7 +45,7 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but HTTPAddr, Interrupt,
-// Private and RateLimit is required.
+// Private, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -57,14 +57,20 @@ type Config struct {
 	Interrupt   func(refundID string, done refund.Effect) error // tests only, see [worker.Config]
 	Log         *slog.Logger
 	Policy      refund.Policy
-	Private     *rsa.PrivateKey // nil: cards only
-	RateLimit   float64         // calls a second and channel; 0: none
-	Replicas    int
-	Retry       retry.Policy // its source of jitter is set here
-	Revision    string
-	Secret      secret.Text
-	Setup       bool // create what is missing
-	Version     string
+	Keys
+	RateLimit float64              // calls a second and channel; 0: none
+	Reload    func() (Keys, error) // reads Secret and Private again; nil: they never change
+	Replicas  int
+	Retry     retry.Policy // its source of jitter is set here
+	Revision  string
+	Setup     bool // create what is missing
+	Version   string
+}
+
+// Keys is what the merchant signs with.
+type Keys struct {
+	Secret  secret.Text     // may hold several lines, newest first
+	Private *rsa.PrivateKey // nil: cards only
 }
 
 // process is one run.
@@ -88,7 +94,10 @@ func Run(ctx context.Context, cfg Config) error {
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
 	}
 	p.Retry.Rand = mathrand.Float64
-	p.beginSeries()
+	p.metrics.Expect(observe.Calls{
+		Operations: []string{doku.OpRefund, doku.OpInquiry, doku.OpToken}, Outcomes: doku.Outcomes(),
+		TokenFailures: doku.TokenFailures(), Mismatches: doku.MismatchFields(),
+	})
 	p.denied.health = p.health
 	defer p.denied.stop()
 
@@ -137,6 +146,11 @@ func (p *process) run(ctx context.Context) error {
 		}
 		return err
 	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	reloading, stop := context.WithCancel(context.WithoutCancel(ctx)) // answers are still read while draining
+	defer stop()
+	group.Go(func() { p.reload(reloading, client) })
 	p.health.Clear(observe.Starting)
 	p.Log.Info("worker started", "channels", p.Channels, "environment", p.Environment, "version", p.Version)
 	err = w.Run(ctx)
@@ -175,21 +189,6 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		RateLimit:   p.RateLimit,
 		Retry:       p.Retry,
 	})
-}
-
-// beginSeries creates the series of DOKU's label sets at zero.
-func (p *process) beginSeries() {
-	for _, operation := range []string{doku.OpRefund, doku.OpInquiry, doku.OpToken} {
-		for _, outcome := range doku.Outcomes() {
-			p.metrics.Requests.WithLabelValues(operation, outcome)
-		}
-	}
-	for _, kind := range doku.TokenFailures() {
-		p.metrics.TokenFailures.WithLabelValues(kind)
-	}
-	for _, field := range doku.MismatchFields() {
-		p.metrics.Answers.WithLabelValues(field)
-	}
 }
 
 func (p *process) dokuConfig() doku.Config {

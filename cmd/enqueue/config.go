@@ -34,7 +34,7 @@ type Config struct {
 // them, not the parser of flags.
 type JobFlags struct {
 	RefundID                string   `name:"refund-id" help:"Idempotency key of the refund: 1 to 64 of A-Z a-z 0-9 _ -, never used before." placeholder:"ID"`
-	Channel                 string   `help:"credit_card, direct_debit_mandiri, direct_debit_bri, direct_debit_cimb, direct_debit_allo, emoney_ovo, emoney_dana or emoney_shopeepay."`
+	Channel                 string   `help:"credit_card, direct_debit_mandiri, direct_debit_bri, direct_debit_cimb, direct_debit_allo, emoney_ovo, emoney_dana or emoney_shopeepay." placeholder:"CHANNEL"`
 	InvoiceNumber           string   `help:"Invoice number of the payment." placeholder:"TEXT"`
 	OriginalRequestID       string   `name:"original-request-id" help:"Request-Id of the payment; credit_card requires it." placeholder:"TEXT"`
 	Amount                  string   `help:"Whole rupiah." placeholder:"RUPIAH"`

@@ -40,6 +40,7 @@ type sender struct {
 	say       *console
 	stored    func(job) // told of every job that is published or already queued
 
+	warned  bool
 	flights chan flight
 	settled chan struct{} // closed when all flights are
 	away    chan struct{} // closed when the sender has given up
@@ -97,6 +98,7 @@ func (s *sender) gone() bool {
 func (s *sender) settle(ctx context.Context, f flight) {
 	duplicate, err := s.outcome(f)
 	if lost(err) && !s.gone() && ctx.Err() == nil {
+		s.warn(f.job, err)
 		duplicate, err = s.persist(ctx, f.job)
 	}
 	if err != nil {
@@ -105,6 +107,14 @@ func (s *sender) settle(ctx context.Context, f flight) {
 	}
 	s.say.publish(duplicate)
 	s.stored(f.job)
+}
+
+// warn says, the first time, why nothing seems to happen.
+func (s *sender) warn(j job, err error) {
+	if !s.warned {
+		s.warned = true
+		s.say.line("%s: %s; trying again for %s", j, explain(err, j), s.patience)
+	}
 }
 
 // outcome waits for the future. It always ends: futures time out.
@@ -174,10 +184,10 @@ func explain(err error, j job) error {
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no stream takes %s: are the streams set up, and the subject imported?", jobs.JobSubject(j.channel))
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
-		return fmt.Errorf("%w: no connection; it may be stored all the same", errAway)
+		return errUnconnected
 	case errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, nats.ErrTimeout),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return fmt.Errorf("%w: no acknowledgement; it may be stored all the same", errAway)
+		return errUnacknowledged
 	}
 	return err
 }

@@ -47,7 +47,7 @@ func TestWhatNATSDeniesIsNamedWithItsSubject(t *testing.T) {
 	} {
 		got.says(t, place, "not published: denied by NATS", `"`+subject+`"`)
 	}
-	got.says(t, "3 jobs were not published")
+	got.says(t, "not published: 3;")
 }
 
 func TestAWrongInboxPrefixIsFoundBeforeAnythingIsStored(t *testing.T) {
@@ -140,6 +140,9 @@ func TestPatienceEndsOnceForAllThatIsInFlight(t *testing.T) {
 	}
 	if !s.gone() || s.say.failures() != 20 {
 		t.Errorf("gone: %t, %d failures", s.gone(), s.say.failures())
+	}
+	if n := strings.Count(stderr.String(), "trying again for 50ms"); n != 1 {
+		t.Errorf("%d warnings", n)
 	}
 	if !strings.Contains(stderr.String(), "line 0 (rf): not published: no stream takes refunds.jobs.credit_card") {
 		t.Errorf("printed %s", &stderr)

@@ -111,11 +111,11 @@ func (e *enqueuer) stored(j job) {
 func (e *enqueuer) advise(ctx context.Context) {
 	switch {
 	case e.plan.DryRun:
-		e.say.line("dry run: %d jobs keep every rule; none was published", e.sound)
+		e.say.line("dry run: jobs that keep every rule: %d; none was published", e.sound)
 	case ctx.Err() != nil:
 		e.say.line("interrupted: what was not read yet is not published; run again with the same input, no refund is made twice")
 	case e.say.failures() > 0:
-		e.say.line("%d jobs were not published; run again with the same input, no refund is made twice", e.say.failures())
+		e.say.line("not published: %d; run again with the same input, no refund is made twice", e.say.failures())
 	}
 }
 

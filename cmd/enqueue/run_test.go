@@ -121,7 +121,7 @@ func TestDryRunChecksAndPublishesNothing(t *testing.T) {
 	t.Parallel()
 	got := enqueue(t.Context(), strings.NewReader(card("rf-1")+"\n"+card("rf-2")), "--nats-url", nowhere, "--dry-run", "-")
 	got.expect(t, exitOK, 0, 0, 0)
-	got.says(t, "dry run: 2 jobs keep every rule")
+	got.says(t, "dry run: jobs that keep every rule: 2")
 	enqueue(t.Context(), strings.NewReader(card("rf-1")+"\n{}"), "--nats-url", nowhere, "--dry-run", "-").expect(t, exitSome, 0, 0, 1)
 }
 
@@ -188,6 +188,18 @@ func TestCustomerTokenIsReadFromAFileAndPrintedNowhere(t *testing.T) {
 	got.says(t, "customer.access_token: must be printable ASCII without spaces")
 	if strings.Contains(got.stderr, "hush") {
 		t.Errorf("the token is printed: %s", got.stderr)
+	}
+}
+
+// Not parallel: it changes the environment of the process.
+func TestCustomerTokenInTheEnvironmentIsForAJobFromFlagsAlone(t *testing.T) {
+	s := setup(t)
+	t.Setenv("CUSTOMER_ACCESS_TOKEN", "hush-hush")
+	s.enqueue(card("rf-1"), "-").expect(t, exitOK, 1, 0, 0)
+	s.enqueue("", "--refund-id", "rf-2", "--channel", "emoney_ovo", "--invoice-number", "INV-1", "--amount", "1").expect(t, exitOK, 1, 0, 0)
+	stored := s.stored()
+	if string(stored[0].Data) != card("rf-1") || !strings.Contains(string(stored[1].Data), `{"access_token":"hush-hush"}`) {
+		t.Errorf("stored %s and %s", stored[0].Data, stored[1].Data)
 	}
 }
 

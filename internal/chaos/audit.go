@@ -85,6 +85,7 @@ func (a *Audit) judge() {
 			succeeded += r.Job.Amount
 		case jobs.StatusUnresolved:
 			open += r.moved()
+		default: // no money may have moved, which problems says
 		}
 	}
 	if succeeded+open != a.Total.Amount {

@@ -6,9 +6,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/goleak"
 
 	"refundworker/internal/channel"
@@ -56,11 +59,31 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// worker starts one that takes jobs.
+// launch starts a worker, every line of whose log must be one JSON object.
+func (s *Stack) launch(t *testing.T, replaced map[string]string) *Process {
+	t.Helper()
+	w, err := s.Launch(replaced)
+	must(t, err)
+	t.Cleanup(func() {
+		w.Kill()
+		for line := range strings.Lines(w.Stderr()) {
+			// No repeated member either: readers of logs differ in which they take.
+			if err := json.Unmarshal([]byte(line), &map[string]jsontext.Value{}); err != nil {
+				t.Errorf("log line %q: %v", line, err)
+			}
+		}
+		if t.Failed() {
+			t.Logf("the log of process %d ends with\n%s", w.PID(), tail(w.Stderr()))
+		}
+	})
+	return w
+}
+
+// worker launches one and waits until it takes jobs.
 func (s *Stack) worker(ctx context.Context, t *testing.T, replaced map[string]string) *Process {
 	t.Helper()
-	w, err := s.StartWorker(ctx, replaced)
-	must(t, err)
+	w := s.launch(t, replaced)
+	must(t, w.WaitFor(ctx, "worker started"))
 	return w
 }
 

@@ -30,8 +30,9 @@ func startDOKU(ctx context.Context, programs Programs, dir string, flags []strin
 		return nil, err
 	}
 	d := &DOKU{Process: p, Settings: map[string]string{}}
-	if err := p.WaitFor(ctx, "simulator listening"); err != nil {
-		return d, fmt.Errorf("start the simulator: %w", err)
+	// The settings are printed at once, this one last, by one who listens already.
+	if err := p.out.waitFor(ctx, "DOKU_PRIVATE_KEY_FILE=", p.ended); err != nil {
+		return d, fmt.Errorf("start the simulator: %w: %s", err, p.Stderr())
 	}
 	for line := range strings.Lines(p.Stdout()) {
 		name, value, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")

@@ -22,6 +22,7 @@ type Health struct {
 	channels int
 	reasons  map[string]string
 	degraded map[channel.Channel]string
+	remarks  map[string]string
 }
 
 // NewHealth returns the health of a process that works on so many channels. It
@@ -31,6 +32,7 @@ func NewHealth(channels int) *Health {
 		channels: channels,
 		reasons:  map[string]string{Starting: "starting"},
 		degraded: map[channel.Channel]string{},
+		remarks:  map[string]string{},
 	}
 }
 
@@ -63,8 +65,20 @@ func (h *Health) Restore(ch channel.Channel) {
 	delete(h.degraded, ch)
 }
 
-// Ready reports whether jobs can be taken, with a line for every reason why not
-// and for every channel that is stopped.
+// Remark shows a line that changes nothing, under key; an empty line takes it
+// back.
+func (h *Health) Remark(key, line string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if line == "" {
+		delete(h.remarks, key)
+		return
+	}
+	h.remarks[key] = line
+}
+
+// Ready reports whether jobs can be taken, with a line for every reason why not,
+// for every channel that is stopped, and for every remark.
 func (h *Health) Ready() (ready bool, lines []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -73,6 +87,9 @@ func (h *Health) Ready() (ready bool, lines []string) {
 	}
 	for _, ch := range slices.Sorted(maps.Keys(h.degraded)) {
 		lines = append(lines, h.degraded[ch])
+	}
+	for _, key := range slices.Sorted(maps.Keys(h.remarks)) {
+		lines = append(lines, h.remarks[key])
 	}
 	return len(h.reasons) == 0 && len(h.degraded) < h.channels, lines
 }

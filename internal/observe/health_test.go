@@ -98,3 +98,17 @@ func TestNothingElseIsServed(t *testing.T) {
 		t.Errorf("POST /readyz is %d", w.Code)
 	}
 }
+
+func TestRemarkIsShownAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	h := observe.NewHealth(1)
+	h.Clear(observe.Starting)
+	h.Remark("k", "credit_card: paused by an operator")
+	if ready, lines := h.Ready(); !ready || len(lines) != 1 || lines[0] != "credit_card: paused by an operator" {
+		t.Errorf("ready %t: %q", ready, lines)
+	}
+	h.Remark("k", "")
+	if ready, lines := h.Ready(); !ready || len(lines) != 0 {
+		t.Errorf("ready %t: %q", ready, lines)
+	}
+}

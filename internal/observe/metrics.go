@@ -20,6 +20,7 @@ type Metrics struct {
 	JobsInFlight     *prometheus.GaugeVec     // channel
 	LateSuccess      *prometheus.CounterVec   // channel
 	Panics           *prometheus.CounterVec   // channel
+	Paused           *prometheus.GaugeVec     // channel
 	QueueWait        *prometheus.HistogramVec // channel
 	Requests         *prometheus.HistogramVec // operation, outcome
 	Results          *prometheus.CounterVec   // channel, status
@@ -59,6 +60,7 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		JobsInFlight:     f.gauges("refund_jobs_in_flight", "Messages in hand.", "channel"),
 		LateSuccess:      f.counters("refund_late_success_total", "Refunds that were given up and then proven paid.", "channel"),
 		Panics:           f.counters("refund_panics_total", "Handlings that ended in a panic.", "channel"),
+		Paused:           f.gauges("refund_paused", "Whether an operator has paused the channel for the whole fleet.", "channel"),
 		QueueWait:        f.histograms("refund_queue_wait_seconds", "From the job being stored to its first handling.", waitBuckets, "channel"),
 		Requests:         f.histograms("doku_request_duration_seconds", "Calls to DOKU.", requestBuckets, "operation", "outcome"),
 		Results:          f.counters("refund_results_total", "Results by status.", "channel", "status"),
@@ -81,6 +83,7 @@ func (m *Metrics) begin() {
 		m.JobsInFlight.WithLabelValues(ch)
 		m.LateSuccess.WithLabelValues(ch)
 		m.Panics.WithLabelValues(ch)
+		m.Paused.WithLabelValues(ch)
 		m.QueueWait.WithLabelValues(ch)
 		m.RetriesScheduled.WithLabelValues(ch)
 		for _, outcome := range attempts {

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
 )
 
 // How often each chore is done. All are jittered, so that a fleet that was
@@ -14,6 +17,7 @@ const (
 	censusEvery = 15 * time.Second
 	clockEvery  = 30 * time.Second
 	intakeEvery = 250 * time.Millisecond
+	pausedEvery = 10 * time.Second
 	// clockOff is how far this machine's clock may be from the server's. The
 	// quiet period covers two such clocks.
 	clockOff = 10 * time.Second
@@ -25,6 +29,7 @@ func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	w.every(ctx, group, sweepEvery, false, w.sweep)
 	w.every(ctx, group, clockEvery, true, w.checkClock)
 	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
+	w.every(ctx, group, pausedEvery, true, w.checkPaused)
 	w.every(ctx, group, censusEvery, true, func(ctx context.Context) {
 		waiting, err := w.cfg.Ledger.Waiting(ctx)
 		if w.blockOn(ctx, "streams", err) {
@@ -83,6 +88,37 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 	for _, l := range w.lanes {
 		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
 	}
+}
+
+// checkPaused shows which channels an operator has paused. A pause stands in
+// JetStream, so that it holds for the whole fleet and survives restarts.
+func (w *Worker) checkPaused(ctx context.Context) {
+	for _, l := range w.lanes {
+		paused, err := w.paused(ctx, l.channel)
+		if err != nil {
+			continue // the intake says so
+		}
+		line, gauge := "", 0.0
+		if paused {
+			line, gauge = fmt.Sprintf("%s: paused by an operator", l.channel), 1
+		}
+		w.cfg.Health.Remark("paused: "+string(l.channel), line)
+		w.cfg.Metrics.Paused.WithLabelValues(string(l.channel)).Set(gauge)
+	}
+}
+
+// paused reports whether one of the channel's consumers is.
+func (w *Worker) paused(ctx context.Context, ch channel.Channel) (bool, error) {
+	for _, c := range jobs.Consumers([]channel.Channel{ch}) {
+		consumer, err := w.cfg.JS.Consumer(ctx, c.Stream, c.Config.Durable)
+		if err != nil {
+			return false, fmt.Errorf("look at consumer %s: %w", c.Config.Durable, err)
+		}
+		if consumer.CachedInfo().Paused {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // blockOn makes the process not ready while err lasts, and reports whether it

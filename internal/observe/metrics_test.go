@@ -98,6 +98,7 @@ func TestSeriesOfClosedSetsExistAtZero(t *testing.T) {
 		"refund_jobs_in_flight":          n,
 		"refund_late_success_total":      n,
 		"refund_panics_total":            n,
+		"refund_paused":                  n,
 		"refund_queue_wait_seconds":      n,
 		"refund_results_total":           4 * n,
 		"refund_retries_scheduled_total": n,

@@ -54,11 +54,11 @@ func (e *enqueuer) all(ctx context.Context, items iter.Seq[item]) bool {
 	if e.sender != nil {
 		e.sender.finish()
 	}
-	e.advise(ctx)
+	e.advise(ctx, whole)
 	if e.plan.Wait && e.sender != nil {
 		whole = e.wait.wait(ctx, e.plan.timeout) && whole
 	}
-	return whole && ctx.Err() == nil && e.say.complete()
+	return whole && e.say.complete()
 }
 
 // take checks and sends job after job, and reports whether it got through.
@@ -107,15 +107,15 @@ func (e *enqueuer) stored(j job) {
 	}
 }
 
-// advise says what counts alone do not.
-func (e *enqueuer) advise(ctx context.Context) {
+// advise says what counts alone do not. whole: all of the input was read.
+func (e *enqueuer) advise(ctx context.Context, whole bool) {
 	switch {
 	case e.plan.DryRun:
 		e.say.line("dry run: jobs that keep every rule: %d; none was published", e.sound)
-	case ctx.Err() != nil:
-		e.say.line("interrupted: what was not read yet is not published; run again with the same input, no refund is made twice")
 	case e.say.failures() > 0:
 		e.say.line("not published: %d; run again with the same input, no refund is made twice", e.say.failures())
+	case !whole && ctx.Err() != nil:
+		e.say.line("interrupted: what was not read yet is not published; run again with the same input, no refund is made twice")
 	}
 }
 

@@ -216,7 +216,7 @@ func TestInterruptStopsCleanlyAndRunningAgainGoesOn(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	read, typed := io.Pipe()
 	ended := make(chan outcome, 1)
-	go func() { ended <- enqueue(ctx, read, "--nats-url", s.nats.URL(), "--wait", "-") }()
+	go func() { ended <- enqueue(ctx, read, "--nats-url", s.nats.URL(), "-") }()
 	input := ""
 	for i := range 3 {
 		line := card(fmt.Sprint("rf-", i)) + "\n"

@@ -55,8 +55,13 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	  done
 
 .PHONY: bench
-bench: ## run all benchmarks
+bench: ## run all benchmarks, then the whole way with real processes
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./internal/devstack/bench
+
+.PHONY: chaos
+chaos: ## kill workers and NATS under load for minutes; CHAOS_SEED, CHAOS_KILLS
+	CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} CHAOS_KILLS=$${CHAOS_KILLS:-100} go test -count=1 -v ./internal/chaos
 
 .PHONY: build
 build: ## build all programs into bin/

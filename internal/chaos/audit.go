@@ -28,6 +28,7 @@ type Refund struct {
 	Job       jobs.Job
 	Records   []Entry // without results, oldest first
 	Results   []jobs.Result
+	Stored    time.Time // of the last result, by the server's clock
 	Movements []dokusim.Movement
 }
 
@@ -185,7 +186,7 @@ func (a *Audit) take(m jetstream.Msg, want uint64) error {
 		if err != nil {
 			a.complain("%s: %s", m.Subject(), err)
 		}
-		a.of(id).Results = append(a.of(id).Results, result)
+		a.of(id).Results, a.of(id).Stored = append(a.of(id).Results, result), meta.Timestamp
 		return nil
 	}
 	_, _, id, err := jobs.ParseLedgerSubject(m.Subject())

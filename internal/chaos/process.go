@@ -41,6 +41,12 @@ type Process struct {
 // start runs a program in dir, with these settings and nothing else of our
 // environment but what a program needs to run at all.
 func (p Programs) start(name, dir string, args []string, settings map[string]string) (*Process, error) {
+	return p.startLogging(nil, name, dir, args, settings)
+}
+
+// startLogging is start with stderr going to a file, if there is one, and not to
+// memory.
+func (p Programs) startLogging(log *os.File, name, dir string, args []string, settings map[string]string) (*Process, error) {
 	cmd := exec.Command(filepath.Join(p.dir, name), args...) //nolint:gosec,noctx // built here; ended by signals, which is what is tried
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir()}
@@ -50,6 +56,9 @@ func (p Programs) start(name, dir string, args []string, settings map[string]str
 	run := &Process{cmd: cmd, ended: make(chan struct{})}
 	run.out.changed, run.err.changed = make(chan struct{}), make(chan struct{})
 	cmd.Stdout, cmd.Stderr = &run.out, &run.err
+	if log != nil {
+		cmd.Stderr = log
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

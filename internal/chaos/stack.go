@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -24,6 +25,7 @@ import (
 type Config struct {
 	AckWait    time.Duration // of all consumers; 0: the contract's 30s
 	Dir        string        // of all files
+	LogFile    *os.File      // of the workers; nil: memory, where [Process.WaitFor] finds it
 	Programs   Programs
 	Simulator  []string // further flags of the simulator
 	SyncAlways bool     // of NATS
@@ -122,7 +124,7 @@ func (s *Stack) Settings(replaced map[string]string) map[string]string {
 
 // Launch starts a worker with [Stack.Settings] and does not wait for it.
 func (s *Stack) Launch(replaced map[string]string) (*Process, error) {
-	w, err := s.cfg.Programs.start("worker", s.cfg.Dir, nil, s.Settings(replaced))
+	w, err := s.cfg.Programs.startLogging(s.cfg.LogFile, "worker", s.cfg.Dir, nil, s.Settings(replaced))
 	if err == nil {
 		s.workers = append(s.workers, w)
 	}

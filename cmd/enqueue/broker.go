@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,7 +33,7 @@ func dial(ctx context.Context, flags connect.Flags) (broker, error) {
 	b := broker{denied: newDenials()}
 	var err error
 	if b.nc, _, err = flags.Dial(name, false, connect.Watch{Denied: b.denied.note}); err != nil {
-		return broker{}, unreached(flags.NATSURL, err)
+		return broker{}, err
 	}
 	// Twice the window: publishing must not stall behind futures that are
 	// resolved but not looked at yet.
@@ -67,21 +65,6 @@ func (b broker) checkInbox(ctx context.Context) error {
 		return fmt.Errorf("%w: %w; is NATS_INBOX_PREFIX right?", errDenied, err)
 	}
 	return nil
-}
-
-// unreached names the servers that were tried, without users and passwords,
-// which an error about a bad address would quote.
-func unreached(urls string, err error) error {
-	var bad *url.Error
-	if errors.As(err, &bad) {
-		err = fmt.Errorf("connect to NATS: %w", bad.Err)
-	}
-	var servers []string
-	for server := range strings.SplitSeq(urls, ",") {
-		server = server[strings.LastIndex(server, "@")+1:]
-		servers = append(servers, strings.TrimSpace(server[strings.LastIndex(server, "/")+1:]))
-	}
-	return fmt.Errorf("%w (%s)", err, strings.Join(servers, ", "))
 }
 
 // sender returns what publishes jobs.

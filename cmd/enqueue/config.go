@@ -66,7 +66,7 @@ type plan struct {
 func parse(args []string, stdout, stderr io.Writer) (p plan, status int, ok bool) {
 	program := settings.Program{Name: name, Description: description, Version: version + " " + revision}
 	help := kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoAppDescFormat: true})
-	if status, ok = program.Parse(&p.Config, args, stdout, stderr, help, kong.ValueFormatter(withDefault)); !ok {
+	if status, ok = program.Parse(&p.Config, args, stdout, stderr, help); !ok {
 		return p, status, false
 	}
 	if problems := p.check(); len(problems) > 0 {
@@ -74,15 +74,6 @@ func parse(args []string, stdout, stderr io.Writer) (p plan, status int, ok bool
 		return p, exitUsage, false
 	}
 	return p, exitOK, true
-}
-
-// withDefault adds a default that would not be shown where a placeholder stands.
-func withDefault(v *kong.Value) string {
-	help := kong.DefaultHelpValueFormatter(v)
-	if v.Default == "" || v.Flag == nil || v.Flag.PlaceHolder == "" {
-		return help
-	}
-	return help + " Default: " + v.Default + "."
 }
 
 func (p *plan) check() settings.Problems {

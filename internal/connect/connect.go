@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,9 +38,8 @@ type Flags struct {
 func (f *Flags) Check(p *settings.Problems) {
 	if f.NATSURLFile != "" {
 		f.NATSURL = p.Secret("NATS_URL", "", f.NATSURLFile).Reveal()
-	} else if strings.Trim(f.NATSURL, ", ") == "" {
-		p.Add("NATS_URL", "must not be empty")
 	}
+	f.checkServers(p)
 	for name, file := range map[string]string{
 		"NATS_CREDS": f.NATSCreds, "NATS_CA": f.NATSCA, "NATS_CERT": f.NATSCert, "NATS_KEY": f.NATSKey,
 	} {
@@ -61,6 +62,28 @@ func (f *Flags) Check(p *settings.Problems) {
 	}
 }
 
+// checkServers finds addresses that nobody can be reached at; a connection that
+// waits for its server would try them for ever. They may hold a password.
+func (f Flags) checkServers(p *settings.Problems) {
+	servers := 0
+	for text := range strings.SplitSeq(f.NATSURL, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		servers++
+		if !strings.Contains(text, "://") {
+			text = "nats://" + text
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			p.Add("NATS_URL", "server %d is no address such as nats://host:4222", servers)
+		}
+	}
+	if servers == 0 {
+		p.Add("NATS_URL", "must not be empty")
+	}
+}
+
 // Watch is told what happens on a connection. Its fields may be nil.
 type Watch struct {
 	Log    *slog.Logger
@@ -74,7 +97,7 @@ type Watch struct {
 func (f Flags) Dial(name string, wait bool, w Watch) (*nats.Conn, jetstream.JetStream, error) {
 	nc, err := nats.Connect(f.NATSURL, f.options(name, wait, w)...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to NATS: %w", err)
+		return nil, nil, unreached(f.NATSURL, err)
 	}
 	js, err := f.jetStream(nc)
 	if err != nil {
@@ -82,6 +105,21 @@ func (f Flags) Dial(name string, wait bool, w Watch) (*nats.Conn, jetstream.JetS
 		return nil, nil, fmt.Errorf("use JetStream: %w", err)
 	}
 	return nc, js, nil
+}
+
+// unreached names the servers that were tried, without users and passwords,
+// which an error about a bad address would quote.
+func unreached(urls string, err error) error {
+	var bad *url.Error
+	if errors.As(err, &bad) {
+		err = bad.Err
+	}
+	var servers []string
+	for server := range strings.SplitSeq(urls, ",") {
+		server = server[strings.LastIndex(server, "@")+1:]
+		servers = append(servers, strings.TrimSpace(server[strings.LastIndex(server, "/")+1:]))
+	}
+	return fmt.Errorf("connect to NATS: %w (%s)", err, strings.Join(servers, ", "))
 }
 
 func (f Flags) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {

@@ -123,3 +123,27 @@ func TestURLMayStandInAFile(t *testing.T) {
 		t.Errorf("%q, %v", f.NATSURL, p)
 	}
 }
+
+func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
+	t.Parallel()
+	const bad = "nats://u:planted-password@host:port:4222"
+	_, _, err := flags(bad).Dial("test", false, connect.Watch{})
+	if err == nil || strings.Contains(err.Error(), "planted") || !strings.Contains(err.Error(), "host:port:4222") {
+		t.Errorf("err = %v", err)
+	}
+	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://"} {
+		f := flags(text)
+		var p settings.Problems
+		f.Check(&p)
+		if len(p) != 1 || !strings.HasPrefix(p[0], "NATS_URL: ") || strings.Contains(p[0], "planted") {
+			t.Errorf("%s: %q", text, p)
+		}
+	}
+	for _, text := range []string{"127.0.0.1", "nats://u:p@a:4222, tls://b", "wss://c:443"} {
+		f := flags(text)
+		var p settings.Problems
+		if f.Check(&p); len(p) > 0 {
+			t.Errorf("%s: %q", text, p)
+		}
+	}
+}

@@ -48,7 +48,7 @@ func (p Program) Parse(target any, args []string, stdout, stderr io.Writer, opti
 	parser, err := kong.New(target, append([]kong.Option{
 		kong.Name(p.Name), kong.Description(p.Description), kong.Vars{"version": p.Version},
 		kong.Writers(stdout, stderr), kong.Exit(func(status int) { panic(exit{status}) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.ValueFormatter(withDefault),
 	}, options...)...)
 	if err != nil {
 		panic(err) // a mistake in the struct's tags
@@ -58,6 +58,16 @@ func (p Program) Parse(target any, args []string, stdout, stderr io.Writer, opti
 		return 2, false
 	}
 	return 0, true
+}
+
+// withDefault adds a default that the library does not show where a placeholder
+// stands.
+func withDefault(v *kong.Value) string {
+	help := kong.DefaultHelpValueFormatter(v)
+	if v.Default == "" || v.Flag == nil || v.Flag.PlaceHolder == "" {
+		return help
+	}
+	return help + " Default: " + v.Default + "."
 }
 
 // Report prints one line a problem.

@@ -75,7 +75,7 @@ func (f Flags) checkServers(p *settings.Problems) {
 			text = "nats://" + text
 		}
 		u, err := url.Parse(text)
-		if err != nil || u.Hostname() == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+		if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
 			p.Add("NATS_URL", "server %d is no address such as nats://host:4222", servers)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,7 +22,8 @@ const (
 // streamInfo is what is read of $JS.API.STREAM.INFO.
 type streamInfo struct {
 	Error     *jetstream.APIError `json:"error"`
-	TimeStamp time.Time           `json:"ts"` // the server's clock
+	TimeStamp time.Time           `json:"ts"`    // the server's clock
+	Total     int                 `json:"total"` // subjects that match; a page holds 100,000
 	State     struct {
 		Messages uint64            `json:"messages"`
 		LastSeq  uint64            `json:"last_seq"`
@@ -32,11 +32,11 @@ type streamInfo struct {
 }
 
 // info asks for a stream's state, with the counts of the subjects that match,
-// where a filter is given.
-func (l *Ledger) info(ctx context.Context, stream, subjects string) (streamInfo, error) {
+// where a filter is given, from the offset-th on.
+func (l *Ledger) info(ctx context.Context, stream, subjects string, offset int) (streamInfo, error) {
 	var request []byte
 	if subjects != "" {
-		request = []byte(`{"subjects_filter":"` + subjects + `"}`)
+		request = fmt.Appendf(nil, `{"subjects_filter":%q,"offset":%d}`, subjects, offset)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
@@ -58,7 +58,7 @@ func (l *Ledger) info(ctx context.Context, stream, subjects string) (streamInfo,
 func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
 	// Counted by what is not a wait: the due subjects are eight, the retry
 	// subjects may be a million.
-	info, err := l.info(ctx, jobs.StreamWaits, dueSubjects)
+	info, err := l.info(ctx, jobs.StreamWaits, dueSubjects, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -82,13 +82,12 @@ func (l *Ledger) NewCensus() *Census { return &Census{ledger: l, settled: map[st
 // Unresolved returns how many refunds are unresolved now. It costs a round trip
 // for each one that is, and one for each that was settled since the last call.
 func (c *Census) Unresolved(ctx context.Context) (int, error) {
-	info, err := c.ledger.info(ctx, jobs.StreamRefunds, unresolvedSubjects)
+	ids, err := c.ledger.ids(ctx, jobs.StreamRefunds, unresolvedSubjects)
 	if err != nil {
 		return 0, err
 	}
 	open := 0
-	for subject := range info.State.Subjects {
-		id := subject[strings.LastIndexByte(subject, '.')+1:]
+	for _, id := range ids {
 		if c.settled[id] {
 			continue
 		}
@@ -109,7 +108,7 @@ func (c *Census) Unresolved(ctx context.Context) (int, error) {
 // round trip is its uncertainty.
 func (l *Ledger) ClockOffset(ctx context.Context) (time.Duration, error) {
 	before := l.cfg.Now()
-	info, err := l.info(ctx, jobs.StreamRefunds, "")
+	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +125,7 @@ func (l *Ledger) ClockOffset(ctx context.Context) (time.Duration, error) {
 // Verify refuses a ledger of another client id or environment by its last
 // record. An empty one is anybody's.
 func (l *Ledger) Verify(ctx context.Context) error {
-	info, err := l.info(ctx, jobs.StreamRefunds, "")
+	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
 	if err != nil || info.State.Messages == 0 {
 		return err
 	}

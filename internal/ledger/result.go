@@ -76,8 +76,11 @@ func resultError(r *refund.Record) jobs.ResultError {
 // explain says what a code of the worker's means for this refund.
 func explain(r *refund.Record) string {
 	switch {
-	case r.Because != "":
+	// Records after an operator's repeat his words, as they do everything.
+	case r.Because != "" && r.Why == refund.WhyOperator:
 		return "settled by an operator: " + r.Because
+	case r.Because != "" && r.Why == refund.WhyCancelled:
+		return sentences[r.Why] + ": " + r.Because
 	case r.Note != "" && (r.Why == refund.WhyInvalidJob || r.Why == refund.WhyCardNumber):
 		return r.Note
 	case r.Said != nil && r.Said.Code != "":

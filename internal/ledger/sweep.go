@@ -22,7 +22,7 @@ const overdueAfter = 5 * time.Minute
 func (l *Ledger) SweepOverdue(ctx context.Context) (int, error) {
 	// What is published again comes last and must not be met once more, however
 	// wrong our clock is.
-	info, err := l.info(ctx, jobs.StreamWaits, "")
+	info, err := l.info(ctx, jobs.StreamWaits, "", 0)
 	if err != nil {
 		return 0, fmt.Errorf("sweep overdue waits: %w", err)
 	}

@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+)
+
+// namesTimeout is how long a person waits for one page of subjects: the server
+// sorts all that match, which for a million takes seconds.
+const namesTimeout = time.Minute
+
+func (l *Ledger) patient() *Ledger {
+	p := *l
+	p.cfg.RequestTimeout = max(p.cfg.RequestTimeout, namesTimeout)
+	return &p
+}
+
+// Refunds returns the ids of all refunds that have, or ever had, a record of
+// that state, sorted. An empty channel or state stands for any. No record is
+// read: it is the subjects that are asked for, in pages of 100,000.
+func (l *Ledger) Refunds(ctx context.Context, ch channel.Channel, state string) ([]string, error) {
+	return l.patient().ids(ctx, jobs.StreamRefunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
+}
+
+// Unended returns the ids of all refunds that have no result, sorted.
+func (l *Ledger) Unended(ctx context.Context, ch channel.Channel) ([]string, error) {
+	begun, err := l.patient().ids(ctx, jobs.StreamRefunds, "refunds.ledger."+token(string(ch))+".*.*")
+	if err != nil {
+		return nil, err
+	}
+	ended, err := l.patient().ids(ctx, jobs.StreamRefunds, "refunds.results."+token(string(ch))+".*.*")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(begun, func(id string) bool {
+		_, found := slices.BinarySearch(ended, id)
+		return found
+	}), nil
+}
+
+// Waits returns the ids of all refunds that have a wait stored, sorted. A wait
+// that fires meanwhile may be left out.
+func (l *Ledger) Waits(ctx context.Context, ch channel.Channel) ([]string, error) {
+	return l.patient().ids(ctx, jobs.StreamWaits, "refunds.retry."+token(string(ch))+".*")
+}
+
+func token(text string) string {
+	if text == "" {
+		return "*"
+	}
+	return text
+}
+
+// ids returns the last tokens of all subjects that match, sorted, each once.
+// The server sorts before it cuts into pages, so that a subject that comes
+// while they are read is met twice, at worst.
+func (l *Ledger) ids(ctx context.Context, stream, filter string) ([]string, error) {
+	var ids []string
+	for offset := 0; ; {
+		page, err := l.info(ctx, stream, filter, offset)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", filter, err)
+		}
+		for subject := range page.State.Subjects {
+			ids = append(ids, subject[strings.LastIndexByte(subject, '.')+1:])
+		}
+		offset += len(page.State.Subjects)
+		if len(page.State.Subjects) == 0 || offset >= page.Total {
+			slices.Sort(ids)
+			return slices.Compact(ids), nil
+		}
+	}
+}

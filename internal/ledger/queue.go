@@ -1,0 +1,135 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// Stored is a wait as it stands in the stream. Seq 0: there is none.
+type Stored struct {
+	Wait
+	Seq uint64
+}
+
+// WaitOf returns the refund's wait. It costs one round trip.
+func (l *Ledger) WaitOf(ctx context.Context, ch channel.Channel, refundID string) (Stored, error) {
+	m, err := l.get(ctx, jobs.StreamWaits, msgRequest{LastFor: jobs.RetrySubject(ch, refundID)})
+	if err != nil || m.Seq == 0 {
+		return Stored{}, err
+	}
+	w, err := wait(m)
+	if err != nil {
+		return Stored{}, fmt.Errorf("read wait of %s: %w", refundID, err)
+	}
+	return Stored{Wait: w, Seq: m.Seq}, nil
+}
+
+// Reschedule stores s anew, with its body and headers, to fire at s.At.
+// [ErrWaitMoved] is returned, and nothing stored, where the wait has fired or
+// another has taken its place: that one may hold newer customer values.
+func (l *Ledger) Reschedule(ctx context.Context, s Stored) error {
+	if s.At.Before(firstInstant) || s.At.After(lastInstant) {
+		return fmt.Errorf("reschedule %s: time %s is out of range", s.RefundID, s.At)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	err := l.publishWait(ctx, s.Wait, s.Seq)
+	if apiCode(err) == codeWrongLastSequence {
+		return fmt.Errorf("reschedule %s: %w", s.RefundID, ErrWaitMoved)
+	}
+	return err
+}
+
+// Nudge publishes a nudge for the refund of r, rebuilt from the record and so
+// without customer, to where waits fire (design.md §9).
+func (l *Ledger) Nudge(ctx context.Context, r *refund.Record) error {
+	msg := nats.NewMsg(jobs.DueSubject(r.Job.Channel))
+	msg.Data = jobOf(r).Encode()
+	msg.Header.Set(jobs.HeaderNudge, "1")
+	if r.Traceparent != "" {
+		msg.Header.Set(jobs.HeaderTraceParent, r.Traceparent)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	if _, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0)); err != nil {
+		return fmt.Errorf("nudge %s: %w", r.Job.RefundID, err)
+	}
+	return nil
+}
+
+// jobOf is the job that the record remembers.
+func jobOf(r *refund.Record) jobs.Job {
+	return jobs.Job{
+		RefundID: r.Job.RefundID, Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber,
+		OriginalRequestID: r.Job.OriginalRequestID, Amount: r.Job.Amount, Currency: r.Job.Currency, Reason: r.Job.Reason,
+		NotBefore: r.Job.NotBefore.Time(), Deadline: r.Job.Deadline.Time(), Metadata: r.Job.Metadata,
+	}
+}
+
+// Queued returns the ids of all refunds that have a message in a queue: a job
+// not acknowledged yet, or a wait that has fired. It costs a round trip for
+// each such message.
+func (l *Ledger) Queued(ctx context.Context, ch channel.Channel) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for stream, filter := range map[string]string{
+		jobs.StreamJobs: "refunds.jobs." + token(string(ch)), jobs.StreamWaits: "refunds.due." + token(string(ch)),
+	} {
+		if err := l.walk(ctx, stream, filter, func(m rawMessage) {
+			// Neither channel nor rules matter: only whose message it is.
+			if d := jobs.DecodeNudge(channel.CreditCard, m.Data); d.Outcome != jobs.Unreadable {
+				ids[d.Job.RefundID] = true
+			}
+		}); err != nil {
+			return nil, fmt.Errorf("walk %s: %w", filter, err)
+		}
+	}
+	return ids, nil
+}
+
+// walk calls each with every message that matches, oldest first.
+func (l *Ledger) walk(ctx context.Context, stream, filter string, each func(rawMessage)) error {
+	for next := uint64(1); ; next++ {
+		m, err := l.get(ctx, stream, msgRequest{Seq: next, NextFor: filter})
+		if err != nil || m.Seq == 0 {
+			return err
+		}
+		each(m)
+		next = m.Seq
+	}
+}
+
+// Owner returns whose ledger it is, by its last record. Both are empty while
+// there is none.
+func (l *Ledger) Owner(ctx context.Context) (clientID, environment string, err error) {
+	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	if err != nil || info.State.Messages == 0 {
+		return "", "", err
+	}
+	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: info.State.LastSeq})
+	if err != nil {
+		return "", "", fmt.Errorf("read the ledger's last record: %w", err)
+	}
+	if m.Seq == 0 {
+		return "", "", errors.New("read the ledger's last record: it is gone")
+	}
+	r, err := decode(m)
+	return r.ClientID, r.Environment, err
+}
+
+// Decode reads a record out of a message of the stream REFUNDS that was read
+// by other means, and refuses one of another merchant or environment.
+func (l *Ledger) Decode(subject string, header nats.Header, data []byte) (refund.Record, error) {
+	r, err := decode(rawMessage{Subject: subject, Data: data, header: header})
+	if err != nil {
+		return refund.Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	return r, l.owns(r)
+}

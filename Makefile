@@ -9,6 +9,8 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS  := -s -w -X main.version=$(VERSION) -X main.revision=$(REVISION)
 LINT     := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 20s
+SEED     ?= 1
+JOBS     ?= 1000000
 
 # The version is linked in above; go's own stamping would only add a way to
 # fail, in a checkout that belongs to another user.
@@ -53,6 +55,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 	    echo "fuzz $$dir $$target"; \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null; \
 	  done
+
+.PHONY: sim
+sim: ## simulate JOBS (1000000) refunds with every kind of fault, from SEED (1)
+	go run ./internal/sim/run -seed $(SEED) -jobs $(JOBS)
 
 .PHONY: bench
 bench: ## run all benchmarks, then the whole way with real processes

@@ -83,6 +83,7 @@ var rooms = map[string][]string{
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
 	"internal/observe": {"internal/jobs"},
+	"internal/operate": {"internal/doku", "internal/jobs", "internal/ledger", "internal/refund"},
 	"internal/worker": {
 		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/refund", "internal/retry",
 	},
@@ -91,7 +92,8 @@ var rooms = map[string][]string{
 // wiring knows many rooms, and no room knows it.
 var wiring = []string{
 	"internal/chaos", "internal/connect", "internal/devstack", "internal/devstack/bench", "internal/devstack/natsd",
-	"internal/service", "internal/settings",
+	"internal/merchant", "internal/service", "internal/settings",
+	"internal/sim", "internal/sim/run",
 }
 
 // strangers are modules of others that a room must not know (design.md §3).
@@ -162,7 +164,7 @@ func TestProductionProgramsLinkNeitherServerNorSimulator(t *testing.T) {
 	heavy := []string{
 		"github.com/nats-io/nats-server", module + "/internal/dokusim", module + "/internal/devstack", "testing",
 	}
-	for _, program := range []string{"cmd/worker", "cmd/enqueue", "deploy/setup", "deploy/healthcheck"} {
+	for _, program := range []string{"cmd/worker", "cmd/enqueue", "cmd/refundctl", "deploy/setup", "deploy/healthcheck"} {
 		for _, path := range packages[program].Deps {
 			if slices.ContainsFunc(heavy, func(root string) bool { return inside(path, root) }) {
 				t.Errorf("%s links %s", program, path)

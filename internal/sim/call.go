@@ -1,0 +1,246 @@
+package sim
+
+import (
+	"strconv"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/doku"
+	"refundworker/internal/refund"
+)
+
+// prepare gets leave from the breaker and a B2B token, before anything is
+// recorded.
+func (h *handling) prepare() bool {
+	return h.ready(func(ready refund.Readiness, delay time.Duration) {
+		event := h.steps.Event()
+		event.Ready, event.Delay = ready, delay
+		event.Nonce = refund.Nonce(h.w.rng.Uint64())
+		h.steps = h.steps.Got(event)
+	})
+}
+
+// ready finds out whether a call may be made now; it reports whether it knew at
+// once. Else the handling goes on when then has been called.
+func (h *handling) ready(then func(refund.Readiness, time.Duration)) bool {
+	h.returnPermit()
+	permit, ok := h.l.breaker.Allow()
+	if !ok {
+		then(refund.NotReady, h.untilBreaker(h.backoff(0)))
+		return true
+	}
+	h.permit = permit
+	if h.of.channel == channel.CreditCard || h.p.clock() < h.p.token {
+		then(refund.Ready, 0)
+		return true
+	}
+	h.p.fetch(h.of.lane, func(failed *doku.PrepareError) {
+		if h.over {
+			return
+		}
+		if failed == nil {
+			then(refund.Ready, 0)
+		} else {
+			h.tell(report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
+			then(refund.NotReady, h.untilBreaker(h.backoff(failed.RetryAfter)))
+		}
+		h.after(0, h.run)
+	})
+	return false
+}
+
+// fetch gets a B2B token; those who ask meanwhile wait for the same.
+func (p *process) fetch(lane int, then func(*doku.PrepareError)) {
+	p.renewal = append(p.renewal, then)
+	if len(p.renewal) > 1 {
+		return
+	}
+	f, asked, life := p.w.draw(lane, tokenOdds), p.clock(), p.lives
+	a := p.w.tokenPage(f).answer(false, "", "", p.w.now)
+	switch f {
+	case lostAnswer:
+		a = doku.Answer{Ending: doku.EndNoAnswer}
+	case unreachable:
+		a = doku.Answer{Ending: doku.EndUnsent}
+	default:
+	}
+	p.w.after(p.w.round(), func() {
+		if p.lives == life {
+			p.fetched(p.w.doku.Token(asked.Time(), a))
+		}
+	})
+}
+
+func (p *process) fetched(until time.Time, failed *doku.PrepareError) {
+	p.token = refund.At(until)
+	waiting := p.renewal
+	p.renewal = nil
+	for _, then := range waiting {
+		then(failed)
+	}
+}
+
+// order is the refund as DOKU shall see it.
+func (h *handling) order() doku.Order {
+	r := &h.entry.record
+	customer := h.job.Job.Customer
+	return doku.Order{
+		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
+		Amount: r.Job.Amount, Reason: r.Job.Reason,
+		RequestID: r.Identity.RequestID, ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
+		Customer: doku.Customer{AccessToken: customer.AccessToken, DeviceID: customer.DeviceID, IPAddress: customer.IPAddress},
+		SendBy:   r.SendBy.Time(),
+	}
+}
+
+// call is one exchange under way. Only its first end counts.
+type call struct {
+	h     *handling
+	order doku.Order
+	fault fault
+	then  func(doku.Answer)
+	done  bool
+}
+
+// send makes the refund call, unless the last look at the clock forbids it.
+func (h *handling) send() bool {
+	c := &call{h: h, order: h.order()}
+	c.then = func(a doku.Answer) { h.answered(c.order, a) }
+	sendBy := h.entry.record.SendBy
+	card := h.of.channel == channel.CreditCard
+	switch {
+	case h.p.clock() > sendBy && h.w.plant != ignoredSendBy:
+		h.w.road(stoppedBySendBy)
+		c.end(doku.Answer{Ending: doku.EndTooLate})
+		return true
+	case !card && h.p.token == 0:
+		c.end(doku.Answer{Ending: doku.EndUnsent})
+		return true
+	}
+	c.fault = h.w.draw(h.of.lane, refundOdds)
+	transit := h.w.round()
+	switch c.fault {
+	case slow:
+		transit = h.w.between(0, h.p.policy.Timeout*4/5)
+	case late:
+		transit = h.w.nature.late(h.w, h.p, sendBy)
+	default:
+	}
+	c.travel(transit, func() doku.Answer {
+		return h.w.execute(h.of, c.order, c.fault).answer(card, c.order.RequestID, cardPath, h.w.now)
+	})
+	return false
+}
+
+// travel takes the request to DOKU, where arrive is called, and the answer back.
+func (c *call) travel(transit time.Duration, arrive func() doku.Answer) {
+	w, timeout := c.h.w, c.h.p.policy.Timeout
+	switch {
+	case c.fault == unreachable:
+		c.h.after(transit, func() { c.finish(doku.Answer{Ending: doku.EndUnsent}) })
+		return
+	case c.fault == lostRequest:
+		c.h.after(c.silence(), func() { c.finish(doku.Answer{Ending: doku.EndNoAnswer}) })
+		return
+	case c.fault == lostAnswer:
+		c.h.after(transit+c.silence(), func() { c.finish(doku.Answer{Ending: doku.EndNoAnswer}) })
+	case c.fault == late:
+		c.h.after(c.silence(), func() { c.finish(doku.Answer{Ending: doku.EndNoAnswer}) })
+	case transit+time.Second > timeout:
+		c.h.after(timeout, func() { c.finish(doku.Answer{Ending: doku.EndNoAnswer}) })
+	}
+	w.after(transit, func() {
+		a := arrive()
+		if c.done {
+			w.road(executedLate)
+		}
+		if c.fault != lostAnswer {
+			c.h.after(w.between(0, 200*time.Millisecond), func() { c.finish(a) })
+		}
+	})
+}
+
+// silence is how long it takes to notice that no answer comes: a connection that
+// is reset, or the timeout.
+func (c *call) silence() time.Duration {
+	if c.h.w.rng.IntN(2) == 0 {
+		return c.h.w.round()
+	}
+	return c.h.p.policy.Timeout
+}
+
+func (c *call) finish(a doku.Answer) {
+	if !c.done {
+		c.end(a)
+		c.h.run()
+	}
+}
+
+func (c *call) end(a doku.Answer) {
+	c.done = true
+	c.then(a)
+}
+
+// answered learns what became of the refund call.
+func (h *handling) answered(o doku.Order, a doku.Answer) {
+	verdict := h.w.doku.Refund(o, a)
+	h.said = said(verdict.Said)
+	if verdict.Cause == doku.Credentials {
+		h.p.token = 0
+	}
+	h.tell(report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
+	event := refund.Event{
+		Kind: refund.Answered, Own: true, Answer: answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
+		Delay: h.delayAfter(verdict), NoCustomer: h.job.CustomerTokenMissing,
+	}
+	if h.w.plant == believedNo && event.Answer == refund.DefiniteNo {
+		event.Replay = true
+	}
+	h.learned(event)
+	h.steps = h.steps.Got(event)
+}
+
+// ask makes a status inquiry.
+func (h *handling) ask() bool {
+	asked := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
+	asking := false
+	known := h.ready(func(ready refund.Readiness, delay time.Duration) {
+		asked.Delay = delay
+		if ready == refund.Ready {
+			asking = true
+			h.inquire(asked)
+			return
+		}
+		h.steps = h.steps.Got(asked)
+	})
+	return known && !asking
+}
+
+func (h *handling) inquire(asked refund.Event) {
+	asked.AskedAt = h.p.clock()
+	if h.w.plant == trustedInquiry {
+		asked.AskedAt = max(asked.AskedAt, h.entry.record.AskFrom)
+	}
+	c := &call{h: h, order: h.order(), fault: h.w.draw(h.of.lane, inquiryOdds)}
+	id := strconv.Itoa(h.p.stamps)
+	c.then = func(a doku.Answer) { h.found(asked, h.w.doku.Inquiry(c.order, id, a)) }
+	transit := h.w.round()
+	if c.fault == slow {
+		transit = h.w.between(0, h.p.policy.Timeout*4/5)
+	}
+	c.travel(transit, func() doku.Answer {
+		card := h.of.channel == channel.CreditCard
+		return h.w.lookUp(h.of, c.order, c.fault).answer(card, id, askPath+c.order.RequestID, h.w.now)
+	})
+}
+
+func (h *handling) found(asked refund.Event, i doku.Inquiry) {
+	h.said = said(i.Said)
+	if i.Cause == doku.Credentials {
+		h.p.token = 0
+	}
+	h.tell(report(i.Cause, i.RetryAfter, i.Said.HTTPStatus))
+	asked.Finding = findings[i.Finding]
+	asked.Delay = h.untilBreaker(h.backoff(i.RetryAfter))
+	h.steps = h.steps.Got(asked)
+}

@@ -1,0 +1,213 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+)
+
+// handling is one delivery in one process. It asks [refund.Handling] what to do
+// next, as the worker's does, and carries it out in this world.
+type handling struct {
+	w       *world
+	p       *process
+	l       *lane
+	m       *message
+	of      *account
+	turn    int // which delivery of the message
+	job     jobs.Decoded
+	entry   entry // the record that is decided from
+	steps   refund.Handling
+	now     refund.Time // of the current effect, by the process's clock
+	permit  *retry.Permit
+	said    *refund.Said
+	holding bool // an answer that could not be stored yet
+	over    bool
+}
+
+// handle takes a message in hand.
+func (p *process) handle(m *message) {
+	w := p.w
+	decoded := decode(m)
+	if decoded.Outcome == jobs.Unreadable {
+		if !w.stores {
+			w.redeliver(m, ackWait)
+			return
+		}
+		w.road(unreadableBuried)
+		w.ack(m)
+		return
+	}
+	if m.of == nil {
+		w.problem("a message of nobody reads as %s", decoded.Job.RefundID)
+		return
+	}
+	if m.of.busy[p.n] { // no owner: left to its AckWait
+		w.road(secondDeliveryLeft)
+		w.redeliver(m, ackWait)
+		return
+	}
+	m.of.busy[p.n] = true
+	h := &handling{w: w, p: p, l: p.lanes[m.lane], m: m, of: m.of, turn: m.delivered, job: decoded}
+	p.hands = append(p.hands, h)
+	if m.feed == jobs.Due || m.delivered > 1 {
+		h.entry = h.of.last
+	}
+	h.steps = refund.Begin(h.entry.record.Core, h.delivered())
+	h.run()
+}
+
+func decode(m *message) jobs.Decoded {
+	if m.nudge {
+		return jobs.DecodeNudge(m.channel, m.data)
+	}
+	return jobs.Decode(m.channel, m.data)
+}
+
+// run decides and does until nothing more follows, or until something has to be
+// waited for.
+func (h *handling) run() {
+	for !h.over {
+		h.now = h.p.clock()
+		before := h.steps
+		h.steps = h.steps.Decide(h.now, h.p.policy)
+		if h.steps != before {
+			h.passed()
+		}
+		effect, more := h.steps.Effect()
+		if !more {
+			h.end()
+			return
+		}
+		if h.disturbed(effect) {
+			return
+		}
+		h.w.step(h.of.n, h.steps.Row(), h.p.n, int(effect))
+		if !h.carry(effect) {
+			return
+		}
+	}
+}
+
+// disturbed lets something happen between two effects.
+func (h *handling) disturbed(next refund.Effect) bool {
+	switch {
+	case h.w.chance(1):
+		h.diedBefore(next)
+		h.p.crash()
+	case h.w.chance(2): // as a bug in this handling would
+		h.end()
+	case h.w.chance(1):
+		h.p.sleep(h.w.between(time.Second, 10*time.Minute))
+		h.after(0, h.run)
+	case h.w.chance(10):
+		h.pause()
+	default:
+		return false
+	}
+	return true
+}
+
+// pause makes this handling alone stand still, perhaps past send_by, or past
+// the ceiling up to which its message is kept alive.
+func (h *handling) pause() {
+	d := h.w.between(0, 20*time.Second)
+	if h.w.rng.IntN(4) == 0 {
+		d = h.w.between(20*time.Second, 15*time.Minute)
+		h.w.redeliver(h.m, refund.SendWindow+2*h.p.policy.Timeout+patience+ackWait)
+	}
+	h.after(d, h.run)
+}
+
+// after goes on after d; a process that stands still does so when it wakes, one
+// that died never.
+func (h *handling) after(d time.Duration, do func()) {
+	h.w.after(d, func() {
+		switch {
+		case h.over:
+		case h.p.asleep > h.w.now:
+			h.after(time.Duration(h.p.asleep-h.w.now), do)
+		default:
+			do()
+		}
+	})
+}
+
+// end lets go of the message. One that is not acknowledged comes again.
+func (h *handling) end() {
+	h.over = true
+	h.returnPermit()
+	h.release()
+	h.of.busy[h.p.n] = false
+	h.p.drop(h)
+	if !h.m.acked && h.m.delivered == h.turn {
+		h.w.redeliver(h.m, ackWait)
+	}
+}
+
+// delivered is the event of this delivery against the record in hand.
+func (h *handling) delivered() refund.Event {
+	e := refund.Event{
+		Kind:       refund.Delivered,
+		Same:       h.entry.record.Fingerprint == "" || h.entry.record.Fingerprint == h.job.Fingerprint().String(),
+		NoCustomer: h.job.CustomerTokenMissing,
+		NotBefore:  refund.At(h.job.Job.NotBefore),
+		Deadline:   refund.At(h.job.Job.Deadline),
+	}
+	switch {
+	case h.m.nudge:
+		e.Job = refund.Nudge
+	case h.job.Outcome == jobs.Broken:
+		e.Job = refund.Broken
+		e.Code = codes[h.job.Problems.Code()]
+	}
+	return e
+}
+
+func (h *handling) returnPermit() {
+	if h.permit != nil {
+		h.permit.Cancel()
+		h.permit = nil
+	}
+}
+
+// next builds the record to append.
+func (h *handling) next() refund.Record {
+	event := h.steps.Event()
+	r := h.entry.record
+	if r.V == 0 {
+		r = h.firstRecord()
+	}
+	r.Core = h.steps.Next()
+	r.Prev = h.entry.seq
+	r.At = h.now
+	h.p.stamps++
+	r.By = fmt.Sprintf("%d-%d", h.p.n, h.p.stamps)
+	r.Evidence = evidence(h.steps.Proof(), event)
+	if event.Kind != refund.Delivered && h.said != nil {
+		r.Said = h.said
+	}
+	if event.Job == refund.Broken {
+		r.Note = h.job.Problems.String()
+		return r
+	}
+	r.Identify()
+	return h.w.plant.record(r, h.now)
+}
+
+func (h *handling) firstRecord() refund.Record {
+	j := h.job.Job
+	return refund.Record{
+		V: refund.RecordVersion, ClientID: clientID, Environment: "simulator",
+		Job: refund.Job{
+			RefundID: j.RefundID, Channel: j.Channel, InvoiceNumber: j.InvoiceNumber,
+			OriginalRequestID: j.OriginalRequestID, Amount: j.Amount, Currency: j.Currency, Reason: j.Reason,
+			NotBefore: refund.At(j.NotBefore), Deadline: refund.At(j.Deadline), Metadata: j.Metadata,
+		},
+		Fingerprint: h.job.Fingerprint().String(),
+		EnqueuedAt:  h.m.stored,
+	}
+}

@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"refundworker/internal/check"
+	"refundworker/internal/jobs"
+	"refundworker/internal/ledger"
+	"refundworker/internal/refund"
+)
+
+// What an append came to, besides stored.
+var (
+	// errMoved is returned where another record stands than the one expected.
+	errMoved = errors.New("record has moved on")
+	// errNotStored is returned where NATS stores nothing.
+	errNotStored = errors.New("not stored")
+	// errUncertain is returned where no answer came for longer than the caller
+	// waits; the record may be stored.
+	errUncertain = errors.New("uncertain")
+)
+
+// store appends with compare-and-set, and settles by reading what got no yes.
+func (w *world) store(a *account, r refund.Record) error {
+	for {
+		switch {
+		case !w.stores:
+			return errNotStored
+		case a.last.seq != r.Prev:
+			return errMoved
+		case w.chance(10): // refused for no reason of ours: read, and append again
+			w.road(appendRepeated)
+			continue
+		}
+		w.keep(a, r)
+		if w.chance(4) {
+			return errUncertain
+		}
+		return nil
+	}
+}
+
+// keep stores the record. A result is read back as its consumers read it.
+func (w *world) keep(a *account, r refund.Record) {
+	w.sequence++
+	a.last = entry{record: r, seq: w.sequence}
+	a.states = append(a.states, r.State)
+	if !r.State.Result() {
+		return
+	}
+	if len(a.results) == 0 {
+		a.ended = w.now
+	}
+	published := ledger.Result(&r)
+	body := published.Encode()
+	read, err := jobs.DecodeResult(body)
+	if err != nil {
+		w.problem("%s: %v", a.id, err)
+		return
+	}
+	a.results = append(a.results, stateOf(read.Status))
+	w.report.results[r.State]++
+	if r.State == refund.Succeeded {
+		w.report.channels[a.lane]++
+	}
+	for _, v := range check.Secrets("results", body, tokenPrefix) {
+		w.problem("%s: %v", a.id, v)
+	}
+}
+
+func stateOf(s jobs.Status) refund.State {
+	var state refund.State
+	_ = state.UnmarshalText([]byte(s)) // none, which the checker finds out
+	return state
+}
+
+// patience is how long an append is tried that carries no answer.
+const patience = 15 * time.Second

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/doku"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+)
+
+// process is one worker: a clock of its own, settings of its own, and all that
+// is forgotten when it dies.
+type process struct {
+	w      *world
+	n      int
+	skew   time.Duration
+	policy refund.Policy
+	retry  retry.Policy
+	stamps int // of records
+	lives  int
+
+	lanes   []*lane
+	token   refund.Time                // until when the B2B token may be used for a new send; 0: none
+	renewal []func(*doku.PrepareError) // who waits for the token that is being fetched
+	hands   []*handling
+	asleep  refund.Time // it stands still until then
+	down    refund.Time // it is being started until then
+}
+
+// lane is one channel of a process.
+type lane struct {
+	breaker *retry.Breaker
+	held    int // answers in hand that could not be stored yet
+}
+
+func (w *world) newProcess(n int) *process {
+	p := &process{w: w, n: n, skew: w.between(-2*time.Second, 2*time.Second)}
+	if w.rng.IntN(3) == 0 {
+		p.skew = w.between(-9*time.Second, 9*time.Second)
+	}
+	p.policy = refund.Policy{
+		Timeout:       time.Duration(30+w.rng.IntN(31)) * time.Second,
+		Quiet:         time.Duration(30+w.rng.IntN(61)) * time.Second,
+		RetryDeadline: 8 * time.Hour,
+		Repeat:        w.nature.repeats,
+	}
+	p.retry = retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute, Rand: w.rng.Float64}
+	p.start()
+	return p
+}
+
+// start forgets everything.
+func (p *process) start() {
+	p.lives++
+	p.lanes, p.token, p.renewal, p.hands = nil, 0, nil, nil
+	for range channel.All() {
+		p.lanes = append(p.lanes, &lane{breaker: retry.NewBreaker(retry.BreakerConfig{
+			Now: func() time.Time { return p.clock().Time() }, Policy: p.retry, OnChange: p.breakerChanged,
+		})})
+	}
+}
+
+func (p *process) breakerChanged(open bool, _ string) {
+	if open {
+		p.w.road(breakerOpened)
+		return
+	}
+	p.w.road(breakerClosed)
+}
+
+// clock is the process's own.
+func (p *process) clock() refund.Time { return p.w.now.Add(p.skew) }
+
+// takes reports whether the process takes messages of a lane: it is up, the
+// breaker is not open, and no answer waits to be stored.
+func (p *process) takes(lane int) bool {
+	l := p.lanes[lane]
+	return p.w.now >= p.asleep && p.w.now >= p.down && l.held == 0 && l.breaker.State() != retry.Open
+}
+
+// crash kills the process. What it had in hand comes again.
+func (p *process) crash() {
+	p.w.road(processDied)
+	p.w.step(p.n, "crash")
+	for _, h := range p.hands {
+		h.over = true
+		h.of.busy[p.n] = false
+		p.w.redeliver(h.m, ackWait)
+	}
+	p.start()
+	p.down = p.w.now.Add(p.w.between(time.Second, 30*time.Second))
+}
+
+// sleep makes the whole process stand still; its messages are not kept alive.
+func (p *process) sleep(d time.Duration) {
+	p.w.road(processStoodStill)
+	p.asleep = max(p.asleep, p.w.now.Add(d))
+	if d > ackWait {
+		for _, h := range p.hands {
+			p.w.redeliver(h.m, ackWait)
+		}
+	}
+}
+
+func (p *process) drop(h *handling) {
+	if i := slices.Index(p.hands, h); i >= 0 {
+		p.hands = slices.Delete(p.hands, i, i+1)
+	}
+}

@@ -1,0 +1,94 @@
+package sim
+
+import (
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+const ackWait = 30 * time.Second
+
+// message is one message of REFUND_JOBS, or a wait that fired.
+type message struct {
+	of        *account // nil: nobody can say
+	channel   channel.Channel
+	lane      int
+	feed      jobs.Feed
+	data      []byte
+	nudge     bool
+	stored    refund.Time
+	delivered int
+	acked     bool
+}
+
+// publish stores a job after d. A producer that is told that nothing was stored
+// tries again.
+func (w *world) publish(a *account, data []byte, d time.Duration) {
+	m := &message{of: a, data: data}
+	if a == nil {
+		m.lane = w.rng.IntN(len(channel.All()))
+		m.channel = channel.All()[m.lane]
+	} else {
+		m.channel, m.lane = a.channel, a.lane
+		a.queued++
+	}
+	w.published++
+	w.after(d, func() { w.offer(m) })
+}
+
+func (w *world) offer(m *message) {
+	if !w.stores {
+		w.after(w.between(time.Second, time.Minute), func() { w.offer(m) })
+		return
+	}
+	m.stored = w.now
+	w.deliver(m)
+}
+
+// deliver hands the message to a process that takes some; if none does now,
+// later.
+func (w *world) deliver(m *message) {
+	if m.acked {
+		return
+	}
+	first := w.rng.IntN(processes)
+	for i := range processes {
+		p := w.processes[(first+i)%processes]
+		if p.takes(m.lane) {
+			m.delivered++
+			w.report.Deliveries++
+			p.handle(m)
+			return
+		}
+	}
+	w.after(w.between(time.Second, 20*time.Second), func() { w.deliver(m) })
+}
+
+// redeliver delivers the message after d, unless it is acknowledged, or on its
+// way again, by then.
+func (w *world) redeliver(m *message, d time.Duration) {
+	turn := m.delivered
+	w.after(d, func() {
+		if m.delivered == turn {
+			w.deliver(m)
+		}
+	})
+}
+
+// ack settles the message; its acknowledgement may be lost.
+func (w *world) ack(m *message) {
+	if m.acked {
+		return
+	}
+	if w.chance(10) {
+		w.redeliver(m, ackWait)
+		return
+	}
+	m.acked = true
+	w.acked++
+	if m.of != nil {
+		m.of.queued--
+	}
+}

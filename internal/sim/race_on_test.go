@@ -1,0 +1,6 @@
+//go:build race
+
+package sim
+
+// underRace shrinks what is slow under the race detector.
+const underRace = true

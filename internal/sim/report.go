@@ -1,0 +1,125 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/refund"
+)
+
+// Report is what a run saw.
+type Report struct {
+	Seed       uint64
+	Jobs       int // refunds that an order system meant
+	Deliveries int
+	Exchanges  int // with DOKU: refund calls, inquiries, tokens
+
+	// Problems are what must not be, the first twenty of them; Broken counts all.
+	Problems []string
+	Broken   int
+
+	trace    uint64
+	faults   [faults]int
+	roads    [roads]int
+	rows     rows
+	results  [refund.Unresolved + 1]int
+	channels [8]int // refunds that succeeded, in the order of [channel.All]
+}
+
+// rows counts the decisions by the name of their row.
+type rows map[string]int
+
+// Trace is the hash of everything that happened, in its order.
+func (r Report) Trace() string { return fmt.Sprintf("%016x", r.trace) }
+
+// Faulted is how many exchanges met a fault.
+func (r Report) Faulted() int { return r.Exchanges - r.faults[smooth] }
+
+// Road is one thing that a run must have met, and how often it did.
+type Road struct {
+	Name  string
+	Count int
+}
+
+// Roads returns the table of rare roads.
+func (r Report) Roads() []Road {
+	table := make([]Road, 0, int(roads)+len(rowRoads))
+	for i, count := range r.roads {
+		table = append(table, Road{roadNames[i], count})
+	}
+	for i, ch := range channel.All() {
+		table = append(table, Road{"succeeded on " + string(ch), r.channels[i]})
+	}
+	for _, row := range rowRoads {
+		table = append(table, Road{"row: " + row, r.rows[row]})
+	}
+	return table
+}
+
+// Missed returns the names of the roads that were never taken, and of the faults
+// that no exchange met.
+func (r Report) Missed() []string {
+	var names []string
+	for _, road := range r.Roads() {
+		if road.Count == 0 {
+			names = append(names, road.Name)
+		}
+	}
+	for f, count := range r.faults {
+		if count == 0 {
+			names = append(names, "fault: "+faultNames[f])
+		}
+	}
+	return names
+}
+
+// minFaulted is the least share of exchanges, in percent, that must be faulted.
+const minFaulted = 30
+
+// Failures returns everything for which a run fails.
+func (r Report) Failures() []string {
+	failures := slices.Clone(r.Problems)
+	if more := r.Broken - len(r.Problems); more > 0 {
+		failures = append(failures, fmt.Sprintf("and %d more", more))
+	}
+	for _, name := range r.Missed() {
+		failures = append(failures, "road never taken: "+name)
+	}
+	if 100*r.Faulted() < minFaulted*r.Exchanges {
+		failures = append(failures, fmt.Sprintf("only %d of %d exchanges met a fault", r.Faulted(), r.Exchanges))
+	}
+	return failures
+}
+
+// String returns the report as a page.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: %d jobs, %d deliveries, %d exchanges, %d of them faulted (%d %%)\n",
+		r.Seed, r.Jobs, r.Deliveries, r.Exchanges, r.Faulted(), 100*r.Faulted()/max(r.Exchanges, 1))
+	b.WriteString("\nresults\n")
+	for s, count := range r.results {
+		if count > 0 {
+			fmt.Fprintf(&b, "  %9d %s\n", count, refund.State(s))
+		}
+	}
+	b.WriteString("\nfaults\n")
+	for f, count := range r.faults {
+		fmt.Fprintf(&b, "  %9d %s\n", count, faultNames[f])
+	}
+	b.WriteString("\nrare roads\n")
+	for _, road := range r.Roads() {
+		fmt.Fprintf(&b, "  %9d %s\n", road.Count, road.Name)
+	}
+	fmt.Fprintf(&b, "\ntrace %s\n", r.Trace())
+	return b.String()
+}
+
+// problem keeps the first twenty.
+func (r *Report) problem(text string) {
+	r.Broken++
+	if len(r.Problems) < 20 {
+		r.Problems = append(r.Problems, text)
+	}
+}

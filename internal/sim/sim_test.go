@@ -1,0 +1,135 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestNothingIsPaidTwiceLostOrMisreported(t *testing.T) {
+	t.Parallel()
+	jobs := 20_000
+	if underRace {
+		jobs = 1000
+	}
+	r := Run(Config{Seed: 1, Jobs: jobs})
+	failures := r.Failures()
+	if underRace {
+		failures = r.Problems // too few to go every road
+	}
+	for _, failure := range failures {
+		t.Error(failure)
+	}
+	if r.Jobs != jobs {
+		t.Errorf("%d jobs, want %d", r.Jobs, jobs)
+	}
+}
+
+func TestTheSameSeedGivesTheSameTrace(t *testing.T) {
+	t.Parallel()
+	trace := func(seed uint64) string { return Run(Config{Seed: seed, Jobs: 600}).Trace() }
+	first := trace(7)
+	if again := trace(7); again != first {
+		t.Errorf("traces %s and %s", first, again)
+	}
+	if other := trace(8); other == first {
+		t.Error("another seed gives the same trace")
+	}
+}
+
+// Each mistake is made under a DOKU where the sound program is safe: the same
+// shifts without it have nothing wrong.
+func TestEveryPlantedMistakeIsSeen(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("too slow under the race detector")
+	}
+	for _, c := range []struct {
+		name   string
+		plant  plant
+		nature string
+		want   string
+	}{
+		{"fresh identifiers after an unknown", freshIDs, "ids for ever, bare 409", "paid twice"},
+		{"a refusal believed after an unknown", believedNo, "ids for ever, bare 409", "reported as not paid"},
+		{"send_by ignored", ignoredSendBy, "no ids, exact inquiry", "paid twice"},
+		{"acknowledged before it is stored", ackedFirst, "ids for ever, replays", "not ended"},
+		{"early delivery acknowledged without a wait", droppedEarly, "ids for ever, replays", "not ended"},
+		{"repeats go on the next day", forgottenDay, "ids for the day in UTC, burns", "paid twice"},
+		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			cfg := Config{Jobs: 1500, nature: natureNamed(t, c.nature)}
+			for cfg.Seed < 10 {
+				cfg.Seed++
+				cfg.plant = sound
+				if r := Run(cfg); r.Broken > 0 {
+					t.Fatalf("without the mistake: %v", r.Problems)
+				}
+				cfg.plant = c.plant
+				r := Run(cfg)
+				if slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
+					return
+				}
+			}
+			t.Errorf("ten shifts with the mistake, and none says %q", c.want)
+		})
+	}
+}
+
+func natureNamed(t *testing.T, name string) nature {
+	t.Helper()
+	i := slices.IndexFunc(natures, func(n nature) bool { return n.name == name })
+	if i < 0 {
+		t.Fatalf("no nature is called %q", name)
+	}
+	return natures[i]
+}
+
+// The claim has conditions: a DOKU that keeps none of them is paid through
+// twice, and the checker says so.
+func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
+	t.Parallel()
+	n := nature{name: "no ids, inquiries that lie", memory: never, repeats: true, late: lateAtWill}
+	jobs := 2500
+	if underRace {
+		jobs = 500
+	}
+	r := Run(Config{Seed: 1, Jobs: jobs, nature: n})
+	if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
+		t.Errorf("%d problems: %v", r.Broken, r.Problems)
+	}
+}
+
+func TestARunThatMissesARoadFails(t *testing.T) {
+	t.Parallel()
+	r := Run(Config{Seed: 1, Jobs: 10})
+	missed := r.Missed()
+	if !slices.Contains(missed, roadNames[noAfterRepeat]) {
+		t.Fatalf("ten jobs went every road but %v", missed)
+	}
+	for _, name := range missed {
+		if !slices.ContainsFunc(r.Failures(), func(f string) bool { return strings.HasSuffix(f, name) }) {
+			t.Errorf("%q was missed and is no failure", name)
+		}
+	}
+}
+
+func TestARunWithTooFewFaultsFails(t *testing.T) {
+	t.Parallel()
+	r := Report{Exchanges: 100}
+	r.faults[smooth] = 71
+	const words = "exchanges met a fault"
+	if !strings.Contains(strings.Join(r.Failures(), "\n"), words) {
+		t.Error("29 of 100 is enough")
+	}
+	r.faults[smooth] = 70
+	if strings.Contains(strings.Join(r.Failures(), "\n"), words) {
+		t.Error("30 of 100 is not enough")
+	}
+}

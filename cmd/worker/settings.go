@@ -1,18 +1,16 @@
 package main
 
 import (
-	"crypto/rsa"
 	"errors"
 	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/connect"
-	"refundworker/internal/doku"
+	"refundworker/internal/merchant"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
 	"refundworker/internal/service"
@@ -28,13 +26,8 @@ Every flag can be set by the environment variable behind it. Stop with SIGTERM: 
 type flags struct {
 	connect.Flags
 
-	DOKUEnv            string          `name:"doku-env" env:"DOKU_ENV" group:"DOKU" help:"production, sandbox or simulator. Must be given." placeholder:"ENV"`
-	DOKUBaseURL        string          `name:"doku-base-url" env:"DOKU_BASE_URL" group:"DOKU" help:"Scheme and host of DOKU, by default what DOKU_ENV says; plain http to loopback only." placeholder:"URL"`
-	DOKUClientID       string          `name:"doku-client-id" env:"DOKU_CLIENT_ID" group:"DOKU" help:"The merchant's client id. Must be given." placeholder:"ID"`
-	DOKUSecretKey      string          `name:"doku-secret-key" env:"DOKU_SECRET_KEY" group:"DOKU" help:"The shared secret key. This or DOKU_SECRET_KEY_FILE must be given; a flag can be seen in the list of processes." placeholder:"KEY"`
-	DOKUSecretKeyFile  string          `name:"doku-secret-key-file" env:"DOKU_SECRET_KEY_FILE" group:"DOKU" help:"File that holds the secret key." placeholder:"FILE"`
-	DOKUPrivateKeyFile string          `name:"doku-private-key-file" env:"DOKU_PRIVATE_KEY_FILE" group:"DOKU" help:"RSA key, PKCS#1 or PKCS#8 PEM; needed by every channel but credit_card." placeholder:"FILE"`
-	DOKUTimeout        string          `name:"doku-timeout" env:"DOKU_TIMEOUT" group:"DOKU" default:"60s" help:"One call; at least 30s in production. A short one makes unknown outcomes."`
+	merchant.Settings
+
 	Channels           string          `name:"channels" env:"CHANNELS" help:"Comma-separated; by default all that the credentials allow." placeholder:"LIST"`
 	Concurrency        string          `name:"concurrency" env:"CONCURRENCY" default:"32" help:"Calls at once, per channel and process."`
 	RateLimit          string          `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
@@ -51,80 +44,48 @@ type flags struct {
 	Version versionFlag `name:"version" help:"Print the version and exit."`
 }
 
-// environments are the three values of DOKU_ENV and where each calls (seed 1,
-// contract.md §4).
-var environments = map[string]string{
-	"production": "https://api.doku.com",
-	"sandbox":    "https://api-sandbox.doku.com",
-	"simulator":  "http://127.0.0.1:9465",
-}
-
-// leastInProduction bounds DOKU_TIMEOUT and INQUIRY_DELAY where money is real:
-// a shorter wait manufactures unknown outcomes (doku-api.md §3).
-const leastInProduction = 30 * time.Second
-
 // config turns the flags into a configuration, or says everything that is wrong
 // with them.
 func (f flags) config() (service.Config, settings.Problems) {
 	var p settings.Problems
-	f.Check(&p)
-	env := p.OneOf("DOKU_ENV", f.DOKUEnv, "production", "sandbox", "simulator")
-	least := time.Millisecond
-	if env == "production" {
-		least = leastInProduction
-	}
+	f.Flags.Check(&p)
+	m := f.Settings.Check(&p)
 	c := service.Config{
-		ClientID:    f.clientID(&p),
+		BaseURL:     m.BaseURL,
+		ClientID:    m.ClientID,
 		Concurrency: p.Int("CONCURRENCY", f.Concurrency, 1, 4096),
 		Connect:     f.Flags,
-		Environment: env,
+		Environment: m.Environment,
 		HTTPAddr:    f.httpAddr(&p),
 		Policy: refund.Policy{
-			Timeout:       p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, least),
-			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, least),
+			Timeout:       m.Timeout,
+			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, m.Least),
 			RetryDeadline: p.Duration("RETRY_DEADLINE", f.RetryDeadline, time.Second),
 			Repeat:        p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never") == "same-day",
 		},
 		RateLimit: p.Rate("RATE_LIMIT", f.RateLimit),
 		Retry:     f.retry(&p),
 		Revision:  revision,
-		Keys:      f.keys(&p),
+		Keys:      service.Keys{Secret: m.Secret, Private: m.Private},
 		Reload:    f.reload,
 		Setup:     p.Bool("SETUP", string(f.Setup)),
 		Version:   version,
 	}
-	c.BaseURL = f.baseURL(&p, env)
 	c.Channels = f.channels(&p, c.Private != nil)
 	c.Replicas = f.replicas(&p)
 	f.level(&p)
 	return c, p
 }
 
-// keys reads what the merchant signs with.
-func (f flags) keys(p *settings.Problems) service.Keys {
-	k := service.Keys{Secret: p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile)}
-	if k.Secret.IsZero() && f.DOKUSecretKeyFile == "" {
-		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
-	}
-	k.Private = f.privateKey(p)
-	return k
-}
-
 // reload reads the files again.
 func (f flags) reload() (service.Keys, error) {
 	var p settings.Problems
-	k := f.keys(&p)
+	var k service.Keys
+	k.Secret, k.Private = f.Keys(&p)
 	if len(p) > 0 {
 		return service.Keys{}, errors.New(strings.Join(p, "; "))
 	}
 	return k, nil
-}
-
-func (f flags) clientID(p *settings.Problems) string {
-	if f.DOKUClientID == "" {
-		p.Add("DOKU_CLIENT_ID", "must be given")
-	}
-	return f.DOKUClientID
 }
 
 func (f flags) httpAddr(p *settings.Problems) string {
@@ -143,41 +104,6 @@ func (f flags) retry(p *settings.Problems) retry.Policy {
 		p.Add("RETRY_MAX", "%s is less than RETRY_INITIAL, %s", policy.Max, policy.Initial)
 	}
 	return policy
-}
-
-// baseURL also keeps the simulator where no real refund can be taken for one of
-// its own.
-func (f flags) baseURL(p *settings.Problems, env string) string {
-	base := f.DOKUBaseURL
-	if base == "" {
-		base = environments[env]
-	}
-	if base == "" {
-		return ""
-	}
-	if err := doku.CheckBaseURL(base); err != nil {
-		p.Add("DOKU_BASE_URL", "%s", err)
-	} else if env == "simulator" && !doku.Loopback(base) {
-		p.Add("DOKU_BASE_URL", "the simulator is called on loopback only")
-	}
-	return base
-}
-
-func (f flags) privateKey(p *settings.Problems) *rsa.PrivateKey {
-	if f.DOKUPrivateKeyFile == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(f.DOKUPrivateKeyFile)
-	if err != nil {
-		p.Add("DOKU_PRIVATE_KEY_FILE", "%s", err)
-		return nil
-	}
-	key, err := doku.LoadPrivateKey(pem)
-	if err != nil {
-		p.Add("DOKU_PRIVATE_KEY_FILE", "%s: %s", f.DOKUPrivateKeyFile, err)
-		return nil
-	}
-	return key
 }
 
 // channels are those asked for, or all that the credentials allow.

@@ -36,13 +36,20 @@ type exit struct{ status int }
 // environment. ok is false when the program has to end with status: after
 // --help and --version (0), or a flag that is not known (2).
 func (p Program) Parse(target any, args []string, stdout, stderr io.Writer, options ...kong.Option) (status int, ok bool) {
+	_, status, ok = p.ParseCommand(target, args, stdout, stderr, options...)
+	return status, ok
+}
+
+// ParseCommand is [Program.Parse] for a program with commands: parsed tells
+// which one was given. It is nil where ok is false.
+func (p Program) ParseCommand(target any, args []string, stdout, stderr io.Writer, options ...kong.Option) (parsed *kong.Context, status int, ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
 			e, known := r.(exit)
 			if !known {
 				panic(r)
 			}
-			status, ok = e.status, false
+			parsed, status, ok = nil, e.status, false
 		}
 	}()
 	parser, err := kong.New(target, append([]kong.Option{
@@ -53,11 +60,11 @@ func (p Program) Parse(target any, args []string, stdout, stderr io.Writer, opti
 	if err != nil {
 		panic(err) // a mistake in the struct's tags
 	}
-	if _, err := parser.Parse(args); err != nil {
+	if parsed, err = parser.Parse(args); err != nil {
 		Report(stderr, p.Name, []string{err.Error()})
-		return 2, false
+		return nil, 2, false
 	}
-	return 0, true
+	return parsed, 0, true
 }
 
 // withDefault adds a default that the library does not show where a placeholder

@@ -1,0 +1,117 @@
+// Package merchant is who we are to DOKU: the settings of contract.md §4 that
+// every program shares which speaks to DOKU or writes records, and the keys
+// that they name.
+//
+// Invariant: the simulator is called on loopback only, so that none of its
+// refunds can be taken for a real one, and no line about a bad setting repeats
+// a secret.
+package merchant
+
+import (
+	"crypto/rsa"
+	"os"
+	"time"
+
+	"refundworker/internal/doku"
+	"refundworker/internal/secret"
+	"refundworker/internal/settings"
+)
+
+// Settings tell one merchant from another.
+type Settings struct {
+	DOKUEnv            string `name:"doku-env" env:"DOKU_ENV" group:"DOKU" help:"production, sandbox or simulator. Must be given." placeholder:"ENV"`
+	DOKUBaseURL        string `name:"doku-base-url" env:"DOKU_BASE_URL" group:"DOKU" help:"Scheme and host of DOKU, by default what DOKU_ENV says; plain http to loopback only." placeholder:"URL"`
+	DOKUClientID       string `name:"doku-client-id" env:"DOKU_CLIENT_ID" group:"DOKU" help:"The merchant's client id. Must be given." placeholder:"ID"`
+	DOKUSecretKey      string `name:"doku-secret-key" env:"DOKU_SECRET_KEY" group:"DOKU" help:"The shared secret key. This or DOKU_SECRET_KEY_FILE must be given; a flag can be seen in the list of processes." placeholder:"KEY"`
+	DOKUSecretKeyFile  string `name:"doku-secret-key-file" env:"DOKU_SECRET_KEY_FILE" group:"DOKU" help:"File that holds the secret key." placeholder:"FILE"`
+	DOKUPrivateKeyFile string `name:"doku-private-key-file" env:"DOKU_PRIVATE_KEY_FILE" group:"DOKU" help:"RSA key, PKCS#1 or PKCS#8 PEM; needed by every channel but credit_card." placeholder:"FILE"`
+	DOKUTimeout        string `name:"doku-timeout" env:"DOKU_TIMEOUT" group:"DOKU" default:"60s" help:"One call; at least 30s in production. A short one makes unknown outcomes."`
+}
+
+// environments are the three values of DOKU_ENV and where each calls (seed 1,
+// contract.md §4).
+var environments = map[string]string{
+	"production": "https://api.doku.com",
+	"sandbox":    "https://api-sandbox.doku.com",
+	"simulator":  "http://127.0.0.1:9465",
+}
+
+// leastInProduction bounds DOKU_TIMEOUT and INQUIRY_DELAY where money is real:
+// a shorter wait manufactures unknown outcomes (doku-api.md §3).
+const leastInProduction = 30 * time.Second
+
+// Merchant is what the flags say, checked.
+type Merchant struct {
+	BaseURL     string
+	ClientID    string
+	Environment string
+	Least       time.Duration // of DOKU_TIMEOUT and INQUIRY_DELAY
+	Private     *rsa.PrivateKey
+	Secret      secret.Text // may hold several lines, newest first
+	Timeout     time.Duration
+}
+
+// Check reads what the flags name, and adds everything that is wrong.
+func (f Settings) Check(p *settings.Problems) Merchant {
+	m := Merchant{Least: time.Millisecond, Environment: f.Environment(p)}
+	if m.Environment == "production" {
+		m.Least = leastInProduction
+	}
+	if m.ClientID = f.DOKUClientID; m.ClientID == "" {
+		p.Add("DOKU_CLIENT_ID", "must be given")
+	}
+	m.Timeout = p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, m.Least)
+	m.Secret, m.Private = f.Keys(p)
+	m.BaseURL = f.baseURL(p, m.Environment)
+	return m
+}
+
+// Environment reads DOKU_ENV alone.
+func (f Settings) Environment(p *settings.Problems) string {
+	return p.OneOf("DOKU_ENV", f.DOKUEnv, "production", "sandbox", "simulator")
+}
+
+// Keys reads what the merchant signs with; private is nil where no file is
+// named.
+func (f Settings) Keys(p *settings.Problems) (shared secret.Text, private *rsa.PrivateKey) {
+	shared = p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile)
+	if shared.IsZero() && f.DOKUSecretKeyFile == "" {
+		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
+	}
+	return shared, f.privateKey(p)
+}
+
+// baseURL also keeps the simulator where no real refund can be taken for one of
+// its own.
+func (f Settings) baseURL(p *settings.Problems, env string) string {
+	base := f.DOKUBaseURL
+	if base == "" {
+		base = environments[env]
+	}
+	if base == "" {
+		return ""
+	}
+	if err := doku.CheckBaseURL(base); err != nil {
+		p.Add("DOKU_BASE_URL", "%s", err)
+	} else if env == "simulator" && !doku.Loopback(base) {
+		p.Add("DOKU_BASE_URL", "the simulator is called on loopback only")
+	}
+	return base
+}
+
+func (f Settings) privateKey(p *settings.Problems) *rsa.PrivateKey {
+	if f.DOKUPrivateKeyFile == "" {
+		return nil
+	}
+	pem, err := os.ReadFile(f.DOKUPrivateKeyFile)
+	if err != nil {
+		p.Add("DOKU_PRIVATE_KEY_FILE", "%s", err)
+		return nil
+	}
+	key, err := doku.LoadPrivateKey(pem)
+	if err != nil {
+		p.Add("DOKU_PRIVATE_KEY_FILE", "%s: %s", f.DOKUPrivateKeyFile, err)
+		return nil
+	}
+	return key
+}

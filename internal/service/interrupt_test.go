@@ -1,0 +1,267 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"refundworker/internal/devstack"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+	"refundworker/internal/service"
+)
+
+// point is a place between two effects of one refund's life: after the nth
+// effect of that kind since its last send, or since it last got ready for one.
+type point struct {
+	sends    int
+	prepared bool
+	effect   refund.Effect
+	nth      int
+}
+
+func (p point) String() string {
+	return fmt.Sprintf("after %d sends, prepared %t: %s %d", p.sends, p.prepared, p.effect, p.nth)
+}
+
+// track follows a refund's effects.
+type track struct {
+	at    point
+	count map[refund.Effect]int
+}
+
+func (k *track) did(e refund.Effect) point {
+	switch {
+	case e == refund.Send:
+		k.at.sends++
+		k.at.prepared = false
+		k.count = nil
+	case e == refund.Prepare && !k.at.prepared:
+		k.at.prepared = true
+		k.count = nil
+	}
+	if k.count == nil {
+		k.count = map[refund.Effect]int{}
+	}
+	k.count[e]++
+	k.at.effect, k.at.nth = e, k.count[e]
+	return k.at
+}
+
+var (
+	toSend = []refund.Effect{refund.Prepare, refund.Append, refund.Send}
+	toWait = []refund.Effect{refund.Append, refund.Schedule, refund.Ack}
+	toEnd  = []refund.Effect{refund.Append, refund.Ack}
+	toAsk  = []refund.Effect{refund.Ask}
+)
+
+// points returns every place between two effects of a life along path.
+func points(path string) []point {
+	var effects []refund.Effect
+	before := ""
+	for state := range strings.FieldsSeq(path) {
+		if before == "unknown" {
+			effects = append(effects, toAsk...)
+		}
+		switch state {
+		case "sending":
+			if before == "unknown" { // no "not found" allows that before ask_from
+				effects = append(append(effects, toWait...), toAsk...)
+			}
+			effects = append(effects, toSend...)
+		case "waiting", "unknown":
+			effects = append(effects, toWait...)
+		default:
+			effects = append(effects, toEnd...)
+		}
+		before = state
+	}
+	all := make([]point, len(effects))
+	k := track{}
+	for i, e := range effects {
+		all[i] = k.did(e)
+	}
+	return all
+}
+
+func TestPointsOfAPathAreItsEffectsInOrder(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, p := range points("waiting sending unknown succeeded") {
+		names = append(names, p.effect.String())
+	}
+	const want = "append, schedule, ack, prepare, append, send, append, schedule, ack, ask, append, ack"
+	if got := strings.Join(names, ", "); got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
+// victim is a refund whose worker dies once.
+type victim struct {
+	drive
+
+	dies  point
+	track track
+	in    int // the generation that died on it; 0: none did yet
+	trace []string
+}
+
+var errDied = errors.New("this process has died")
+
+// generations is one worker after the other. Whenever a handling was ended
+// between two effects, its whole worker goes, and a fresh one takes over.
+type generations struct {
+	mu      sync.Mutex
+	now     int
+	victims map[string]*victim
+	died    chan struct{}
+	broken  []string
+	delays  retry.Policy
+}
+
+// interrupt is asked by the worker of a generation after every effect.
+func (g *generations) interrupt(generation int) func(string, refund.Effect) error {
+	return func(id string, done refund.Effect) error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		v := g.victims[id]
+		if v.in == generation {
+			g.broken = append(g.broken, id+": a worker that died on it went on with it")
+		}
+		v.trace = append(v.trace, fmt.Sprintf("%d:%s", generation, done))
+		if at := v.track.did(done); v.in != 0 || at != v.dies {
+			return nil
+		}
+		v.in = generation
+		select {
+		case g.died <- struct{}{}:
+		default:
+		}
+		return errDied
+	}
+}
+
+// next starts the next generation.
+func (g *generations) next(t *testing.T, f fixture) *devstack.Worker {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now++
+	return f.start(t, func(cfg *service.Config) {
+		cfg.Interrupt = g.interrupt(g.now)
+		cfg.Concurrency = 32
+		cfg.Policy.Timeout, cfg.Policy.Quiet = time.Second, 200*time.Millisecond
+		cfg.Retry = g.delays
+	})
+}
+
+// run replaces workers until every refund has its result, and no message is left
+// of those that died with theirs unacknowledged.
+func (g *generations) run(t *testing.T, f fixture) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	w := g.next(t, f)
+	defer func() {
+		if err := w.Stop(); err != nil {
+			t.Errorf("last worker ended with %v", err)
+		}
+	}()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		results, _ := f.journal.ended()
+		if len(results) >= len(g.victims) && f.queued(t) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-g.died:
+			if err := w.Stop(); err != nil {
+				t.Errorf("worker ended with %v", err)
+			}
+			w = g.next(t, f)
+		case <-ctx.Done():
+			t.Errorf("%d results of %d", len(results), len(g.victims))
+			return
+		}
+	}
+}
+
+// dying returns each road once for every place between two effects of it.
+func dying(roads ...road) []*victim {
+	var all []*victim
+	for i, r := range roads {
+		for k, p := range points(r.path) {
+			all = append(all, &victim{drive: r.drive(fmt.Sprintf("v%02d-%02d", i, k)), dies: p})
+		}
+	}
+	return all
+}
+
+// die drives the victims on one stack, and lets the worker die on each.
+func die(t *testing.T, delays retry.Policy, victims ...*victim) {
+	t.Helper()
+	f := setup(t, devstack.Config{AckWait: 2 * time.Second})
+	g := &generations{victims: map[string]*victim{}, died: make(chan struct{}, 1), delays: delays}
+	for _, v := range victims {
+		g.victims[v.id] = v
+		v.begin(t, f)
+	}
+	g.run(t, f)
+	for _, v := range victims {
+		v.judge(t, f)
+	}
+	for _, problem := range g.broken {
+		t.Error(problem)
+	}
+	t.Logf("%d refunds, %d workers", len(victims), g.now)
+	f.audit(t)
+}
+
+// judge: money and ledger are the audit's. A refund that DOKU pays is reported
+// as paid; one that it does not pay may end in doubt, for a no that was lost
+// cannot be had again, or miss its deadline unsent.
+func (v *victim) judge(t *testing.T, f fixture) {
+	t.Helper()
+	if v.in == 0 {
+		t.Errorf("%s (%s): no worker died %s; it went %v", v.id, v.name, v.dies, v.trace)
+	}
+	r := f.journal.result(t, v.id)
+	doubt := r.Status == jobs.StatusUnresolved && (v.status == jobs.StatusFailed || v.burnsRefused)
+	unsent := r.Status == jobs.StatusRejected && r.Attempts == 0 && v.deadline != 0
+	if r.Status != v.status && !doubt && !unsent {
+		t.Errorf("%s (%s), died %s: %s, want %s", v.id, v.name, v.dies, r.Status, v.status)
+	}
+}
+
+func TestCardRefundsSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
+	t.Parallel()
+	die(t, brief, dying(cardRoads...)...)
+}
+
+func TestSNAPRefundsSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
+	t.Parallel()
+	die(t, brief, dying(snapRoads...)...)
+}
+
+func TestTimesSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
+	t.Parallel()
+	die(t, long, dying(timeRoads...)...)
+}
+
+// Each on a stack of its own: a refused token is dropped for all who share it.
+func TestRefusedTokensSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
+	t.Parallel()
+	for _, v := range dying(tokenRoad) {
+		t.Run(v.id, func(t *testing.T) {
+			t.Parallel()
+			die(t, brief, v)
+		})
+	}
+}

@@ -181,17 +181,24 @@ func CardWorkerConfig(natsURL, dokuURL string, log *slog.Logger) service.Config 
 
 // Worker is one that runs in this process.
 type Worker struct {
-	stop context.CancelFunc
-	done chan error
+	stop  context.CancelFunc
+	done  chan error
+	ended chan struct{}
 }
 
 // StartWorker starts a worker with cfg.
 func (s *Stack) StartWorker(ctx context.Context, cfg service.Config) *Worker {
 	ctx, stop := context.WithCancel(ctx)
-	w := &Worker{stop: stop, done: make(chan error, 1)}
-	s.running.Go(func() { w.done <- service.Run(ctx, cfg) })
+	w := &Worker{stop: stop, done: make(chan error, 1), ended: make(chan struct{})}
+	s.running.Go(func() {
+		defer close(w.ended)
+		w.done <- service.Run(ctx, cfg)
+	})
 	return w
 }
+
+// Ended is closed when the worker has ended, stopped or by itself.
+func (w *Worker) Ended() <-chan struct{} { return w.ended }
 
 // Stop drains the worker and returns how it ended. Call it once.
 func (w *Worker) Stop() error {

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// tone is what colours are chosen by.
+type tone uint8
+
+const (
+	idle tone = iota // not published, or on its way
+	busy             // sent, or waiting for its next try
+	good
+	bad
+	open // unresolved: a person must look
+)
+
+// row is one line of the table.
+type row struct {
+	name    string
+	channel string
+	why     string // what was staged, in words
+	want    string // how it was staged to end; empty: not staged
+	amount  int64  // rupiah; 0: none known
+
+	state   string
+	tone    tone
+	attempt int64
+	sent    time.Time // of the last attempt, while it has no answer
+	next    time.Time // when it is looked at again; zero: not planned
+	note    string    // why it is in that state, or how it ended
+	ended   string    // as [ending] says it; empty: not yet
+	changed int       // number of the change that came last
+}
+
+// board is what the table is drawn from. It has one owner, which applies what
+// it is told in the order in which it was seen.
+type board struct {
+	rows    []row
+	byName  map[string]int
+	bySeq   map[uint64]int    // messages that may become dead letters, by their number in REFUND_JOBS
+	letters map[uint64]string // dead letters seen before their number was known
+	changes int
+	told    func(row) // of every change; may be nil
+}
+
+// newBoard has a line for every act.
+func newBoard(acts []act) *board {
+	b := &board{byName: map[string]int{}, bySeq: map[uint64]int{}, letters: map[uint64]string{}}
+	for _, a := range acts {
+		b.byName[a.name()] = len(b.rows)
+		b.rows = append(b.rows, row{
+			name: a.name(), channel: string(a.job.Channel), why: a.why, want: a.want, amount: a.job.Amount,
+		})
+	}
+	return b
+}
+
+// find returns the line of that name, and makes one for a refund that was not
+// staged.
+func (b *board) find(name, channel string) int {
+	i, ok := b.byName[name]
+	if !ok {
+		i = len(b.rows)
+		b.byName[name] = i
+		b.rows = append(b.rows, row{name: name, channel: channel, why: "not of the demo"})
+	}
+	return i
+}
+
+func (b *board) change(i int, do func(*row)) {
+	r := &b.rows[i]
+	do(r)
+	b.changes++
+	r.changed = b.changes
+	if b.told != nil {
+		b.told(*r)
+	}
+}
+
+// queued tells that an act is about to be published.
+func (b *board) queued(name string) {
+	b.change(b.find(name, ""), func(r *row) { r.state = "queued" })
+}
+
+// posted tells that it is message seq of REFUND_JOBS.
+func (b *board) posted(name string, seq uint64) {
+	b.bySeq[seq] = b.find(name, "")
+	if reason, ok := b.letters[seq]; ok {
+		b.buried(seq, reason)
+	}
+}
+
+// buried tells that message seq became a dead letter.
+func (b *board) buried(seq uint64, reason string) {
+	i, ok := b.bySeq[seq]
+	if !ok {
+		b.letters[seq] = reason
+		return
+	}
+	b.change(i, func(r *row) {
+		r.state, r.tone, r.note, r.ended = "dead letter", bad, "kept in REFUND_DEAD: "+reason, "dead "+reason
+	})
+}
+
+// recorded tells of a record that is no result yet.
+func (b *board) recorded(rec refund.Record) {
+	i := b.find(rec.Job.RefundID, string(rec.Job.Channel))
+	b.change(i, func(r *row) {
+		r.amount = cmp.Or(r.amount, rec.Job.Amount)
+		r.state, r.tone, r.attempt = rec.State.String(), busy, int64(rec.Sends)
+		r.note, r.next, r.sent = words(rec), rec.Due.Time(), time.Time{}
+		if rec.State == refund.Sending {
+			r.sent, r.next = rec.SentAt().Time(), rec.AskFrom.Time()
+		}
+	})
+}
+
+// settled tells of a result.
+func (b *board) settled(result jobs.Result) {
+	i := b.find(result.RefundID, string(result.Channel))
+	b.change(i, func(r *row) {
+		r.amount = cmp.Or(r.amount, result.Amount)
+		r.state, r.tone, r.attempt = string(result.Status), tones[result.Status], result.Attempts
+		r.next, r.sent, r.note, r.ended = time.Time{}, time.Time{}, outcome(result), ending(result)
+	})
+}
+
+var tones = map[jobs.Status]tone{
+	jobs.StatusSucceeded: good, jobs.StatusFailed: bad, jobs.StatusRejected: bad, jobs.StatusUnresolved: open,
+}
+
+// reasons says in words why a record was written.
+var reasons = map[refund.Why]string{
+	refund.WhyNotBefore:      "not before its time",
+	refund.WhyNotReady:       "no B2B token, or the channel pauses",
+	refund.WhySend:           "sent to DOKU",
+	refund.WhyRepeat:         "not found: sent again, same ids",
+	refund.WhyNotExecuted:    "not executed",
+	refund.WhyNoAnswer:       "outcome unknown",
+	refund.WhyTakenOver:      "its sender is gone: taken over",
+	refund.WhyAsked:          "asked, no proof yet",
+	refund.WhyBroughtForward: "brought forward",
+}
+
+func words(rec refund.Record) string {
+	text := cmp.Or(reasons[rec.Why], rec.Why.String())
+	if rec.Said == nil || rec.State == refund.Sending {
+		return text
+	}
+	if said := cmp.Or(rec.Said.Code, rec.Said.Message); said != "" {
+		text += ": DOKU says " + said
+	}
+	return text
+}
+
+// outcome says in words how a refund ended.
+func outcome(r jobs.Result) string {
+	if r.Status != jobs.StatusSucceeded {
+		return strings.TrimSuffix(r.Error.Code+": "+r.Error.Message, ": ")
+	}
+	text := "by " + r.Evidence
+	if r.RefundType != "" {
+		text = r.RefundType + " " + text
+	}
+	return text
+}
+
+// otherwise lists the lines that ended in another way than was staged.
+func (b *board) otherwise() []row {
+	var found []row
+	for _, r := range b.rows {
+		if r.want != "" && r.ended != r.want {
+			found = append(found, r)
+		}
+	}
+	return found
+}

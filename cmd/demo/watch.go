@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// event is something seen or done, to be applied by the board's owner.
+type event func(*board)
+
+const allResults = "refunds.results.>"
+
+// watch follows a stream from its beginning and turns every message into an
+// event, until ctx ends.
+func watch(ctx context.Context, js jetstream.JetStream, stream string, read func(jetstream.Msg) (event, error), events chan<- event) error {
+	c, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", stream, err)
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", stream, err)
+	}
+	defer messages.Stop()
+	for {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, jetstream.ErrNoHeartbeat) {
+			continue // a busy machine; the consumer is made anew by itself
+		}
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", stream, err)
+		}
+		e, err := read(msg)
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", stream, err)
+		}
+		select {
+		case events <- e:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// readRefund reads a record of the ledger or a result.
+func readRefund(msg jetstream.Msg) (event, error) {
+	if strings.HasPrefix(msg.Subject(), "refunds.results.") {
+		result, err := jobs.DecodeResult(msg.Data())
+		return func(b *board) { b.settled(result) }, err
+	}
+	var rec refund.Record
+	if err := json.Unmarshal(msg.Data(), &rec); err != nil {
+		return nil, fmt.Errorf("read record on %s: %w", msg.Subject(), err)
+	}
+	return func(b *board) { b.recorded(rec) }, nil
+}
+
+// readLetter reads a dead letter.
+func readLetter(msg jetstream.Msg) (event, error) {
+	h := msg.Headers()
+	seq, err := strconv.ParseUint(h.Get(jobs.HeaderDeadSequence), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letter: %w", err)
+	}
+	reason := h.Get(jobs.HeaderDeadReason)
+	return func(b *board) { b.buried(seq, reason) }, nil
+}
+
+// readResults returns every result in the stream, in its order. They are read
+// anew, so that the audit rests on nothing that was drawn.
+func readResults(ctx context.Context, js jetstream.JetStream) ([]jobs.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	left, err := countResults(ctx, js)
+	if err != nil || left == 0 {
+		return nil, err
+	}
+	c, err := js.OrderedConsumer(ctx, jobs.StreamRefunds, jetstream.OrderedConsumerConfig{FilterSubjects: []string{allResults}})
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	defer messages.Stop()
+	var results []jobs.Result
+	for ; left > 0; left-- {
+		msg, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+		result, err := jobs.DecodeResult(msg.Data())
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func countResults(ctx context.Context, js jetstream.JetStream) (uint64, error) {
+	stream, err := js.Stream(ctx, jobs.StreamRefunds)
+	if err != nil {
+		return 0, fmt.Errorf("count results: %w", err)
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(allResults))
+	if err != nil {
+		return 0, fmt.Errorf("count results: %w", err)
+	}
+	var count uint64
+	for _, n := range info.State.Subjects {
+		count += n
+	}
+	return count, nil
+}
+
+// awaitDrained returns when no job and no wait is left: every message has been
+// worked off, copies and repeats included.
+func awaitDrained(ctx context.Context, js jetstream.JetStream) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		left, err := queued(ctx, js)
+		if err != nil || left == 0 {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%d messages are left in the queues: %w", left, context.Cause(ctx))
+		}
+	}
+}
+
+func queued(ctx context.Context, js jetstream.JetStream) (left uint64, err error) {
+	for _, name := range []string{jobs.StreamJobs, jobs.StreamWaits} {
+		stream, err := js.Stream(ctx, name)
+		if err != nil {
+			return 0, fmt.Errorf("look at %s: %w", name, err)
+		}
+		left += stream.CachedInfo().State.Msgs
+	}
+	return left, nil
+}

@@ -243,4 +243,9 @@ func (h *handling) found(asked refund.Event, i doku.Inquiry) {
 	asked.Finding = findings[i.Finding]
 	asked.Delay = h.untilBreaker(h.backoff(i.RetryAfter))
 	h.steps = h.steps.Got(asked)
+	if h.w.plant == believedInquiry {
+		once := h.steps.Core()
+		once.Sends = 1
+		h.steps = refund.Begin(once, asked)
+	}
 }

@@ -91,6 +91,10 @@ func (h *handling) movedOn(r refund.Record) bool {
 		return true
 	}
 	h.release()
+	if h.w.plant == sentFirst && r.State == refund.Sending {
+		h.entry.record = r
+		h.w.execute(h.of, h.order(), smooth)
+	}
 	h.entry = h.of.last
 	h.steps = h.steps.Moved(h.entry.record.Core, h.delivered())
 	if h.steps.Event().Kind == refund.Delivered {

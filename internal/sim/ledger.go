@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -44,6 +45,9 @@ func (w *world) store(a *account, r refund.Record) error {
 // keep stores the record. A result is read back as its consumers read it.
 func (w *world) keep(a *account, r refund.Record) {
 	w.sequence++
+	if w.sequence%sampled == 0 {
+		r = w.reread(a, r)
+	}
 	a.last = entry{record: r, seq: w.sequence}
 	a.states = append(a.states, r.State)
 	if !r.State.Result() {
@@ -67,6 +71,27 @@ func (w *world) keep(a *account, r refund.Record) {
 	for _, v := range check.Secrets("results", body, tokenPrefix) {
 		w.problem("%s: %v", a.id, v)
 	}
+}
+
+// sampled: every so many records goes through its stored form; all of them
+// would take as long as all the rest.
+const sampled = 8
+
+// reread is the record as it is read from the stream.
+func (w *world) reread(a *account, r refund.Record) refund.Record {
+	text, err := json.Marshal(r)
+	if err != nil {
+		w.problem("%s: %v", a.id, err)
+		return r
+	}
+	for _, v := range check.Secrets("ledger", text, tokenPrefix) {
+		w.problem("%s: %v", a.id, v)
+	}
+	var back refund.Record
+	if err := json.Unmarshal(text, &back); err != nil || back.Core != r.Core || back.Identity != r.Identity || back.Job.Amount != r.Job.Amount {
+		w.problem("%s: record reads back as another: %v", a.id, err)
+	}
+	return back
 }
 
 func stateOf(s jobs.Status) refund.State {

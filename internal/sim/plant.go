@@ -7,14 +7,16 @@ import "refundworker/internal/refund"
 type plant uint8
 
 const (
-	sound          plant = iota
-	freshIDs             // new identifiers after an unknown attempt
-	believedNo           // a refusal is believed after an unknown attempt
-	ignoredSendBy        // the last look at the clock is left out
-	ackedFirst           // acknowledged before what follows is stored
-	droppedEarly         // an early delivery is acknowledged without a new wait
-	forgottenDay         // a repeat does not end with the day of the first unknown send
-	trustedInquiry       // "not found" allows a repeat before ask_from
+	sound           plant = iota
+	freshIDs              // new identifiers after an unknown attempt
+	believedNo            // a refusal is believed after an unknown attempt
+	ignoredSendBy         // the last look at the clock is left out
+	ackedFirst            // acknowledged before what follows is stored
+	droppedEarly          // an early delivery is acknowledged without a new wait
+	forgottenDay          // a repeat does not end with the day of the first unknown send
+	trustedInquiry        // "not found" allows a repeat before ask_from
+	sentFirst             // sent before the record that announces it is stored
+	believedInquiry       // an inquiry's "no" is believed after a repeat
 )
 
 // record is what the mistakes that sit in identifiers and days make of r.

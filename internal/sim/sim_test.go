@@ -60,6 +60,8 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 		{"acknowledged before it is stored", ackedFirst, "ids for ever, replays", "not ended"},
 		{"early delivery acknowledged without a wait", droppedEarly, "ids for ever, replays", "not ended"},
 		{"repeats go on the next day", forgottenDay, "ids for the day in UTC, burns", "paid twice"},
+		{"sent before it is recorded", sentFirst, "no ids, exact inquiry", "paid twice"},
+		{"an inquiry's no believed after a repeat", believedInquiry, "ids for ever, bare 409", "reported as not paid"},
 		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

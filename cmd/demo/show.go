@@ -43,7 +43,7 @@ type options struct {
 func defaults() options {
 	return options{
 		acts: program(), ackWait: 5 * time.Second, delay: 150 * time.Millisecond, limit: 3 * time.Minute,
-		pace: 750 * time.Millisecond, quiet: time.Second, timeout: 4 * time.Second,
+		pace: 450 * time.Millisecond, quiet: time.Second, timeout: 4 * time.Second,
 	}
 }
 

@@ -93,9 +93,10 @@ type Watch struct {
 }
 
 // Dial returns a connection that goes on trying for ever; with wait, it returns
-// at once though no server is there yet.
-func (f Flags) Dial(name string, wait bool, w Watch) (*nats.Conn, jetstream.JetStream, error) {
-	nc, err := nats.Connect(f.NATSURL, f.options(name, wait, w)...)
+// at once though no server is there yet. More options come after those of the
+// settings: a server within the process, say.
+func (f Flags) Dial(name string, wait bool, w Watch, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := nats.Connect(f.NATSURL, append(f.options(name, wait, w), more...)...)
 	if err != nil {
 		return nil, nil, unreached(f.NATSURL, err)
 	}

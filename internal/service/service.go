@@ -44,18 +44,20 @@ var ErrUnfit = errors.New("cannot start on these streams")
 // drainMargin is what a stop may take beyond one call to DOKU.
 const drainMargin = 15 * time.Second
 
-// Config is a checked configuration. Every field but HTTPAddr, Interrupt,
-// Private, RateLimit and Reload is required.
+// Config is a checked configuration. Every field but DialDOKU, HTTPAddr,
+// Interrupt, NATSOptions, Private, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
 	ClientID    string
 	Concurrency int
 	Connect     connect.Flags
-	Environment string                                          // production, sandbox or simulator
-	HTTPAddr    string                                          // of /metrics, /healthz and /readyz; empty: none
-	Interrupt   func(refundID string, done refund.Effect) error // tests only, see [worker.Config]
+	DialDOKU    func(ctx context.Context, network, address string) (net.Conn, error) // tests only: opens the connections to DOKU; nil: over the network
+	Environment string                                                               // production, sandbox or simulator
+	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
+	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
 	Log         *slog.Logger
+	NATSOptions []nats.Option // tests only: a server within the process
 	Policy      refund.Policy
 	Keys
 	RateLimit float64              // calls a second and channel; 0: none
@@ -129,7 +131,7 @@ func (p *process) run(ctx context.Context) error {
 		Up:     func() { p.health.Clear("nats") },
 		Down:   func(err error) { p.health.Block("nats", fmt.Sprintf("not connected to NATS: %s", err)) },
 		Denied: p.denied.happened,
-	})
+	}, p.NATSOptions...)
 	if err != nil {
 		return err
 	}
@@ -193,7 +195,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 
 func (p *process) dokuConfig() doku.Config {
 	return doku.Config{
-		BaseURL: p.BaseURL, ClientID: p.ClientID, Secret: p.Secret, PrivateKey: p.Private,
+		BaseURL: p.BaseURL, ClientID: p.ClientID, DialContext: p.DialDOKU, Secret: p.Secret, PrivateKey: p.Private,
 		Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log,
 		Observe: doku.Observer{
 			Request: func(operation, outcome string, took time.Duration) {

@@ -7,11 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,19 +22,21 @@ type Config struct {
 	AckWait    time.Duration // of all consumers; 0: the contract's 30s
 	Dir        string        // of all files
 	LogFile    *os.File      // of the workers; nil: memory, where [Process.WaitFor] finds it
+	Nodes      int           // of NATS, each a process; default 1, else 3, with as many replicas
 	Programs   Programs
 	Simulator  []string // further flags of the simulator
 	SyncAlways bool     // of NATS
 	Unset      bool     // no streams yet
 }
 
-// Stack is a NATS process and a simulator process, with the streams of the
-// contract. Workers are started on it.
+// Stack is NATS and the simulator in processes of their own, with the streams
+// of the contract. Workers are started on it.
 type Stack struct {
-	NATS *NATS
-	DOKU *DOKU
-	NC   *nats.Conn // for whoever looks from outside
-	JS   jetstream.JetStream
+	NATS  *NATS   // the first node
+	Nodes []*NATS // all of them
+	DOKU  *DOKU
+	NC    *nats.Conn // for whoever looks from outside
+	JS    jetstream.JetStream
 
 	cfg     Config
 	workers []*Process
@@ -56,13 +54,13 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context) (err error) {
-	if s.NATS, err = StartNATS(ctx, s.cfg.Programs, filepath.Join(s.cfg.Dir, "nats"), s.cfg.SyncAlways); err != nil {
+	if err := s.startNATS(ctx); err != nil {
 		return err
 	}
 	if s.DOKU, err = startDOKU(ctx, s.cfg.Programs, s.cfg.Dir, s.cfg.Simulator); err != nil {
 		return err
 	}
-	s.NC, err = nats.Connect(s.NATS.URL, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
+	s.NC, err = nats.Connect(s.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
 		nats.ReconnectBufSize(-1), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -78,7 +76,14 @@ func (s *Stack) start(ctx context.Context) (err error) {
 
 // setup creates the streams, and changes what an operator may change.
 func (s *Stack) setup(ctx context.Context) error {
-	if _, err := jobs.Setup(ctx, s.JS, 1); err != nil {
+	// Three nodes have to find their leader first.
+	err := until(ctx, func() error {
+		once, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_, err := jobs.Setup(once, s.JS, len(s.Nodes))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("set up streams: %w", err)
 	}
 	if s.cfg.AckWait == 0 {
@@ -104,8 +109,8 @@ func (s *Stack) Stop() {
 	if s.DOKU != nil {
 		s.DOKU.Kill()
 	}
-	if s.NATS != nil {
-		s.NATS.Kill()
+	for _, n := range s.Nodes {
+		n.Kill()
 	}
 }
 
@@ -113,7 +118,7 @@ func (s *Stack) Stop() {
 // them replaced; an empty value takes a setting away.
 func (s *Stack) Settings(replaced map[string]string) map[string]string {
 	settings := map[string]string{
-		"NATS_URL": s.NATS.URL, "HTTP_ADDR": "127.0.0.1:0", "CONCURRENCY": "16",
+		"NATS_URL": s.URL(), "HTTP_ADDR": "127.0.0.1:0", "CONCURRENCY": "16",
 		"DOKU_TIMEOUT": "1s", "INQUIRY_DELAY": "300ms", "RETRY_INITIAL": "50ms", "RETRY_MAX": "1s", "RETRY_DEADLINE": "10m",
 	}
 	maps.Copy(settings, s.DOKU.Settings)
@@ -174,66 +179,4 @@ func until(ctx context.Context, do func() error) error {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
-}
-
-// NATS is one node.
-type NATS struct {
-	*Process
-
-	URL      string
-	programs Programs
-	dir      string
-	sync     bool
-}
-
-// StartNATS starts a node on a free port.
-func StartNATS(ctx context.Context, programs Programs, dir string, sync bool) (*NATS, error) {
-	n := &NATS{programs: programs, dir: dir, sync: sync}
-	return n, n.run(ctx, 0)
-}
-
-// Restart starts the node again after a kill, on its port and files.
-func (n *NATS) Restart(ctx context.Context) error {
-	at, err := url.Parse(n.URL)
-	if err != nil {
-		return fmt.Errorf("restart NATS: %w", err)
-	}
-	port, err := strconv.Atoi(at.Port())
-	if err != nil {
-		return fmt.Errorf("restart NATS: %w", err)
-	}
-	return n.run(ctx, port)
-}
-
-func (n *NATS) run(ctx context.Context, port int) (err error) {
-	args := []string{"--dir", n.dir, "--port", strconv.Itoa(port)}
-	if n.sync {
-		args = append(args, "--sync-always")
-	}
-	if n.Process, err = n.programs.start("natsd", filepath.Dir(n.dir), args, nil); err != nil {
-		return err
-	}
-	if err := n.out.waitFor(ctx, "\n", n.ended); err != nil {
-		return fmt.Errorf("start NATS: %w: %s", err, n.Stderr())
-	}
-	n.URL = firstLine(n.Stdout())
-	return nil
-}
-
-func firstLine(text string) string {
-	for i, c := range text {
-		if c == '\n' {
-			return text[:i]
-		}
-	}
-	return text
-}
-
-// FreePort returns a port of loopback that nobody listens on at the moment.
-func FreePort(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
 }

@@ -95,6 +95,57 @@ func (s *Stack) storm(ctx context.Context, t *testing.T, dice *rand.Rand, kills 
 	}
 }
 
+// Three nodes, and each in its turn is killed, the leaders among them. What they
+// have acknowledged outlives any one.
+func TestMoneyMovesOnceThoughNodesOfThreeAreKilled(t *testing.T) {
+	t.Parallel()
+	seed := number(t, "CHAOS_SEED", stormSeed)
+	dice := rand.New(rand.NewPCG(uint64(seed), 1))
+	ctx, s := setup(t, Config{AckWait: 2 * time.Second, Nodes: 3})
+	load := newLoad(ctx, t, s)
+	settings := map[string]string{"RETRY_DEADLINE": "60s"}
+	w := s.worker(ctx, t, settings)
+	for i, node := range s.Nodes {
+		pass(ctx, time.Duration(300+dice.IntN(500))*time.Millisecond)
+		node.Kill()
+		if i == 1 {
+			w.Kill()
+			w = s.launch(t, settings)
+		}
+		pass(ctx, time.Duration(200+dice.IntN(500))*time.Millisecond)
+		must(t, node.Restart(ctx))
+		must(t, s.whole(ctx))
+	}
+	must(t, w.WaitFor(ctx, "worker started"))
+	published := load.end()
+	must(t, load.err)
+	must(t, s.WaitEnded(ctx, len(published)))
+	a := s.audit(ctx, t, published)
+	t.Logf("CHAOS_SEED=%d: %d jobs, %d rupiah moved", seed, len(published), a.Total.Amount)
+}
+
+// whole waits until every replica of the ledger has caught up.
+func (s *Stack) whole(ctx context.Context) error {
+	return until(ctx, func() error {
+		once, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		stream, err := s.JS.Stream(once, jobs.StreamRefunds)
+		if err != nil {
+			return err
+		}
+		cluster := stream.CachedInfo().Cluster
+		if cluster == nil || cluster.Leader == "" {
+			return errNotYet
+		}
+		for _, replica := range cluster.Replicas {
+			if !replica.Current || replica.Offline {
+				return errNotYet
+			}
+		}
+		return nil
+	})
+}
+
 // pass lets time pass in which the processes go on.
 func pass(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)

@@ -6,6 +6,10 @@ const (
 	maxCardDigits = 19
 )
 
+// HoldsCardNumber reports whether text holds what the contract takes for a card
+// number, for texts other than a job's that are kept for ever.
+func HoldsCardNumber(text string) bool { return holdsCardNumber(text) }
+
 // holdsCardNumber reports whether text holds a maximal run of 13 to 19 digits
 // that passes the Luhn check; one space or one dash between two digits does not
 // end a run (contract.md §2). Such text would be kept for ever in results.

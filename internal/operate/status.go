@@ -1,0 +1,67 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"refundworker/internal/refund"
+)
+
+// Status is all that is known of one refund.
+type Status struct {
+	View
+	OriginalRequestID string            `json:"original_request_id,omitempty"`
+	Reason            string            `json:"reason,omitempty"`
+	RequestID         string            `json:"request_id,omitempty"`
+	PartnerRefundNo   string            `json:"partner_refund_no,omitempty"`
+	ExternalID        string            `json:"external_id,omitempty"`
+	FirstUnknown      int32             `json:"first_unknown,omitempty"` // the first attempt that may have been executed unseen
+	Metadata          map[string]string `json:"metadata,omitempty"`
+	WaitFires         time.Time         `json:"wait_fires,omitzero"` // when the stored wait fires
+	Nudge             bool              `json:"nudge,omitempty"`     // the wait was made from the ledger and has no customer values
+	Hint              string            `json:"hint,omitempty"`
+	Shortened         bool              `json:"shortened,omitempty"` // the oldest records have aged out
+	History           []Step            `json:"history"`
+}
+
+// Status returns all that is known of a refund, or [ErrNoRecord]. It costs a
+// round trip a record and one for the wait.
+func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
+	if _, err := o.last(ctx, refundID); err != nil {
+		return Status{}, fmt.Errorf("status of %w", err)
+	}
+	path, err := o.cfg.Ledger.History(ctx, refundID)
+	if err != nil {
+		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
+	}
+	if len(path) == 0 {
+		return Status{}, fmt.Errorf("status of %s: %w", refundID, ErrNoRecord)
+	}
+	r := path[len(path)-1].Record
+	s := Status{
+		View: viewOf(r), OriginalRequestID: r.Job.OriginalRequestID, Reason: r.Job.Reason, FirstUnknown: r.FirstUnknown,
+		RequestID: r.Identity.RequestID, PartnerRefundNo: r.Identity.PartnerRefundNo, ExternalID: r.Identity.ExternalID,
+		Metadata: r.Job.Metadata, Shortened: path[0].Record.Prev != 0, History: steps(path),
+	}
+	if r.State.Result() {
+		s.Hint = hints[r.State]
+		return s, nil
+	}
+	wait, err := o.cfg.Ledger.WaitOf(ctx, r.Job.Channel, refundID)
+	if err != nil {
+		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
+	}
+	s.WaitFires, s.Nudge = wait.At, wait.Nudge
+	if late := o.cfg.Now().Sub(s.NextAt); wait.Seq == 0 && late > lateAfter {
+		s.Hint = "late, and no wait is stored: it is queued, in hand, or lost; `refundctl sweep --dry-run` tells"
+	}
+	return s, nil
+}
+
+// lateAfter is how late a refund may be before its message is doubted.
+const lateAfter = time.Minute
+
+var hints = map[refund.State]string{
+	refund.Unresolved: "`refundctl inquire` asks DOKU now; what DOKU's back office shows is recorded with `refundctl resolve`",
+}

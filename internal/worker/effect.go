@@ -144,7 +144,7 @@ func (l *lane) bury(ctx context.Context, d *jobs.Delivery, reason jobs.DeadReaso
 		return fmt.Errorf("store dead letter: %w", err)
 	}
 	l.cfg.Metrics.DeadLetters.WithLabelValues(string(reason)).Inc()
-	l.log.Warn("message is no job: stored as a dead letter",
+	l.log.Warn("message stored as a dead letter",
 		append([]any{"code", reason, "stream", d.Stream, "sequence", d.Sequence}, attrs...)...)
 	return nil
 }

@@ -40,7 +40,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	}
 	r := path[len(path)-1].Record
 	s := Status{
-		View: viewOf(r), OriginalRequestID: r.Job.OriginalRequestID, Reason: r.Job.Reason, FirstUnknown: r.FirstUnknown,
+		View: ViewOf(r), OriginalRequestID: r.Job.OriginalRequestID, Reason: r.Job.Reason, FirstUnknown: r.FirstUnknown,
 		RequestID: r.Identity.RequestID, PartnerRefundNo: r.Identity.PartnerRefundNo, ExternalID: r.Identity.ExternalID,
 		Metadata: r.Job.Metadata, Shortened: path[0].Record.Prev != 0, History: steps(path),
 	}

@@ -71,7 +71,7 @@ func (d *deed) next(now refund.Time) refund.Record {
 		r.Evidence = refund.ByOperator
 	case refund.OperatorAsked:
 		r.Evidence, r.Note = refund.ByInquiry, d.inquiry.Problem
-		r.Said = said(d.inquiry.Said)
+		r.Said = SaidOf(d.inquiry.Said)
 	}
 	return r
 }
@@ -108,7 +108,8 @@ var findings = map[doku.Finding]refund.Finding{
 	doku.Contradiction: refund.Contradiction,
 }
 
-func said(s doku.Said) *refund.Said {
+// SaidOf is what a record keeps of an answer; nil where nothing was said.
+func SaidOf(s doku.Said) *refund.Said {
 	if s == (doku.Said{}) {
 		return nil
 	}

@@ -27,8 +27,8 @@ type View struct {
 	Environment   string          `json:"environment"`
 }
 
-// viewOf shows a record.
-func viewOf(r refund.Record) View {
+// ViewOf shows a record.
+func ViewOf(r refund.Record) View {
 	v := View{
 		RefundID: r.Job.RefundID, Channel: r.Job.Channel, State: r.State.String(), Why: r.Why.String(),
 		Attempts: r.Sends, Amount: r.Job.Amount, InvoiceNumber: r.Job.InvoiceNumber, EnqueuedAt: r.EnqueuedAt.Time(),

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/operate"
+	"refundworker/internal/refund"
+	"refundworker/internal/settings"
+)
+
+// outcome is the report of a command that acts on one refund.
+type outcome struct {
+	Action   string        `json:"action"`
+	Did      string        `json:"did"`
+	Changed  bool          `json:"changed"`
+	Operator string        `json:"operator"`
+	Refund   operate.View  `json:"refund"`
+	Said     *operate.Said `json:"doku_said,omitempty"`
+	Finding  string        `json:"finding,omitempty"`
+	Before   string        `json:"state_before"`
+}
+
+func (s *session) acted(action, did string, done operate.Done) error {
+	o := outcome{
+		Action: action, Did: did, Operator: s.Operator, Changed: done.After.Seq != done.Before.Seq,
+		Refund: operate.ViewOf(done.After.Record), Before: done.Before.Record.State.String(),
+	}
+	return s.outcome(o)
+}
+
+func (s *session) outcome(o outcome) error {
+	return s.show(o, func(p *page) {
+		p.line("%s", o.Did)
+		p.fields("refund", o.Refund.RefundID, "state", o.Refund.State, "before", o.Before, "next", nextText(o.Refund, time.Now()),
+			"DOKU said", saidText(o.Said))
+	})
+}
+
+type cancelCommand struct {
+	RefundID string `arg:"" name:"ID" help:"refund_id."`
+	Channel  string `help:"Channel of a refund that has no record yet." placeholder:"CHANNEL"`
+	Because  string `help:"Why; it stands in the result for ever." placeholder:"TEXT"`
+}
+
+// Run implements kong's command.
+func (c cancelCommand) Run(s *session) error {
+	ch, err := channelFlag(c.Channel)
+	if err != nil {
+		return err
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	done, err := o.Cancel(s.ctx, c.RefundID, ch, c.Because)
+	if err != nil {
+		return err
+	}
+	return s.acted("cancel", "cancelled: the result is rejected, cancelled; it will never be sent", done)
+}
+
+// channelFlag reads --channel; empty is none.
+func channelFlag(text string) (channel.Channel, error) {
+	if text == "" {
+		return "", nil
+	}
+	ch, err := channel.Parse(text)
+	if err != nil {
+		var p settings.Problems
+		p.Add("--channel", "%s", err)
+		return "", &usageError{p}
+	}
+	return ch, nil
+}
+
+type retryCommand struct {
+	RefundID string `arg:"" name:"ID" help:"refund_id."`
+	Because  string `help:"Why; it stands in the ledger for ever." placeholder:"TEXT"`
+}
+
+// Run implements kong's command.
+func (c retryCommand) Run(s *session) error {
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	forwarded, err := o.Retry(s.ctx, c.RefundID, c.Because)
+	if err != nil {
+		return err
+	}
+	did := "brought forward: a worker looks at it now"
+	if at := forwarded.After.Record.Due.Time(); at.After(time.Now()) {
+		did = "brought forward to its not_before, " + clock(at)
+	}
+	if forwarded.Nudged {
+		did += " (no wait was stored: a nudge was made from the ledger)"
+	}
+	return s.acted("retry", did, forwarded.Done)
+}
+
+type resolveCommand struct {
+	RefundID  string `arg:"" name:"ID" help:"refund_id."`
+	Succeeded bool   `xor:"word" required:"" help:"The money was refunded."`
+	Failed    bool   `xor:"word" required:"" help:"The money was not refunded, and never will be by this request."`
+	Because   string `required:"" help:"How you know; it stands in the result for ever." placeholder:"TEXT"`
+}
+
+// Run implements kong's command.
+func (c resolveCommand) Run(s *session) error {
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	word := refund.Failed
+	if c.Succeeded {
+		word = refund.Succeeded
+	}
+	done, err := o.Resolve(s.ctx, c.RefundID, word, c.Because)
+	if err != nil {
+		return err
+	}
+	return s.acted("resolve", fmt.Sprintf("settled: the result is %s, by the word of %s", word, s.Operator), done)
+}
+
+type inquireCommand struct {
+	RefundID string `arg:"" name:"ID" help:"refund_id."`
+	Because  string `help:"Why; it stands in the ledger where the answer settles the refund." placeholder:"TEXT"`
+}
+
+// Run implements kong's command.
+func (c inquireCommand) Run(s *session) error {
+	if _, err := s.merchant(); err != nil {
+		return err
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	asked, err := o.Inquire(s.ctx, c.RefundID, c.Because)
+	if err != nil {
+		return err
+	}
+	did := "asked DOKU: " + asked.Inquiry.Finding.String() + "; nothing was changed"
+	if asked.Settled {
+		did = fmt.Sprintf("asked DOKU: %s; the result is %s", asked.Inquiry.Finding, asked.After.Record.State)
+	}
+	if asked.Inquiry.Problem != "" {
+		did += " (" + asked.Inquiry.Problem + ")"
+	}
+	return s.outcome(outcome{
+		Action: "inquire", Did: did, Operator: s.Operator, Changed: asked.Settled, Finding: asked.Inquiry.Finding.String(),
+		Said: operate.SaidOf(asked.Inquiry.Said), Refund: operate.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
+	})
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"os/user"
+
+	"github.com/alecthomas/kong"
+
+	"refundworker/internal/connect"
+	"refundworker/internal/merchant"
+	"refundworker/internal/settings"
+)
+
+const description = `Finds, explains and settles refunds. It never sends one to DOKU.
+
+Every flag can be set by the environment variable behind it. The DOKU settings are those of the worker: inquire and doctor need them all; every other command takes client id and environment from the ledger.
+
+Exit status: 0 done, or nothing wrong found; 1 refused, failed, or something wrong found; 2 bad usage or settings.`
+
+// Config is every flag and command.
+type Config struct {
+	Output   string           `default:"table" help:"table or json." placeholder:"FORMAT"`
+	Operator string           `env:"REFUNDCTL_OPERATOR" help:"Who acts, as it is to stand in the ledger for ever; by default the user of this machine." placeholder:"NAME"`
+	Version  kong.VersionFlag `help:"Print version and revision."`
+
+	connect.Flags `group:"NATS:"`
+	merchant.Settings
+
+	Status  statusCommand  `cmd:"" group:"Look:" help:"All about one refund: state, what comes next, and every step so far."`
+	Cancel  cancelCommand  `cmd:"" group:"Act:" help:"Give up a refund that was never sent."`
+	Retry   retryCommand   `cmd:"" group:"Act:" help:"Bring a waiting refund forward to now."`
+	Inquire inquireCommand `cmd:"" group:"Act:" help:"Ask DOKU now; a proof settles an unknown or unresolved refund."`
+	Resolve resolveCommand `cmd:"" group:"Act:" help:"Settle an unresolved refund by your word."`
+}
+
+// check adds what is wrong with the settings that every command has.
+func (c *Config) check(p *settings.Problems) {
+	c.Flags.Check(p)
+	p.OneOf("--output", c.Output, "table", "json")
+	if c.DOKUEnv != "" {
+		c.Environment(p)
+	}
+	if c.Operator == "" {
+		c.Operator = currentUser()
+	}
+}
+
+// currentUser is who is logged in; empty where the machine cannot tell.
+func currentUser() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"refundworker/internal/settings"
+)
+
+const program = "refundctl"
+
+// Exit statuses; scripts rely on them.
+const (
+	exitDone  = 0
+	exitWrong = 1 // refused, failed, or something wrong was found
+	exitUsage = 2
+)
+
+// errFound ends a command whose report says what is wrong: there is nothing to
+// add on stderr.
+var errFound = errors.New("something wrong was found")
+
+// usageError is a bad setting that shows only when the command is known.
+type usageError struct{ problems settings.Problems }
+
+func (e *usageError) Error() string { return strings.Join(e.problems, "; ") }
+
+// run is the program. The report goes to stdout, what went wrong to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c Config
+	p := settings.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
+	parsed, status, ok := p.ParseCommand(&c, args, stdout, stderr,
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoAppDescFormat: true, NoExpandSubcommands: true}))
+	if !ok {
+		return status
+	}
+	var problems settings.Problems
+	if c.check(&problems); len(problems) > 0 {
+		settings.Report(stderr, program, problems)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	s := newSession(ctx, &c, stdin, stdout, stderr)
+	defer s.close()
+	return s.status(parsed.Run(s))
+}
+
+// status turns the end of a command into an exit status, and says what went
+// wrong.
+func (s *session) status(err error) int {
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage):
+		settings.Report(s.stderr, program, usage.problems)
+		return exitUsage
+	case errors.Is(err, errFound):
+		return exitWrong
+	case context.Cause(s.ctx) != nil && !errors.Is(context.Cause(s.ctx), context.Canceled):
+		err = context.Cause(s.ctx) // a denial looks like a timeout; this is the truth
+	}
+	_, _ = fmt.Fprintf(s.stderr, "%s: %s\n", program, err)
+	return exitWrong
+}

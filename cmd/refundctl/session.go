@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/connect"
+	"refundworker/internal/doku"
+	"refundworker/internal/ledger"
+	"refundworker/internal/merchant"
+	"refundworker/internal/operate"
+	"refundworker/internal/refund"
+	"refundworker/internal/settings"
+)
+
+// session is one run of one command.
+type session struct {
+	*Config
+	ctx            context.Context
+	end            context.CancelCauseFunc
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	nc   *nats.Conn
+	js   jetstream.JetStream
+	doku *doku.Client
+}
+
+func newSession(ctx context.Context, c *Config, stdin io.Reader, stdout, stderr io.Writer) *session {
+	s := &session{Config: c, stdin: stdin, stdout: stdout, stderr: stderr}
+	s.ctx, s.end = context.WithCancelCause(ctx)
+	return s
+}
+
+func (s *session) close() {
+	s.end(nil)
+	if s.doku != nil {
+		s.doku.Close()
+	}
+	if s.nc != nil {
+		s.nc.Close()
+	}
+}
+
+// deniedError begins the truth about a request that NATS refused to pass on.
+type deniedError string
+
+func (e deniedError) Error() string { return "denied by NATS: " + string(e) }
+
+// dial connects. A denial ends the command at once: the request itself would
+// only time out.
+func (s *session) dial() error {
+	var err error
+	s.nc, s.js, err = s.Dial(program, false, connect.Watch{
+		Denied: func(what string) { s.end(deniedError(what)) },
+	})
+	return err
+}
+
+// operator connects and returns who acts. Client id and environment come from
+// the ledger where no setting names them; where one does, a ledger of another
+// is refused.
+func (s *session) operator() (operate.Operator, error) {
+	cfg, err := s.config()
+	return operate.New(cfg), err
+}
+
+func (s *session) config() (operate.Config, error) {
+	if err := s.dial(); err != nil {
+		return operate.Config{}, err
+	}
+	lc := ledger.Config{
+		JS: s.js, APIPrefix: s.NATSAPIPrefix, Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	}
+	clientID, environment, err := ledger.New(lc).Owner(s.ctx)
+	if err != nil {
+		return operate.Config{}, fmt.Errorf("look at the ledger: %w", err)
+	}
+	lc.ClientID, lc.Environment = pick(s.DOKUClientID, clientID), pick(s.DOKUEnv, environment)
+	cfg := operate.Config{
+		ClientID: lc.ClientID, Environment: lc.Environment, Instance: instance(), JS: s.js, Ledger: ledger.New(lc),
+		Name: s.Operator, Nonce: nonce, Now: time.Now,
+		Policy: refund.Policy{RetryDeadline: 24 * time.Hour},
+	}
+	if s.doku != nil {
+		cfg.Asker = s.doku
+	}
+	return cfg, nil
+}
+
+func pick(given, found string) string {
+	if given != "" {
+		return given
+	}
+	return found
+}
+
+// merchant checks the DOKU settings and opens a client.
+func (s *session) merchant() (merchant.Merchant, error) {
+	var p settings.Problems
+	m := s.Settings.Check(&p)
+	if len(p) > 0 {
+		return m, &usageError{p}
+	}
+	var err error
+	s.doku, err = doku.New(doku.Config{
+		BaseURL: m.BaseURL, ClientID: m.ClientID, Secret: m.Secret, PrivateKey: m.Private, Timeout: m.Timeout, Slots: 2,
+	})
+	return m, err
+}
+
+func instance() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+func nonce() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:]) | 1 // never 0, which means none
+}

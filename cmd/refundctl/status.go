@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"refundworker/internal/operate"
+	"refundworker/internal/refund"
+)
+
+type statusCommand struct {
+	RefundID string `arg:"" name:"ID" help:"refund_id."`
+}
+
+// Run implements kong's command.
+func (c statusCommand) Run(s *session) error {
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	status, err := o.Status(s.ctx, c.RefundID)
+	if err != nil {
+		return err
+	}
+	return s.show(status, func(p *page) { drawStatus(p, status, time.Now()) })
+}
+
+func drawStatus(p *page, s operate.Status, now time.Time) {
+	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
+		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
+		"reason", s.Reason, "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline), "next", nextText(s.View, now),
+		"wait fires", clock(s.WaitFires), "request id", s.RequestID, "partner no.", s.PartnerRefundNo, "external id", s.ExternalID)
+	if s.FirstUnknown > 0 {
+		p.fields("in doubt", fmt.Sprintf("since attempt %d, which may have been executed unseen", s.FirstUnknown))
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Metadata)) {
+		p.fields("metadata", key+" = "+s.Metadata[key])
+	}
+	p.fields("hint", s.Hint)
+	p.line("")
+	if s.Shortened {
+		p.line("(older records have aged out)")
+	}
+	var rows [][]string
+	for _, h := range s.History {
+		rows = append(rows, []string{clock(h.At), h.State, fmt.Sprint(h.Attempt), h.Why, who(h), saidText(h.Said), h.Note})
+	}
+	p.table([]string{"WHEN", "STATE", "ATTEMPT", "WHY", "WHO", "DOKU SAID", "NOTE"}, rows)
+}
+
+func nextText(v operate.View, now time.Time) string {
+	if v.NextAt.IsZero() {
+		return v.Next
+	}
+	return fmt.Sprintf("%s at %s (%s)", v.Next, clock(v.NextAt), in(v.NextAt.Sub(now)))
+}
+
+func in(d time.Duration) string {
+	if d < 0 {
+		return span(d)
+	}
+	return "in " + span(d)
+}
+
+func who(h operate.Step) string {
+	switch {
+	case h.Operator != "" && h.Because != "":
+		return h.Operator + ": " + h.Because
+	case h.Operator != "":
+		return h.Operator
+	}
+	return h.By
+}
+
+// saidText is DOKU's answer in one line.
+func saidText(s *refund.Said) string {
+	if s == nil {
+		return ""
+	}
+	var parts []string
+	if s.HTTPStatus != 0 {
+		parts = append(parts, fmt.Sprint(s.HTTPStatus))
+	}
+	for _, text := range []string{s.Code, s.RefundType, s.Message, s.ErrorMessage} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, " ")
+}

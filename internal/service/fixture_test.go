@@ -89,7 +89,12 @@ func (f fixture) config(t *testing.T, change func(*service.Config)) service.Conf
 // our code.
 func (f fixture) publish(t *testing.T, ch channel.Channel, body string, headers ...string) {
 	t.Helper()
-	msg := nats.NewMsg("refunds.jobs." + string(ch))
+	f.post(t, "refunds.jobs."+string(ch), body, headers...)
+}
+
+func (f fixture) post(t *testing.T, subject, body string, headers ...string) {
+	t.Helper()
+	msg := nats.NewMsg(subject)
 	msg.Data = []byte(body)
 	for i := 0; i+1 < len(headers); i += 2 {
 		msg.Header.Set(headers[i], headers[i+1])

@@ -1,0 +1,206 @@
+package service_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/devstack"
+	"refundworker/internal/dokusim"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+	"refundworker/internal/retry"
+	"refundworker/internal/secret"
+	"refundworker/internal/service"
+)
+
+func (f fixture) tokensAskedFor() int { return f.DOKU.Seen()[dokusim.OpTokenB2B] }
+
+func TestAnExpiredB2BTokenIsRenewedAndTheCallMadeAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	f.worker(t, func(cfg *service.Config) {
+		unhurried(cfg)
+		cfg.Retry = retry.Policy{Initial: time.Minute, Max: time.Hour} // only "at once" comes before the test's end
+	})
+	first := snapDone("first", channel.DirectDebitMandiri).drive("first")
+	first.begin(t, f)
+	first.judge(t, f)
+	if n := f.tokensAskedFor(); n != 1 {
+		t.Errorf("%d tokens for one refund", n)
+	}
+	f.DOKU.ExpireTokens()
+	second := snapAgain("second", channel.DirectDebitBRI).drive("second")
+	second.begin(t, f)
+	second.judge(t, f)
+	third := snapDone("third", channel.EmoneyOVO).drive("third")
+	third.begin(t, f)
+	third.judge(t, f)
+	if n := f.tokensAskedFor(); n != 2 {
+		t.Errorf("%d tokens, want the first and one renewal", n)
+	}
+	f.audit(t)
+}
+
+// readiness waits until /readyz says what it should.
+func readiness(t *testing.T, addr string, status int, line string) {
+	t.Helper()
+	eventually(t, "readiness "+http.StatusText(status)+": "+line, func() bool {
+		got, text := fetch(t, addr, "/readyz")
+		return got == status && strings.Contains(text, line)
+	})
+}
+
+func TestASecondRefusalInARowStopsThatChannelAlone(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	addr := freeAddr(t)
+	f.worker(t, func(cfg *service.Config) {
+		unhurried(cfg)
+		cfg.HTTPAddr = addr
+		cfg.Retry = retry.Policy{Initial: 4 * time.Second, Max: 4 * time.Second}
+	})
+	refused := snapDone("refused", channel.EmoneyOVO).met(snapSays("4010700", 2)...).by("sending waiting sending waiting sending succeeded", 3).drive("refused")
+	refused.begin(t, f)
+	readiness(t, addr, http.StatusOK, "emoney_ovo: circuit breaker open: unauthorized")
+	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, `doku_circuit_open{channel="emoney_ovo"} 1`) ||
+		!strings.Contains(text, `doku_circuit_open{channel="credit_card"} 0`) {
+		t.Error("doku_circuit_open does not show it")
+	}
+	behind := snapDone("behind", channel.EmoneyOVO).drive("behind")
+	behind.begin(t, f)
+	other := cardDone("other", "PARTIAL_REFUND", dokusim.Payment{}).drive("other")
+	other.begin(t, f)
+	other.judge(t, f)
+	if calls := f.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpRefund, Channel: dokusim.EmoneyOVO}); len(calls) != 2 {
+		t.Errorf("%d calls on the stopped channel, want the two that were refused", len(calls))
+	}
+	// Half-open lets one through, and that one closes it.
+	refused.judge(t, f)
+	behind.judge(t, f)
+	eventually(t, "readiness without a complaint", func() bool {
+		status, text := fetch(t, addr, "/readyz")
+		return status == http.StatusOK && !strings.Contains(text, "breaker")
+	})
+	f.settled(t)
+	f.audit(t)
+}
+
+func TestNoChannelLeftIsNotReady(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	addr := freeAddr(t)
+	f.worker(t, func(cfg *service.Config) {
+		cfg.HTTPAddr = addr
+		cfg.Channels = []channel.Channel{channel.EmoneyOVO}
+		cfg.Retry = retry.Policy{Initial: 3 * time.Second, Max: 3 * time.Second}
+	})
+	readiness(t, addr, http.StatusOK, "ready")
+	d := snapDone("d", channel.EmoneyOVO).met(snapSays("4010700", 2)...).by("sending waiting sending waiting sending succeeded", 3).drive("d")
+	d.begin(t, f)
+	readiness(t, addr, http.StatusServiceUnavailable, "emoney_ovo: circuit breaker open: unauthorized")
+	d.judge(t, f)
+	readiness(t, addr, http.StatusOK, "ready")
+}
+
+// A worker with a wrong key harms nothing: another with the right one goes on.
+func TestAWrongSecretSettlesNothing(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{AckWait: twiceInHand})
+	addr := freeAddr(t)
+	wrong := f.start(t, func(cfg *service.Config) {
+		cfg.HTTPAddr, cfg.Secret = addr, secret.New("SK-of-somebody-else")
+	})
+	drives := []drive{
+		cardDone("card", "PARTIAL_REFUND", dokusim.Payment{}).drive("card"),
+		snapDone("snap", channel.EmoneyDANA).drive("snap"),
+	}
+	for _, d := range drives {
+		d.begin(t, f)
+	}
+	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unauthorized")
+	readiness(t, addr, http.StatusOK, "emoney_dana: circuit breaker open: unauthorized")
+	if err := wrong.Stop(); err != nil {
+		t.Errorf("worker ended with %v", err)
+	}
+	if results, _ := f.journal.ended(); len(results) != 0 || f.DOKU.Book().Total.Movements != 0 {
+		t.Errorf("%d results, %d movements", len(results), f.DOKU.Book().Total.Movements)
+	}
+	f.worker(t, nil)
+	for _, d := range drives {
+		if r := f.journal.result(t, d.id); r.Status != jobs.StatusSucceeded || r.Evidence != jobs.EvidenceResponse {
+			t.Errorf("result = %+v", r)
+		}
+	}
+	f.settled(t)
+	f.audit(t)
+}
+
+func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	if err := f.DOKU.Script(dokusim.Match{Operation: dokusim.OpTokenB2B}, dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}); err != nil {
+		t.Fatal(err)
+	}
+	f.worker(t, unhurried)
+	late := snapDone("late", channel.DirectDebitMandiri).until(2*time.Second).movesNothing().by("waiting rejected", 0).
+		ends(jobs.StatusRejected, "").fails(jobs.SourceWorker, jobs.CodeDeadlineExceeded).drive("late")
+	patient := snapDone("patient", channel.EmoneyOVO).by("waiting sending succeeded", 1).drive("patient")
+	late.begin(t, f)
+	patient.begin(t, f)
+	f.journal.state(t, patient.id, refund.Waiting)
+	late.judge(t, f)
+	f.DOKU.ClearRules()
+	patient.judge(t, f)
+	f.settled(t)
+	f.audit(t)
+}
+
+// What never left is never in doubt.
+func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	addr, nowhere := freeAddr(t), "http://"+freeAddr(t)
+	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr, cfg.BaseURL = addr, nowhere })
+	d := cardDone("d", "", dokusim.Payment{}).until(4 * time.Second).drive("d")
+	d.begin(t, f)
+	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unreachable")
+	r := f.journal.result(t, d.id)
+	if r.Status != jobs.StatusFailed || r.Error.Code != jobs.CodeDeadlineExceeded || r.Attempts < 5 || r.Evidence != "" {
+		t.Errorf("result = %+v", r)
+	}
+	entries, _ := f.journal.of(d.id)
+	for _, e := range entries {
+		if e.State == refund.Unknown {
+			t.Fatalf("in doubt: %s", path(entries))
+		}
+	}
+	f.settled(t)
+	f.audit(t)
+}
+
+func TestWithoutRepeatsADoubtIsNeverSentAgain(t *testing.T) {
+	t.Parallel()
+	f := setup(t, devstack.Config{})
+	f.worker(t, func(cfg *service.Config) {
+		unhurried(cfg)
+		cfg.Policy.Repeat = false
+	})
+	drives := []drive{
+		cardNotRun("a card refund that never ran", dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
+			unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1).drive("card"),
+		snapNotRun("a SNAP refund that never ran", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
+			unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1).drive("snap"),
+		cardLost("one that did", dokusim.Fault{Kind: dokusim.ResetAfter}).drive("done"),
+	}
+	for _, d := range drives {
+		d.begin(t, f)
+	}
+	for _, d := range drives {
+		d.judge(t, f)
+	}
+	f.settled(t)
+	f.audit(t)
+}

@@ -151,10 +151,17 @@ func (a *Audit) readLedger(ctx context.Context, js jetstream.JetStream) error {
 		return fmt.Errorf("read ledger: %w", err)
 	}
 	state := stream.CachedInfo().State
-	if state.Msgs == 0 {
+	return a.read(ctx, stream, state.FirstSeq, state.LastSeq)
+}
+
+// read takes the messages from first to last.
+func (a *Audit) read(ctx context.Context, stream jetstream.Stream, first, last uint64) error {
+	if last == 0 || last < first {
 		return nil
 	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
+	})
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}
@@ -163,7 +170,7 @@ func (a *Audit) readLedger(ctx context.Context, js jetstream.JetStream) error {
 		return fmt.Errorf("read ledger: %w", err)
 	}
 	defer messages.Stop()
-	for next := state.FirstSeq; next <= state.LastSeq; next++ {
+	for next := first; next <= last; next++ {
 		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return fmt.Errorf("read ledger at %d: %w", next, err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/dokusim"
 	"refundworker/internal/jobs"
 )
 
@@ -49,7 +48,7 @@ func TestMoneyMovesOnceThoughTheWorkerIsKilledBetweenCommitAndRecord(t *testing.
 			if result.Status != jobs.StatusSucceeded || !proven {
 				t.Errorf("the result is %s by %q, want succeeded by inquiry or replay", result.Status, result.Evidence)
 			}
-			refunds, err := s.DOKU.Requests(ctx, dokusim.OpRefund)
+			refunds, err := s.DOKU.Refunds(ctx, 100)
 			must(t, err)
 			if len(refunds) != 1 {
 				t.Errorf("the refund was sent %d times", len(refunds))

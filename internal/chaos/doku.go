@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"refundworker/internal/dokusim"
@@ -47,10 +48,10 @@ func (d *DOKU) Book(ctx context.Context) (dokusim.Snapshot, error) {
 	return book, d.call(ctx, http.MethodGet, "book", "", &book)
 }
 
-// Requests are those of one operation, oldest first.
-func (d *DOKU) Requests(ctx context.Context, op dokusim.Operation) ([]dokusim.Request, error) {
+// Refunds are the last refund requests that arrived, oldest first.
+func (d *DOKU) Refunds(ctx context.Context, last int) ([]dokusim.Request, error) {
 	var requests []dokusim.Request
-	return requests, d.call(ctx, http.MethodGet, "requests?operation="+string(op), "", &requests)
+	return requests, d.call(ctx, http.MethodGet, "requests?operation=refund&last="+strconv.Itoa(last), "", &requests)
 }
 
 // Held are the requests that are held at the moment.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,7 +90,11 @@ func (f flags) reload() (service.Keys, error) {
 }
 
 func (f flags) httpAddr(p *settings.Problems) string {
-	if _, _, err := net.SplitHostPort(f.HTTPAddr); err != nil {
+	_, port, err := net.SplitHostPort(f.HTTPAddr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
 		p.Add("HTTP_ADDR", "%q is no host:port", f.HTTPAddr)
 	}
 	return f.HTTPAddr

@@ -7,6 +7,8 @@ package connect
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 
 	"refundworker/internal/settings"
 )
@@ -40,18 +43,18 @@ func (f *Flags) Check(p *settings.Problems) {
 		f.NATSURL = p.Secret("NATS_URL", "", f.NATSURLFile).Reveal()
 	}
 	f.checkServers(p)
-	for name, file := range map[string]string{
-		"NATS_CREDS": f.NATSCreds, "NATS_CA": f.NATSCA, "NATS_CERT": f.NATSCert, "NATS_KEY": f.NATSKey,
-	} {
-		if file == "" {
-			continue
-		}
-		if _, err := os.Stat(file); err != nil {
-			p.Add(name, "%s", err)
-		}
-	}
+	checkFile(p, "NATS_CREDS", f.NATSCreds, "no credentials", func(text []byte) bool {
+		_, tokenErr := nkeys.ParseDecoratedJWT(text)
+		_, keyErr := nkeys.ParseDecoratedUserNKey(text)
+		return tokenErr == nil && keyErr == nil
+	})
+	checkFile(p, "NATS_CA", f.NATSCA, "no certificate", x509.NewCertPool().AppendCertsFromPEM)
 	if (f.NATSCert == "") != (f.NATSKey == "") {
 		p.Add("NATS_CERT", "and NATS_KEY go together")
+	} else if f.NATSCert != "" {
+		if _, err := tls.LoadX509KeyPair(f.NATSCert, f.NATSKey); err != nil {
+			p.Add("NATS_CERT", "and NATS_KEY: %s", err)
+		}
 	}
 	for name, subject := range map[string]string{
 		"NATS_INBOX_PREFIX": f.NATSInboxPrefix, "NATS_JS_API_PREFIX": f.NATSAPIPrefix,
@@ -59,6 +62,20 @@ func (f *Flags) Check(p *settings.Problems) {
 		if subject == "" || strings.ContainsAny(subject, "*> \t\r\n") || strings.HasPrefix(subject, ".") || strings.HasSuffix(subject, ".") {
 			p.Add(name, "%q is no subject to prefix others with", subject)
 		}
+	}
+}
+
+// checkFile finds a file that is away or holds something else than it should.
+func checkFile(p *settings.Problems, name, file, what string, good func([]byte) bool) {
+	if file == "" {
+		return
+	}
+	text, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		p.Add(name, "%s", err)
+	case !good(text):
+		p.Add(name, "%s: %s in it", file, what)
 	}
 }
 
@@ -147,6 +164,11 @@ func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
 	}
+	if wait {
+		// Without it the client gives up for good, and tells nobody, when the
+		// servers refuse the same login twice: during a change of passwords.
+		options = append(options, nats.IgnoreAuthErrorAbort())
+	}
 	if f.NATSCreds != "" {
 		options = append(options, nats.UserCredentials(f.NATSCreds))
 	}
@@ -169,6 +191,11 @@ func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 		if w.Denied != nil {
 			w.Denied(err.Error())
 		}
+		return
+	}
+	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
+		errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAccountAuthExpired) {
+		w.down(err) // the only word about a reconnect that was refused
 		return
 	}
 	if w.Log != nil {

@@ -3,6 +3,7 @@ package connect_test
 import (
 	"context"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,6 +145,81 @@ func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 		var p settings.Problems
 		if f.Check(&p); len(p) > 0 {
 			t.Errorf("%s: %q", text, p)
+		}
+	}
+}
+
+// The client gives up for good when the servers refuse one login twice, unless
+// it is told otherwise. A worker that holds an answer must not.
+func TestPasswordThatIsWrongForAWhileIsOutlived(t *testing.T) {
+	t.Parallel()
+	options := func(password string, port int) *server.Options {
+		return &server.Options{
+			Host: "127.0.0.1", Port: port, NoLog: true, NoSigs: true,
+			Users: []*server.User{{Username: "u", Password: password}},
+		}
+	}
+	start := func(o *server.Options) *server.Server {
+		s, err := server.NewServer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		if !s.ReadyForConnections(10 * time.Second) {
+			t.Fatal("not ready")
+		}
+		return s
+	}
+	first := start(options("right", server.RANDOM_PORT))
+	addr, ok := first.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatal("no address")
+	}
+	down := make(chan error, 1000)
+	nc, _, err := flags(strings.Replace(first.ClientURL(), "nats://", "nats://u:right@", 1)).Dial("test", true, connect.Watch{
+		Down: func(err error) { down <- err },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	if err := connect.Await(t.Context(), nc); err != nil {
+		t.Fatal(err)
+	}
+	first.Shutdown()
+	first.WaitForShutdown()
+	second := start(options("wrong", addr.Port))
+	for refused := 0; refused < 3; {
+		if err := <-down; strings.Contains(strings.ToLower(err.Error()), "authorization") {
+			refused++
+		}
+	}
+	second.Shutdown()
+	second.WaitForShutdown()
+	third := start(options("right", addr.Port))
+	t.Cleanup(func() { third.Shutdown(); third.WaitForShutdown() })
+	if err := connect.Await(t.Context(), nc); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFilesThatHoldSomethingElseAreBadSettings(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("planted-secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*connect.Flags){
+		"NATS_CREDS": func(f *connect.Flags) { f.NATSCreds = file },
+		"NATS_CA":    func(f *connect.Flags) { f.NATSCA = file },
+		"NATS_CERT":  func(f *connect.Flags) { f.NATSCert, f.NATSKey = file, file },
+	} {
+		f := flags("nats://127.0.0.1:4222")
+		change(&f)
+		var p settings.Problems
+		f.Check(&p)
+		if len(p) != 1 || !strings.HasPrefix(p[0], name+":") || strings.Contains(p[0], "planted") {
+			t.Errorf("%s: %q", name, p)
 		}
 	}
 }

@@ -181,6 +181,9 @@ func CheckBaseURL(text string) error {
 	return err
 }
 
+// CheckClientID reports what is wrong with text as [Config].ClientID.
+func CheckClientID(text string) error { return headerValue("client id", text) }
+
 // Loopback reports whether a good base URL points to this machine.
 func Loopback(text string) bool {
 	u, err := url.Parse(text)

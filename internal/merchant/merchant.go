@@ -59,6 +59,8 @@ func (f Settings) Check(p *settings.Problems) Merchant {
 	}
 	if m.ClientID = f.DOKUClientID; m.ClientID == "" {
 		p.Add("DOKU_CLIENT_ID", "must be given")
+	} else if err := doku.CheckClientID(m.ClientID); err != nil {
+		p.Add("DOKU_CLIENT_ID", "%s", err)
 	}
 	m.Timeout = p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, m.Least)
 	m.Secret, m.Private = f.Keys(p)

@@ -78,6 +78,7 @@ func (w *Worker) checkClock(ctx context.Context) {
 	if err != nil {
 		return // the census says so
 	}
+	w.offset.Store(int64(offset))
 	if offset.Abs() > clockOff {
 		err = fmt.Errorf("%w: the NATS server's is %s ahead", ErrClock, offset.Round(time.Second))
 	}

@@ -93,9 +93,13 @@ func (h *handling) moved(last ledger.Entry) {
 	}
 }
 
+// schedule stores the wait. The server fires it by its own clock: on one that is
+// ahead of ours every wait would come early, and again and again until ours has
+// caught up.
 func (h *handling) schedule(ctx context.Context) error {
+	at := h.steps.At().Time().Add(time.Duration(h.offset.Load()))
 	err := h.cfg.Ledger.Schedule(ctx, ledger.Wait{
-		Channel: h.channel, RefundID: h.id(), At: h.steps.At().Time(), Body: h.d.Data,
+		Channel: h.channel, RefundID: h.id(), At: at, Body: h.d.Data,
 		Traceparent: h.entry.Record.Traceparent, Nudge: isNudge(h.d),
 	})
 	h.steps = h.steps.Did()

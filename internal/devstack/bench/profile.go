@@ -28,7 +28,7 @@ import (
 // profile runs the very service of cmd/worker in this process, with NATS and the
 // simulator in theirs, and writes where its processor time goes.
 func (b bench) profile(ctx context.Context, stdout io.Writer) (err error) {
-	s, published, err := b.loaded(ctx, b.Sync[0])
+	s, published, err := b.loaded(ctx, syncs[b.Sync][0])
 	if err != nil {
 		return err
 	}

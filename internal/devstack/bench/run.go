@@ -22,8 +22,10 @@ type Config struct {
 	Pace        int    `help:"Jobs a second of the rows that measure how long one refund takes; 0 leaves them out." default:"500"`
 	PaceFor     string `help:"How long those rows last." default:"8s"`
 	Profile     string `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
-	Sync        []bool `help:"sync_interval always, one row each." default:"false,true"`
+	Sync        string `help:"Rows with sync_interval always (on), without (off), or both." enum:"on,off,both" default:"both"`
 }
+
+var syncs = map[string][]bool{"on": {true}, "off": {false}, "both": {false, true}}
 
 // run is the program: the table to stdout, problems to stderr.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
@@ -75,7 +77,7 @@ func measure(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 func (b bench) throughput(ctx context.Context, stdout io.Writer) error {
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "concurrency\tfsync\tjobs\tjobs/s\tworker µs/job\tNATS µs/job\tsimulator µs/job\t")
-	for _, sync := range b.Sync {
+	for _, sync := range syncs[b.Sync] {
 		for _, n := range b.Concurrency {
 			r, err := b.row(ctx, n, sync)
 			if err != nil {
@@ -97,7 +99,7 @@ func (b bench) latency(ctx context.Context, stdout io.Writer) error {
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "jobs/s\tfsync\tjobs\tp50\tp99\tmax\t")
-	for _, sync := range b.Sync {
+	for _, sync := range syncs[b.Sync] {
 		took, err := b.paced(ctx, lasting, sync)
 		if err != nil {
 			return fmt.Errorf("at %d jobs/s, fsync %t: %w", b.Pace, sync, err)

@@ -7,6 +7,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/doku"
 	"refundworker/internal/refund"
+	"refundworker/internal/worker"
 )
 
 // prepare gets leave from the breaker and a B2B token, before anything is
@@ -26,7 +27,7 @@ func (h *handling) ready(then func(refund.Readiness, time.Duration)) bool {
 	h.returnPermit()
 	permit, ok := h.l.breaker.Allow()
 	if !ok {
-		then(refund.NotReady, h.untilBreaker(h.backoff(0)))
+		then(refund.NotReady, h.pace().Next(0))
 		return true
 	}
 	h.permit = permit
@@ -41,8 +42,8 @@ func (h *handling) ready(then func(refund.Readiness, time.Duration)) bool {
 		if failed == nil {
 			then(refund.Ready, 0)
 		} else {
-			h.tell(report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
-			then(refund.NotReady, h.untilBreaker(h.backoff(failed.RetryAfter)))
+			h.tell(worker.Report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
+			then(refund.NotReady, h.pace().Next(failed.RetryAfter))
 		}
 		h.after(0, h.run)
 	})
@@ -184,14 +185,14 @@ func (c *call) end(a doku.Answer) {
 // answered learns what became of the refund call.
 func (h *handling) answered(o doku.Order, a doku.Answer) {
 	verdict := h.w.doku.Refund(o, a)
-	h.said = said(verdict.Said)
+	h.said = worker.Said(verdict.Said)
 	if verdict.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
+	h.tell(worker.Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
 	event := refund.Event{
-		Kind: refund.Answered, Own: true, Answer: answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
-		Delay: h.delayAfter(verdict), NoCustomer: h.job.CustomerTokenMissing,
+		Kind: refund.Answered, Own: true, Answer: worker.Answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
+		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
 	}
 	if h.w.plant == believedNo && event.Answer == refund.DefiniteNo {
 		event.Replay = true
@@ -235,13 +236,13 @@ func (h *handling) inquire(asked refund.Event) {
 }
 
 func (h *handling) found(asked refund.Event, i doku.Inquiry) {
-	h.said = said(i.Said)
+	h.said = worker.Said(i.Said)
 	if i.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(report(i.Cause, i.RetryAfter, i.Said.HTTPStatus))
-	asked.Finding = findings[i.Finding]
-	asked.Delay = h.untilBreaker(h.backoff(i.RetryAfter))
+	h.tell(worker.Report(i.Cause, i.RetryAfter, i.Said.HTTPStatus))
+	asked.Finding = worker.Finding(i.Finding)
+	asked.Delay = h.pace().Next(i.RetryAfter)
 	h.steps = h.steps.Got(asked)
 	if h.w.plant == believedInquiry {
 		once := h.steps.Core()

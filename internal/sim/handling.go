@@ -7,6 +7,7 @@ import (
 	"refundworker/internal/jobs"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
+	"refundworker/internal/worker"
 )
 
 // handling is one delivery in one process. It asks [refund.Handling] what to do
@@ -162,7 +163,7 @@ func (h *handling) delivered() refund.Event {
 		e.Job = refund.Nudge
 	case h.job.Outcome == jobs.Broken:
 		e.Job = refund.Broken
-		e.Code = codes[h.job.Problems.Code()]
+		e.Code = worker.Code(h.job.Problems.Code())
 	}
 	return e
 }
@@ -186,7 +187,7 @@ func (h *handling) next() refund.Record {
 	r.At = h.now
 	h.p.stamps++
 	r.By = fmt.Sprintf("%d-%d", h.p.n, h.p.stamps)
-	r.Evidence = evidence(h.steps.Proof(), event)
+	r.Evidence = worker.Evidence(h.steps.Proof(), event)
 	if event.Kind != refund.Delivered && h.said != nil {
 		r.Said = h.said
 	}

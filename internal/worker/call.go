@@ -32,7 +32,7 @@ func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration, 
 	}
 	permit, ok := h.breaker.Allow()
 	if !ok {
-		return refund.NotReady, h.untilBreaker(h.backoff(0)), nil
+		return refund.NotReady, h.pace().Next(0), nil
 	}
 	err := h.cfg.Gateway.Prepare(ctx, h.channel)
 	if err == nil {
@@ -45,9 +45,9 @@ func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration, 
 	}
 	trouble := &doku.PrepareError{}
 	errors.As(err, &trouble) // any other error says nothing about the channel
-	permit.Report(report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
 	h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
-	return refund.NotReady, h.untilBreaker(h.backoff(trouble.RetryAfter)), nil
+	return refund.NotReady, h.pace().Next(trouble.RetryAfter), nil
 }
 
 // takePlace waits for a place under the rate limit, or for the stop.
@@ -65,15 +65,15 @@ func (h *handling) takePlace(ctx context.Context) error {
 func (h *handling) send(ctx context.Context) error {
 	began := h.cfg.Now()
 	verdict := h.cfg.Gateway.Refund(ctx, h.order())
-	h.said, h.problem = said(verdict.Said), clean(verdict.Problem)
-	h.tell(report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
-	a := answer(verdict)
+	h.said, h.problem = Said(verdict.Said), clean(verdict.Problem)
+	h.tell(Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
+	a := Answer(verdict)
 	h.cfg.Metrics.Attempts.WithLabelValues(string(h.channel), attemptOutcomes[a]).Inc()
 	h.log.Debug("refund call ended", "refund_id", h.id(), "attempt", h.entry.Record.Sends,
 		"code", verdict.Said.Code, "duration", h.cfg.Now().Sub(began), "problem", verdict.Problem)
 	h.steps = h.steps.Got(refund.Event{
 		Kind: refund.Answered, Own: true, Answer: a, Replay: verdict.Evidence == doku.ByReplay,
-		Delay: h.delayAfter(verdict), NoCustomer: h.job.CustomerTokenMissing,
+		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
 	})
 	return nil
 }
@@ -97,10 +97,10 @@ func (h *handling) ask(ctx context.Context) error {
 func (h *handling) inquire(ctx context.Context, asked refund.Event) refund.Event {
 	asked.AskedAt = refund.At(h.cfg.Now())
 	inquiry := h.cfg.Gateway.Inquire(ctx, h.order())
-	h.said, h.problem = said(inquiry.Said), clean(inquiry.Problem)
-	h.tell(report(inquiry.Cause, inquiry.RetryAfter, inquiry.Said.HTTPStatus))
-	asked.Finding = findings[inquiry.Finding]
-	asked.Delay = h.untilBreaker(h.backoff(inquiry.RetryAfter))
+	h.said, h.problem = Said(inquiry.Said), clean(inquiry.Problem)
+	h.tell(Report(inquiry.Cause, inquiry.RetryAfter, inquiry.Said.HTTPStatus))
+	asked.Finding = Finding(inquiry.Finding)
+	asked.Delay = h.pace().Next(inquiry.RetryAfter)
 	h.cfg.Metrics.Inquiries.WithLabelValues(string(h.channel), inquiryOutcomes[asked.Finding]).Inc()
 	return asked
 }
@@ -127,21 +127,6 @@ func (h *handling) order() doku.Order {
 	}
 }
 
-// report turns the end of a call into what it says about the channel.
-func report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcome {
-	switch {
-	case cause == doku.Throttled:
-		return retry.Throttled(retryAfter)
-	case cause == doku.Credentials:
-		return retry.Unauthorized()
-	case cause == doku.NotWritten:
-		return retry.Unreachable()
-	case status != 0:
-		return retry.OK()
-	}
-	return retry.Neutral()
-}
-
 func (h *handling) tell(o retry.Outcome) {
 	if h.permit != nil {
 		h.permit.Report(o)
@@ -149,39 +134,7 @@ func (h *handling) tell(o retry.Outcome) {
 	}
 }
 
-// longWait is how many doublings the delays of a channel that refuses "not now"
-// are ahead: a cut-off or a short balance lasts hours.
-const longWait = 4
-
-// delayAfter is how long a refund waits after a call that was not executed.
-// After a first 401 the token is new, and the next try comes at once.
-func (h *handling) delayAfter(v doku.Verdict) time.Duration {
-	n := int(h.entry.Record.Delays) + 1
-	switch {
-	case v.Class == doku.NotExecuted && v.Cause == doku.Credentials && h.breaker.OpenUntil().IsZero():
-		return 0
-	case v.RetryAfter > 0:
-		return h.untilBreaker(h.cfg.Retry.After(v.RetryAfter))
-	case v.Cause == doku.Unavailable:
-		return h.untilBreaker(h.cfg.Retry.Jittered(n + longWait))
-	}
-	return h.untilBreaker(h.cfg.Retry.Jittered(n))
-}
-
-// backoff is the refund's next retry delay, or what DOKU asked for.
-func (h *handling) backoff(retryAfter time.Duration) time.Duration {
-	if retryAfter > 0 {
-		return h.cfg.Retry.After(retryAfter)
-	}
-	return h.cfg.Retry.Jittered(int(h.entry.Record.Delays) + 1)
-}
-
-// untilBreaker lengthens a delay that would end while the breaker is open: the
-// refund would only come back to be turned away.
-func (h *handling) untilBreaker(d time.Duration) time.Duration {
-	until := h.breaker.OpenUntil()
-	if until.IsZero() {
-		return d
-	}
-	return max(d, until.Sub(h.cfg.Now()))
+// pace is when this refund is tried again.
+func (h *handling) pace() Pace {
+	return Pace{Retry: h.cfg.Retry, Breaker: h.breaker, Now: h.cfg.Now, Taken: h.entry.Record.Delays}
 }

@@ -136,7 +136,7 @@ func (h *handling) delivered() refund.Event {
 		e.Job = refund.Nudge
 	case h.job.Outcome == jobs.Broken:
 		e.Job = refund.Broken
-		e.Code = codes[h.job.Problems.Code()]
+		e.Code = Code(h.job.Problems.Code())
 	}
 	return e
 }

@@ -18,7 +18,7 @@ func (h *handling) next() refund.Record {
 	r.Prev = h.entry.Seq
 	r.At = refund.At(h.now)
 	r.By = h.stamp()
-	r.Evidence = evidence(h.steps.Proof(), event)
+	r.Evidence = Evidence(h.steps.Proof(), event)
 	r.Note = h.problem
 	if event.Kind != refund.Delivered && h.said != nil {
 		r.Said = h.said
@@ -49,8 +49,8 @@ func (h *handling) first() refund.Record {
 	}
 }
 
-// evidence names how a settled refund was proven.
-func evidence(proof bool, event refund.Event) refund.Evidence {
+// Evidence names how a settled refund was proven.
+func Evidence(proof bool, event refund.Event) refund.Evidence {
 	switch {
 	case !proof:
 		return ""

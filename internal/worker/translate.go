@@ -17,7 +17,8 @@ var answers = map[doku.Class]refund.Answer{
 	doku.NotExecuted: refund.NotExecuted,
 }
 
-func answer(v doku.Verdict) refund.Answer {
+// Answer is what a verdict proves to the state machine.
+func Answer(v doku.Verdict) refund.Answer {
 	switch {
 	case v.Class == doku.NotExecuted && v.Cause == doku.CustomerToken:
 		return refund.CustomerTokenRefused
@@ -29,6 +30,9 @@ func answer(v doku.Verdict) refund.Answer {
 	return answers[v.Class]
 }
 
+// Finding is what an inquiry proves to the state machine.
+func Finding(f doku.Finding) refund.Finding { return findings[f] }
+
 var findings = map[doku.Finding]refund.Finding{
 	doku.FoundSuccess:  refund.FoundSuccess,
 	doku.FoundFailure:  refund.FoundFailure,
@@ -36,6 +40,9 @@ var findings = map[doku.Finding]refund.Finding{
 	doku.NotFound:      refund.NotFound,
 	doku.Contradiction: refund.Contradiction,
 }
+
+// Code is why a broken job is rejected, by the codec's word.
+func Code(word string) refund.Why { return codes[word] }
 
 // codes are the two reasons for which a job that can be read is rejected.
 var codes = map[string]refund.Why{
@@ -68,7 +75,8 @@ var (
 // a header has its limits.
 const longestSaid = 512
 
-func said(s doku.Said) *refund.Said {
+// Said is what a record keeps of DOKU's words; nil where there was no answer.
+func Said(s doku.Said) *refund.Said {
 	if s == (doku.Said{}) {
 		return nil
 	}

@@ -39,7 +39,7 @@ func TestVerdictsProveWhatTheyProveAndNothingElse(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := answer(tt.verdict); got != tt.want {
+			if got := Answer(tt.verdict); got != tt.want {
 				t.Errorf("answer = %d, want %d", got, tt.want)
 			}
 		})
@@ -74,7 +74,7 @@ func TestForeignTextsAreMadeFitForARecord(t *testing.T) {
 	if strings.ContainsAny(got, "\r\n\x00") || !utf8.ValidString(got) || len(got) > longestSaid {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
-	if s := said(doku.Said{}); s != nil {
+	if s := Said(doku.Said{}); s != nil {
 		t.Errorf("no answer said %+v", s)
 	}
 }
@@ -84,13 +84,13 @@ func TestCallsSayWhatTheyShowOfTheChannel(t *testing.T) {
 	tests := map[string]struct {
 		got, want retry.Outcome
 	}{
-		"429":         {report(doku.Throttled, time.Second, 429), retry.Throttled(time.Second)},
-		"401":         {report(doku.Credentials, 0, 401), retry.Unauthorized()},
-		"unreachable": {report(doku.NotWritten, 0, 0), retry.Unreachable()},
-		"500":         {report(doku.Plain, 0, 500), retry.OK()},
-		"refusal":     {report(doku.Plain, 0, 404), retry.OK()},
-		"no answer":   {report(doku.Plain, 0, 0), retry.Neutral()},
-		"too late":    {report(doku.TooLate, 0, 0), retry.Neutral()},
+		"429":         {Report(doku.Throttled, time.Second, 429), retry.Throttled(time.Second)},
+		"401":         {Report(doku.Credentials, 0, 401), retry.Unauthorized()},
+		"unreachable": {Report(doku.NotWritten, 0, 0), retry.Unreachable()},
+		"500":         {Report(doku.Plain, 0, 500), retry.OK()},
+		"refusal":     {Report(doku.Plain, 0, 404), retry.OK()},
+		"no answer":   {Report(doku.Plain, 0, 0), retry.Neutral()},
+		"too late":    {Report(doku.TooLate, 0, 0), retry.Neutral()},
 	}
 	for name, tt := range tests {
 		if tt.got != tt.want {

@@ -1,0 +1,22 @@
+package sim
+
+import (
+	"time"
+
+	"refundworker/internal/retry"
+	"refundworker/internal/worker"
+)
+
+func (h *handling) tell(o retry.Outcome) {
+	if h.permit != nil {
+		h.permit.Report(o)
+		h.permit = nil
+	}
+}
+
+func (h *handling) pace() worker.Pace {
+	return worker.Pace{
+		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays,
+		Now: func() time.Time { return h.p.clock().Time() },
+	}
+}

@@ -1,0 +1,66 @@
+package worker
+
+import (
+	"time"
+
+	"refundworker/internal/doku"
+	"refundworker/internal/retry"
+)
+
+// Report turns the end of a call into what it says about the channel. status is
+// that of DOKU's answer, 0 where there was none.
+func Report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcome {
+	switch {
+	case cause == doku.Throttled:
+		return retry.Throttled(retryAfter)
+	case cause == doku.Credentials:
+		return retry.Unauthorized()
+	case cause == doku.NotWritten:
+		return retry.Unreachable()
+	case status != 0:
+		return retry.OK()
+	}
+	return retry.Neutral()
+}
+
+// Pace is when a refund is tried again, on a channel with this breaker.
+type Pace struct {
+	Retry   retry.Policy
+	Breaker *retry.Breaker
+	Now     func() time.Time
+	Taken   int32 // retry delays taken so far
+}
+
+// longWait is how many doublings the delays of a channel that refuses "not now"
+// are ahead: a cut-off or a short balance lasts hours.
+const longWait = 4
+
+// After is how long a refund waits after a call that was not executed. After a
+// first 401 the token is new, and the next try comes at once.
+func (p Pace) After(v doku.Verdict) time.Duration {
+	switch {
+	case v.Class == doku.NotExecuted && v.Cause == doku.Credentials && p.Breaker.OpenUntil().IsZero():
+		return 0
+	case v.RetryAfter == 0 && v.Cause == doku.Unavailable:
+		return p.untilBreaker(p.Retry.Jittered(int(p.Taken) + 1 + longWait))
+	}
+	return p.Next(v.RetryAfter)
+}
+
+// Next is the refund's next retry delay, or what DOKU asked for.
+func (p Pace) Next(retryAfter time.Duration) time.Duration {
+	if retryAfter > 0 {
+		return p.untilBreaker(p.Retry.After(retryAfter))
+	}
+	return p.untilBreaker(p.Retry.Jittered(int(p.Taken) + 1))
+}
+
+// untilBreaker lengthens a delay that would end while the breaker is open: the
+// refund would only come back to be turned away.
+func (p Pace) untilBreaker(d time.Duration) time.Duration {
+	until := p.Breaker.OpenUntil()
+	if until.IsZero() {
+		return d
+	}
+	return max(d, until.Sub(p.Now()))
+}

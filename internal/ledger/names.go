@@ -77,3 +77,26 @@ func (l *Ledger) ids(ctx context.Context, stream, filter string) ([]string, erro
 		}
 	}
 }
+
+// CountRefunds returns how many refunds have, or ever had, a record of that
+// state. An empty channel stands for any.
+func (l *Ledger) CountRefunds(ctx context.Context, ch channel.Channel, state string) (int, error) {
+	return l.patient().count(ctx, jobs.StreamRefunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
+}
+
+// CountWaits returns how many waits are stored.
+func (l *Ledger) CountWaits(ctx context.Context, ch channel.Channel) (int, error) {
+	return l.patient().count(ctx, jobs.StreamWaits, "refunds.retry."+token(string(ch))+".*")
+}
+
+// count asks for the page after the last: it is empty, and names the total.
+func (l *Ledger) count(ctx context.Context, stream, filter string) (int, error) {
+	page, err := l.info(ctx, stream, filter, beyond)
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", filter, err)
+	}
+	return page.Total, nil
+}
+
+// beyond is more subjects than a stream can have.
+const beyond = 1 << 40

@@ -30,6 +30,30 @@ var (
 	// only be given up. Nothing was changed.
 	ErrNoCopy = errors.New("no copy of the job is left, and its channel needs the customer's values: the order system must publish the same job again")
 
+	// ErrNoLetter is returned for a sequence at which no dead letter stands: it
+	// was discarded, is older than 90 days, or never was one.
+	ErrNoLetter = errors.New("is no dead letter")
+
+	// ErrTruncated is returned by [Operator.Replay] for a letter whose body was
+	// cut when it was buried. Nothing was published.
+	ErrTruncated = errors.New("only the beginning of it was kept")
+
+	// ErrNoJob is returned by [Operator.Replay] for what breaks a rule of a job
+	// as it stands or as it was changed. Nothing was published.
+	ErrNoJob = errors.New("is no job")
+
+	// ErrUsedID is returned by [Operator.Replay] for a job under an id that a
+	// refund of other content has. Nothing was published.
+	ErrUsedID = errors.New("the refund_id is used up")
+
+	// ErrReplayed is returned by [Operator.Replay] for a letter that was
+	// published under another id before. Nothing was published.
+	ErrReplayed = errors.New("was replayed as")
+
+	// ErrDiscarded is returned by [Operator.Replay] for a letter that somebody
+	// has given up. Nothing was published.
+	ErrDiscarded = errors.New("was discarded")
+
 	// ErrBecause is returned for a reason that may not be kept for ever: none
 	// where one is needed, too long, not printable, or holding a card number.
 	ErrBecause = errors.New("reason")

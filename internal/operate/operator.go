@@ -2,6 +2,8 @@ package operate
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -86,6 +88,13 @@ func (o Operator) signed(because string, needed bool) error {
 // stamp makes every record of every process different from all others.
 func (o Operator) stamp() string {
 	return fmt.Sprintf("%s%s-%d", writer, o.cfg.Instance, o.stamps.Add(1))
+}
+
+// randomName tells this program's readers from those of others.
+func randomName() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
 }
 
 // writer begins the name of the process in every record that an operator wrote.

@@ -31,7 +31,7 @@ func (s *session) acted(action, did string, done operate.Done) error {
 }
 
 func (s *session) outcome(o outcome) error {
-	return s.show(o, func(p *page) {
+	return s.show(o, func(p *sheet) {
 		p.line("%s", o.Did)
 		p.fields("refund", o.Refund.RefundID, "state", o.Refund.State, "before", o.Before, "next", nextText(o.Refund, time.Now()),
 			"DOKU said", saidText(o.Said))
@@ -66,10 +66,14 @@ func channelFlag(text string) (channel.Channel, error) {
 	if text == "" {
 		return "", nil
 	}
+	return channelNamed("--channel", text)
+}
+
+func channelNamed(name, text string) (channel.Channel, error) {
 	ch, err := channel.Parse(text)
 	if err != nil {
 		var p settings.Problems
-		p.Add("--channel", "%s", err)
+		p.Add(name, "%s", err)
 		return "", &usageError{p}
 	}
 	return ch, nil

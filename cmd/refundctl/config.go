@@ -26,11 +26,21 @@ type Config struct {
 	connect.Flags `group:"NATS:"`
 	merchant.Settings
 
-	Status  statusCommand  `cmd:"" group:"Look:" help:"All about one refund: state, what comes next, and every step so far."`
-	Cancel  cancelCommand  `cmd:"" group:"Act:" help:"Give up a refund that was never sent."`
-	Retry   retryCommand   `cmd:"" group:"Act:" help:"Bring a waiting refund forward to now."`
-	Inquire inquireCommand `cmd:"" group:"Act:" help:"Ask DOKU now; a proof settles an unknown or unresolved refund."`
-	Resolve resolveCommand `cmd:"" group:"Act:" help:"Settle an unresolved refund by your word."`
+	Status     statusCommand     `cmd:"" group:"Look:" help:"All about one refund: state, what comes next, and every step so far."`
+	List       listCommand       `cmd:"" group:"Look:" help:"Refunds by state, channel, age, code or part of the id, in pages."`
+	Unresolved unresolvedCommand `cmd:"" group:"Look:" help:"Refunds that a person must settle."`
+	Stats      statsCommand      `cmd:"" group:"Look:" help:"Queues, waits, pauses and results of every channel."`
+	Watch      watchCommand      `cmd:"" group:"Look:" help:"Every step as it comes, of one refund or of all."`
+
+	Cancel  cancelCommand  `cmd:"" group:"Act on a refund:" help:"Give up a refund that was never sent."`
+	Retry   retryCommand   `cmd:"" group:"Act on a refund:" help:"Bring a waiting refund forward to now."`
+	Inquire inquireCommand `cmd:"" group:"Act on a refund:" help:"Ask DOKU now; a proof settles an unknown or unresolved refund."`
+	Resolve resolveCommand `cmd:"" group:"Act on a refund:" help:"Settle an unresolved refund by your word."`
+
+	Dead   deadCommand   `cmd:"" group:"Act on queues:" help:"Messages that are no job: list, show, replay, discard."`
+	Pause  pauseCommand  `cmd:"" group:"Act on queues:" help:"Stop a channel for the whole fleet."`
+	Resume resumeCommand `cmd:"" group:"Act on queues:" help:"Take a pause back."`
+	Sweep  sweepCommand  `cmd:"" group:"Act on queues:" help:"Give refunds that have neither job nor wait their nudge back."`
 }
 
 // check adds what is wrong with the settings that every command has.

@@ -13,14 +13,14 @@ import (
 )
 
 // show prints a report: v as one JSON document, or what draw makes of it.
-func (s *session) show(v any, draw func(*page)) error {
+func (s *session) show(v any, draw func(*sheet)) error {
 	if s.Output == "json" {
 		e := json.NewEncoder(s.stdout)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(v)
 	}
-	p := &page{colours: colourful(s.stdout)}
+	p := &sheet{colours: colourful(s.stdout)}
 	draw(p)
 	_, err := io.WriteString(s.stdout, p.text.String())
 	return err
@@ -32,13 +32,13 @@ func colourful(w io.Writer) bool {
 	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
 }
 
-// page is text for a person.
-type page struct {
+// sheet is text for a person.
+type sheet struct {
 	text    strings.Builder
 	colours bool
 }
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+func (p *sheet) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
 
 // colours by state and finding; what is not here has none.
 var colours = map[string]string{
@@ -46,7 +46,7 @@ var colours = map[string]string{
 	"unknown": "33", "waiting": "33", "sending": "33", "warning": "33", "paused": "33",
 }
 
-func (p *page) colour(word string) string {
+func (p *sheet) colour(word string) string {
 	if code, ok := colours[word]; ok && p.colours {
 		return "\x1b[" + code + "m" + word + "\x1b[0m"
 	}
@@ -54,7 +54,7 @@ func (p *page) colour(word string) string {
 }
 
 // fields prints pairs of name and value, one a line; empty values are left out.
-func (p *page) fields(pairs ...string) {
+func (p *sheet) fields(pairs ...string) {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			p.line("%-12s %s", pairs[i], p.colour(pairs[i+1]))
@@ -63,7 +63,7 @@ func (p *page) fields(pairs ...string) {
 }
 
 // table prints rows under a header, in columns as wide as their longest cell.
-func (p *page) table(header []string, rows [][]string) {
+func (p *sheet) table(header []string, rows [][]string) {
 	widths := make([]int, len(header))
 	all := append([][]string{header}, rows...)
 	for _, row := range all {

@@ -71,3 +71,15 @@ func (s *session) status(err error) int {
 	_, _ = fmt.Fprintf(s.stderr, "%s: %s\n", program, err)
 	return exitWrong
 }
+
+// errSeen ends a reading that has found what it was for.
+var errSeen = errors.New("seen")
+
+// interrupted makes an interrupt by the person, and the end of what was waited
+// for, a good end.
+func (s *session) interrupted(err error) error {
+	if errors.Is(err, errSeen) || errors.Is(err, context.Canceled) && errors.Is(context.Cause(s.ctx), context.Canceled) {
+		return nil
+	}
+	return err
+}

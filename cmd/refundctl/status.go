@@ -25,10 +25,10 @@ func (c statusCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(status, func(p *page) { drawStatus(p, status, time.Now()) })
+	return s.show(status, func(p *sheet) { drawStatus(p, status, time.Now()) })
 }
 
-func drawStatus(p *page, s operate.Status, now time.Time) {
+func drawStatus(p *sheet, s operate.Status, now time.Time) {
 	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
 		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
 		"reason", s.Reason, "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline), "next", nextText(s.View, now),

@@ -79,24 +79,31 @@ type Step struct {
 // Said is what DOKU answered, as the record keeps it.
 type Said = refund.Said
 
+// StepOf shows one record, with what DOKU said last.
+func StepOf(r Recorded) Step { return step(r.Record, r.Sequence) }
+
+func step(r refund.Record, sequence uint64) Step {
+	s := Step{
+		Sequence: sequence, At: r.At.Time(), State: r.State.String(), Why: r.Why.String(), Attempt: r.Sends,
+		Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note, Said: r.Said,
+	}
+	if ByOperator(r) {
+		s.Operator, s.Because = r.Operator, r.Because
+	}
+	return s
+}
+
 // steps shows a history. A record repeats what DOKU said last: only the step
 // that brought it shows it.
 func steps(path []ledger.Entry) []Step {
 	var list []Step
 	var before *refund.Said
 	for _, e := range path {
-		r := e.Record
-		s := Step{
-			Sequence: e.Seq, At: r.At.Time(), State: r.State.String(), Why: r.Why.String(), Attempt: r.Sends,
-			Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note,
+		s := step(e.Record, e.Seq)
+		if before != nil && s.Said != nil && *before == *s.Said {
+			s.Said = nil
 		}
-		if ByOperator(r) {
-			s.Operator, s.Because = r.Operator, r.Because
-		}
-		if r.Said != nil && (before == nil || *before != *r.Said) {
-			s.Said = r.Said
-		}
-		before = r.Said
+		before = e.Record.Said
 		list = append(list, s)
 	}
 	return list

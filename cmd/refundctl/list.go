@@ -1,0 +1,264 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"refundworker/internal/operate"
+	"refundworker/internal/settings"
+)
+
+type listCommand struct {
+	State   string `help:"open (no result), sending, waiting, unknown, succeeded, failed, rejected or unresolved." placeholder:"STATE"`
+	Result  string `help:"succeeded, failed, rejected or unresolved." placeholder:"STATUS"`
+	Channel string `help:"One channel." placeholder:"CHANNEL"`
+	Code    string `help:"DOKU's last code, the worker's error code or the reason of a wait." placeholder:"CODE"`
+	Text    string `help:"Part of the refund_id." placeholder:"TEXT"`
+	Older   string `help:"Enqueued longer ago, such as 90m." placeholder:"AGE"`
+	Newer   string `help:"Enqueued less long ago." placeholder:"AGE"`
+	After   string `help:"For the next page: the id that the last one ended with." placeholder:"ID"`
+	Limit   string `default:"50" help:"Refunds on a page; 0 for all." placeholder:"N"`
+}
+
+// Run implements kong's command.
+func (c listCommand) Run(s *session) error {
+	f, problems := c.filter()
+	if len(problems) > 0 {
+		return &usageError{problems}
+	}
+	return s.list(f)
+}
+
+func (s *session) list(f operate.Filter) error {
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	page, err := o.List(s.ctx, f)
+	if err != nil {
+		return err
+	}
+	return s.show(page, func(p *sheet) { drawList(p, page, time.Now()) })
+}
+
+func (c listCommand) filter() (operate.Filter, settings.Problems) {
+	var p settings.Problems
+	f := operate.Filter{State: c.State, Code: c.Code, Text: c.Text, After: c.After}
+	if c.State != "" {
+		p.OneOf("--state", c.State, operate.States()...)
+	}
+	if c.Result != "" {
+		f.State = p.OneOf("--result", c.Result, "succeeded", "failed", "rejected", "unresolved")
+		if c.State != "" && c.State != c.Result {
+			p.Add("--result", "and --state exclude each other")
+		}
+	}
+	ch, err := channelFlag(c.Channel)
+	if usage := (*usageError)(nil); errors.As(err, &usage) {
+		p = append(p, usage.problems...)
+	}
+	f.Channel = ch
+	if c.Older != "" {
+		f.Older = p.Duration("--older", c.Older, time.Nanosecond)
+	}
+	if c.Newer != "" {
+		f.Newer = p.Duration("--newer", c.Newer, time.Nanosecond)
+	}
+	f.Limit = p.Int("--limit", c.Limit, 0, 1<<30)
+	return f, p
+}
+
+func drawList(p *sheet, list operate.Page, now time.Time) {
+	if len(list.Refunds) == 0 {
+		p.line("no refund fits")
+		return
+	}
+	var rows [][]string
+	for _, v := range list.Refunds {
+		age := ""
+		if !v.EnqueuedAt.IsZero() {
+			age = span(now.Sub(v.EnqueuedAt))
+		}
+		due := ""
+		if !v.NextAt.IsZero() {
+			due = in(v.NextAt.Sub(now))
+		}
+		rows = append(rows, []string{
+			v.RefundID, string(v.Channel), v.State, v.Why, v.Code, fmt.Sprint(v.Attempts), rupiah(v.Amount), age, due,
+		})
+	}
+	p.table([]string{"ID", "CHANNEL", "STATE", "WHY", "DOKU'S CODE", "ATTEMPTS", "AMOUNT", "AGE", "NEXT"}, rows)
+	if list.Next != "" {
+		p.line("more: --after=%s", list.Next)
+	}
+}
+
+type unresolvedCommand struct {
+	List unresolvedListCommand `cmd:"" help:"Refunds that a person must settle."`
+}
+
+type unresolvedListCommand struct {
+	Channel string `help:"One channel." placeholder:"CHANNEL"`
+}
+
+// Run implements kong's command.
+func (c unresolvedListCommand) Run(s *session) error {
+	ch, err := channelFlag(c.Channel)
+	if err != nil {
+		return err
+	}
+	return s.list(operate.Filter{State: "unresolved", Channel: ch})
+}
+
+type statsCommand struct{}
+
+// Run implements kong's command.
+func (statsCommand) Run(s *session) error {
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	stats, err := o.Stats(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.show(map[string]any{"channels": stats}, func(p *sheet) { drawStats(p, stats) })
+}
+
+func drawStats(p *sheet, stats []operate.ChannelStats) {
+	rows := [][]string{}
+	total := operate.ChannelStats{Channel: "all"}
+	for _, c := range stats {
+		rows = append(rows, statsRow(c))
+		total.Queued, total.Due = total.Queued+c.Queued, total.Due+c.Due
+		total.InHand, total.Waiting = total.InHand+c.InHand, total.Waiting+c.Waiting
+		total.Succeeded, total.Failed = total.Succeeded+c.Succeeded, total.Failed+c.Failed
+		total.Rejected, total.Unresolved = total.Rejected+c.Rejected, total.Unresolved+c.Unresolved
+	}
+	p.table([]string{"CHANNEL", "", "QUEUED", "IN HAND", "DUE", "WAITING", "SUCCEEDED", "FAILED", "REJECTED", "UNRESOLVED"},
+		append(rows, statsRow(total)))
+}
+
+func statsRow(c operate.ChannelStats) []string {
+	state := ""
+	if c.Paused {
+		state = "paused"
+		if c.PausedFor != "" {
+			state += " for " + c.PausedFor
+		}
+	}
+	row := []string{string(c.Channel), state}
+	for _, n := range []any{c.Queued, c.InHand, c.Due, c.Waiting, c.Succeeded, c.Failed, c.Rejected, c.Unresolved} {
+		row = append(row, fmt.Sprint(n))
+	}
+	return row
+}
+
+type pauseCommand struct {
+	Channel string `arg:"" name:"CHANNEL" help:"One channel."`
+	For     string `help:"How long, such as 2h; without it until resume." placeholder:"TIME"`
+}
+
+// channelReport is the report of pause and resume.
+type channelReport struct {
+	Channel string    `json:"channel"`
+	Paused  bool      `json:"paused"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
+// Run implements kong's command.
+func (c pauseCommand) Run(s *session) error {
+	ch, err := channelNamed("CHANNEL", c.Channel)
+	if err != nil {
+		return err
+	}
+	var until time.Time
+	if c.For != "" {
+		var p settings.Problems
+		d := p.Duration("--for", c.For, time.Second)
+		if len(p) > 0 {
+			return &usageError{p}
+		}
+		until = time.Now().Add(d).UTC()
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	if err := o.Pause(s.ctx, ch, until); err != nil {
+		return err
+	}
+	return s.show(channelReport{c.Channel, true, until}, func(p *sheet) {
+		end := "until `refundctl resume " + c.Channel + "`"
+		if !until.IsZero() {
+			end = "until " + clock(until)
+		}
+		p.line("paused %s for the whole fleet, %s; what workers have in hand is finished", c.Channel, end)
+	})
+}
+
+type resumeCommand struct {
+	Channel string `arg:"" name:"CHANNEL" help:"One channel."`
+}
+
+// Run implements kong's command.
+func (c resumeCommand) Run(s *session) error {
+	ch, err := channelNamed("CHANNEL", c.Channel)
+	if err != nil {
+		return err
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	if err := o.Resume(s.ctx, ch); err != nil {
+		return err
+	}
+	return s.show(channelReport{Channel: c.Channel}, func(p *sheet) { p.line("resumed %s", c.Channel) })
+}
+
+type sweepCommand struct {
+	Channel string `help:"One channel." placeholder:"CHANNEL"`
+	DryRun  bool   `help:"Only tell."`
+	Settle  string `default:"3s" help:"How far apart the two looks are that find a refund lost." placeholder:"TIME"`
+}
+
+// Run implements kong's command.
+func (c sweepCommand) Run(s *session) error {
+	ch, err := channelFlag(c.Channel)
+	if err != nil {
+		return err
+	}
+	var p settings.Problems
+	settle := p.Duration("--settle", c.Settle, time.Millisecond)
+	if len(p) > 0 {
+		return &usageError{p}
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	lost, err := o.Sweep(s.ctx, ch, settle, c.DryRun)
+	if err != nil {
+		return err
+	}
+	return s.show(map[string]any{"lost": slices.Concat([]operate.Lost{}, lost), "dry_run": c.DryRun}, func(p *sheet) { drawSweep(p, lost, c.DryRun) })
+}
+
+func drawSweep(p *sheet, lost []operate.Lost, dry bool) {
+	var rows [][]string
+	for _, l := range lost {
+		rows = append(rows, []string{l.RefundID, string(l.Channel), l.State, clock(l.Since), l.Note})
+	}
+	if len(rows) > 0 {
+		p.table([]string{"ID", "CHANNEL", "STATE", "SINCE", "NOTE"}, rows)
+	}
+	verb := "got their nudge back"
+	if dry {
+		verb = "have neither job nor wait; without --dry-run they get their nudge back"
+	}
+	p.line("%s", strings.TrimSpace(fmt.Sprintf("%d refunds %s", len(lost), verb)))
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/operate"
+	"refundworker/internal/refund"
+)
+
+func TestListsAndStatsWithShippedPermissions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	waiting := record("rf-wait", refund.Waiting)
+	b.put(t, waiting)
+	b.wait(t, waiting)
+	b.put(t, record("rf-open", refund.Unresolved, func(r *refund.Record) { r.Why = refund.WhyOutcomeUnknown }))
+	b.put(t, record("rf-done", refund.Succeeded))
+	holds(t, b.done(t, "list"), "rf-wait", "rf-open", "rf-done", "Rp 90.000")
+	holds(t, b.done(t, "list", "--state=waiting"), "rf-wait", "in ")
+	holds(t, b.done(t, "list", "--limit=2"), "more: --after=rf-open")
+	holds(t, b.done(t, "list", "--result=failed"), "no refund fits")
+	holds(t, b.done(t, "unresolved", "list"), "rf-open", "outcome_unknown")
+	var page operate.Page
+	b.json(t, &page, "list", "--older=30m", "--code=outcome_unknown", "--channel=credit_card", "--text=op")
+	if len(page.Refunds) != 1 || page.Refunds[0].RefundID != "rf-open" {
+		t.Errorf("%+v", page)
+	}
+	holds(t, b.done(t, "pause", "credit_card", "--for=2h"), "paused credit_card for the whole fleet")
+	holds(t, b.done(t, "stats"), "paused for", "UNRESOLVED", "all")
+	holds(t, b.done(t, "resume", "credit_card"), "resumed")
+	if out := b.done(t, "stats"); strings.Contains(out, "paused") {
+		t.Errorf("still paused:\n%s", out)
+	}
+}
+
+func TestSweepWithShippedPermissions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, record("rf-lost", refund.Waiting))
+	holds(t, b.done(t, "sweep", "--dry-run", "--settle=1ms"), "rf-lost", "1 refunds have neither job nor wait")
+	holds(t, b.done(t, "sweep", "--settle=1ms"), "1 refunds got their nudge back")
+	holds(t, b.done(t, "sweep", "--settle=1ms"), "0 refunds")
+}
+
+// bury stores a dead letter as a worker does.
+func (b broker) bury(t *testing.T, source uint64, body string) {
+	t.Helper()
+	l := jobs.DeadLetter{
+		Reason: jobs.DeadUnreadable, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: source,
+		Subject: "refunds.jobs.credit_card", Body: []byte(body),
+	}
+	if err := jobs.NewDeadLetters(b.js, func() int { return 1 << 20 }).Publish(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDeadLettersWithShippedPermissionsAndNoSecretShown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const job = `{"channel":"direct_debit_mandiri","invoice_number":"INV-1","amount":1000,"customer":{"access_token":"planted-secret-1"}}`
+	b.bury(t, 1, job)
+	b.bury(t, 2, "planted-secret-2")
+	b.bury(t, 3, strings.Replace(job, "{", `{"refund_id":"rf-9","refund_id":"rf-8",`, 1))
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("planted-secret-3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var shown strings.Builder
+	say := func(text string) string { shown.WriteString(text); return text }
+	holds(t, say(b.done(t, "dead", "list")), "LETTER", "no refund_id", "not one complete JSON object", "more than one refund_id")
+	holds(t, say(b.done(t, "dead", "show", "1")), "unreadable", "refunds.jobs.credit_card, sequence 1")
+	fix := []string{
+		"dead", "replay", "1", "--set=refund_id=rf-1", "--set=channel=direct_debit_mandiri", "--set=customer.access_token=@" + token,
+		"--set=reason=late",
+	}
+	holds(t, say(b.done(t, append(fix, "--dry-run")...)), "would be published", "access_token [redacted]", "rf-1")
+	holds(t, say(b.done(t, append(fix, "--because=producer forgot the id")...)), "published as job 1", "1 published, 0 refused")
+	e := b.operator(t, "dead", "replay", "2", "3", "--because=x")
+	if say(e.out); e.status != 1 || !strings.Contains(e.out, "0 published, 2 refused") {
+		t.Errorf("%+v", e)
+	}
+	holds(t, say(b.done(t, "dead", "discard", "2", "3", "--because=no job at all")), "erased 2 letters")
+	holds(t, say(b.done(t, "dead", "list", "--all")), "replayed by ayu", "discarded", "no job at all")
+	if strings.Contains(shown.String(), "planted-secret") {
+		t.Errorf("a secret is shown:\n%s", shown.String())
+	}
+	if e := b.operator(t, "dead", "show", "1", "--raw"); e.out != job {
+		t.Errorf("raw: %+v", e)
+	}
+	if e := b.operator(t, "dead", "replay", "--set=planted-secret-4", "--because=x", "1"); e.status != 2 || strings.Contains(e.errors, "planted") {
+		t.Errorf("%+v", e)
+	}
+}
+
+// screen is stdout that tells when it grows.
+type screen struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	grown chan struct{}
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n, err := s.text.Write(p)
+	select {
+	case s.grown <- struct{}{}:
+	default:
+	}
+	return n, err
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func TestWatchShowsARefundUntilItHasEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first := record("rf-1", refund.Sending)
+	b.put(t, first)
+	out := &screen{grown: make(chan struct{}, 1)}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	end := make(chan int, 1)
+	var errs bytes.Buffer
+	go func() {
+		end <- run(ctx, []string{
+			"--nats-url=" + strings.Replace(b.url, "nats://", "nats://operator:operator-secret@", 1),
+			"--nats-inbox-prefix=_INBOX_operator", "--output=json", "watch", "rf-1",
+		}, nil, out, &errs)
+	}()
+	<-out.grown
+	last := record("rf-1", refund.Succeeded)
+	last.Prev = 1
+	if _, err := b.ledger.Append(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-end; status != 0 {
+		t.Errorf("status %d: %s", status, errs.String())
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var c change
+	if len(lines) != 2 || json.Unmarshal([]byte(lines[1]), &c) != nil || c.State != "succeeded" || c.RefundID != "rf-1" {
+		t.Errorf("%s", out.String())
+	}
+}
+
+func TestBadFiltersAreAllNamed(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	status := run(t.Context(), []string{"list", "--state=gone", "--channel=cash", "--older=x", "--limit=-1"}, nil, &out, &errs)
+	if status != 2 || strings.Count(errs.String(), "\n") != 4 {
+		t.Errorf("status %d:\n%s", status, errs.String())
+	}
+	errs.Reset()
+	if status := run(t.Context(), []string{"pause", "cash"}, nil, &out, &errs); status != 2 || !strings.Contains(errs.String(), "CHANNEL:") {
+		t.Errorf("status %d: %s", status, errs.String())
+	}
+}

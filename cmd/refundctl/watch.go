@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/operate"
+)
+
+type watchCommand struct {
+	RefundID string `arg:"" optional:"" name:"ID" help:"One refund: its history first, until it has ended. Without it: every step of every refund from now on."`
+	Channel  string `help:"One channel." placeholder:"CHANNEL"`
+}
+
+// Run implements kong's command. It ends with the refund, or by an interrupt.
+func (c watchCommand) Run(s *session) error {
+	ch, err := channelFlag(c.Channel)
+	if err != nil {
+		return err
+	}
+	o, err := s.operator()
+	if err != nil {
+		return err
+	}
+	from := operate.Span{Follow: true}
+	switch {
+	case c.RefundID != "" && !jobs.ValidRefundID(c.RefundID):
+		return fmt.Errorf("%.70q %w", c.RefundID, operate.ErrRefundID)
+	case c.RefundID != "":
+		from.Subject = "refunds.*.*.*." + c.RefundID
+	default:
+		if from.After, err = s.now(); err != nil {
+			return err
+		}
+		if ch != "" {
+			from.Subject = "refunds.*." + string(ch) + ".*.*"
+		}
+	}
+	err = o.Read(s.ctx, from, func(r operate.Recorded) error {
+		if err := s.step(r); err != nil {
+			return err
+		}
+		if c.RefundID != "" && r.Record.State.Final() {
+			return errSeen
+		}
+		return nil
+	})
+	return s.interrupted(err)
+}
+
+// now is the sequence of the ledger's last record.
+func (s *session) now() (uint64, error) {
+	stream, err := s.js.Stream(s.ctx, jobs.StreamRefunds)
+	if err != nil {
+		return 0, fmt.Errorf("look at the ledger: %w", err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// change is one step in a stream of JSON lines.
+type change struct {
+	operate.Step
+	RefundID string `json:"refund_id"`
+	Channel  string `json:"channel"`
+}
+
+// step prints one record as one line.
+func (s *session) step(r operate.Recorded) error {
+	st := operate.StepOf(r)
+	if s.Output == "json" {
+		line, err := json.Marshal(change{Step: st, RefundID: r.Record.Job.RefundID, Channel: string(r.Record.Job.Channel)})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(s.stdout, "%s\n", line)
+		return err
+	}
+	p := &sheet{colours: colourful(s.stdout)}
+	note := ""
+	if !st.Due.IsZero() {
+		note = "due " + in(st.Due.Sub(time.Now()))
+	}
+	p.line("%s  %-24s %-20s %s attempt %d %s %s %s", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel,
+		p.colour(st.State), st.Attempt, st.Why, saidText(st.Said), note)
+	_, err := fmt.Fprint(s.stdout, p.text.String())
+	return err
+}

@@ -145,7 +145,7 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.worker(t, unhurried)
-	late := snapDone("late", channel.DirectDebitMandiri).until(2*time.Second).movesNothing().by("waiting rejected", 0).
+	late := snapDone("late", channel.DirectDebitMandiri).until(4*time.Second).movesNothing().by("waiting rejected", 0).
 		ends(jobs.StatusRejected, "").fails(jobs.SourceWorker, jobs.CodeDeadlineExceeded).drive("late")
 	patient := snapDone("patient", channel.EmoneyOVO).by("waiting sending succeeded", 1).drive("patient")
 	late.begin(t, f)
@@ -164,7 +164,7 @@ func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	addr, nowhere := freeAddr(t), "http://"+freeAddr(t)
 	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr, cfg.BaseURL = addr, nowhere })
-	d := cardDone("d", "", dokusim.Payment{}).until(4 * time.Second).drive("d")
+	d := cardDone("d", "", dokusim.Payment{}).until(10 * time.Second).drive("d")
 	d.begin(t, f)
 	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unreachable")
 	r := f.journal.result(t, d.id)

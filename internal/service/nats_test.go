@@ -101,7 +101,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 func (f fixture) ledgerFull(t *testing.T) {
 	t.Helper()
 	f.changeStream(t, jobs.StreamRefunds, func(c *jetstream.StreamConfig, now jetstream.StreamState) {
-		c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(now.Msgs) //nolint:gosec // a handful
+		c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(now.Msgs)
 	})
 }
 

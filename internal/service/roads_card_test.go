@@ -72,7 +72,7 @@ func cardAgain(name string, faults ...dokusim.Fault) road {
 
 // giveUp is when refunds that cannot be settled are given up here: after the
 // first question that may allow a repeat, before the second.
-const giveUp = 20 * time.Second
+const giveUp = 25 * time.Second
 
 // cardRoads: seed 1 and doku-api.md §1, row by row.
 var cardRoads = []road{

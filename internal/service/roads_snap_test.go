@@ -87,7 +87,7 @@ var snapRoads = []road{
 		by("sending unknown failed", 1).ends(jobs.StatusFailed, jobs.EvidenceInquiry).fails(jobs.SourceDOKU, "2005500").movesNothing().until(giveUp),
 
 	snapAgain("429 is waited out, and followed by a fresh X-EXTERNAL-ID", channel.DirectDebitBRI, dokusim.Fault{Kind: dokusim.TooMany, Remember: true}).
-		burns().until(giveUp),
+		burns().until(giveUp + giveUp),
 	snapAgain("a short balance is waited out", channel.EmoneyOVO, snapSays("4030714", 1)...),
 
 	snapFailed("a refused customer token ends it with one call", channel.DirectDebitMandiri, "").

@@ -19,15 +19,15 @@ var timeRoads = []road{
 	snapDone("a SNAP job waits for its not_before", channel.DirectDebitMandiri).
 		by("waiting sending succeeded", 1).from(4 * time.Second),
 	snapAgain("a refund that DOKU keeps putting off fails at its deadline", channel.EmoneyOVO,
-		snapSays("4030714", -1)...).until(6*time.Second).movesNothing().
+		snapSays("4030714", -1)...).until(8*time.Second).movesNothing().
 		by("sending waiting failed", 1).ends(jobs.StatusFailed, "").fails(jobs.SourceWorker, jobs.CodeDeadlineExceeded),
 	cardLost("a refund nobody can tell about is unresolved at its deadline", dokusim.Fault{Kind: dokusim.ErrorBefore}).
-		asked(dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}).until(4*time.Second).movesNothing().
+		asked(dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}).until(10*time.Second).movesNothing().
 		unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1),
 	snapLost("a paid refund nobody can tell about is unresolved at its deadline", channel.EmoneyDANA, dokusim.Fault{Kind: dokusim.ErrorAfter}).
-		asked(dokusim.Fault{Kind: dokusim.HTMLBefore, Count: -1}).until(4*time.Second).
+		asked(dokusim.Fault{Kind: dokusim.HTMLBefore, Count: -1}).until(10*time.Second).
 		unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1),
 	cardLost("a refund found missing at its deadline is not sent again", dokusim.Fault{Kind: dokusim.ErrorBefore}).
-		until(4*time.Second).movesNothing().
+		until(10*time.Second).movesNothing().
 		unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1),
 }

@@ -141,6 +141,9 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 	waits, body, planted := plant(t, snapDone("waits", channel.DirectDebitAllo).from(time.Hour), "waits")
 	f.publish(t, waits.channel, body)
 	customers = append(customers, planted...)
+	for _, d := range drives {
+		d.judge(t, f)
+	}
 	// What is wrong with a job must be said without quoting it.
 	const bad = "planted-bad"
 	for _, text := range []string{
@@ -150,9 +153,6 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 		`{"refund_id":"s00","channel":"direct_debit_mandiri","invoice_number":"` + bad + `","amount":1,"customer":{"access_token":"` + bad + `"}}`,
 	} {
 		f.publish(t, channel.DirectDebitBRI, text)
-	}
-	for _, d := range drives {
-		d.judge(t, f)
 	}
 	f.dead(t, 2)
 	f.journal.state(t, waits.id, refund.Waiting)

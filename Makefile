@@ -60,6 +60,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 sim: ## simulate JOBS (1000000) refunds with every kind of fault, from SEED (1)
 	go run ./internal/sim/run -seed $(SEED) -jobs $(JOBS)
 
+.PHONY: model
+model: ## walk every order of events of one refund (ARGS=-update: docs/model.md)
+	go test -count=1 -timeout 10m -v -run 'Paid|Planted' ./internal/model -args -whole $(ARGS)
+
 .PHONY: bench
 bench: ## run all benchmarks, then the whole way with real processes
 	go test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,92 @@
+package model
+
+// deed names a move in a road.
+type deed uint8
+
+// What may be done. Blocks of states and findings follow their first name.
+const (
+	nothing deed = iota
+	timePasses
+	dayEnds
+	delivers
+	deliversAgain
+
+	published
+	forgets
+	crashed
+	gotReady
+	notReady
+	tooLate
+	looks
+	sends
+	gaveUp
+	lostAnswer
+	reads
+	schedules
+	acknowledges
+	losesRace
+	finds
+	mistaken
+	takesOver
+	succeeds
+	replayed
+	conflict
+	accepts
+	tooMuch
+	saysNo
+	notNow
+	lies
+	executes
+	declines
+	usurped
+	cancels
+	forwards
+	wordYes
+	wordNo
+	stores                    // and the state
+	storesUnsure = stores + 8 // and the state
+	asks         = stores + 16
+	operatorAsks = stores + 22
+)
+
+var deedNames = [...]string{
+	nothing:       "",
+	timePasses:    "time passes",
+	dayEnds:       "a day ends",
+	delivers:      "is given the message",
+	deliversAgain: "is given the message that the other has in hand",
+	published:     "the job is published again",
+	forgets:       "the ledger loses its last record",
+	crashed:       "crashes",
+	gotReady:      "has all that a call needs",
+	notReady:      "has no token",
+	tooLate:       "finds send_by passed and sends nothing",
+	looks:         "looks at the clock for the last time",
+	sends:         "sends",
+	gaveUp:        "gets no answer",
+	lostAnswer:    "loses the answer",
+	reads:         "reads the answer",
+	schedules:     "stores a wait",
+	acknowledges:  "acknowledges the message",
+	losesRace:     "finds another record where it meant to append",
+	finds:         "finds its record stored",
+	mistaken:      "finds a record with its nonce and takes it for its own",
+	takesOver:     "takes the other's send for its own and makes it",
+	succeeds:      "DOKU pays and says so",
+	replayed:      "DOKU knows the identifier and repeats its first answer",
+	conflict:      "DOKU knows the identifier: a bare 409",
+	accepts:       "DOKU accepts, and will execute it later",
+	tooMuch:       "DOKU: refunds would exceed the payment",
+	saysNo:        "DOKU refuses for good",
+	notNow:        "DOKU refuses for now",
+	lies:          "DOKU pays and says that it did not",
+	executes:      "DOKU pays what it had accepted",
+	declines:      "DOKU refuses what it had accepted",
+	usurped:       "somebody else uses our identifier",
+	cancels:       "operator: cancels",
+	forwards:      "operator: brings forward",
+	wordYes:       "operator: says that it was paid",
+	wordNo:        "operator: says that it was not paid",
+}
+
+var findingNames = [...]string{"in vain", "finds a success", "finds a failure", "finds it in progress", "does not find it", "finds a contradiction"}

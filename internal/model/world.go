@@ -1,0 +1,161 @@
+package model
+
+import "refundworker/internal/refund"
+
+// world is everything that can still make a difference, in bytes: it is hashed
+// and compared millions of times. Instants are units from the start; 0: none.
+type world struct {
+	now    int8
+	ledger core
+	before core // what the ledger would fall back to; kept only where it may lose a record
+	// nudge says that a message is stored which nobody holds, or a wait. The two
+	// are alike: a message may come at any time, and a wait may fire at any time,
+	// for an older one takes a newer one with it. Several count as one, which
+	// forgets a refund sooner than a real server would.
+	nudge bool
+
+	moved     int8 // movements of money
+	movedLeft int8 // when the first executed request left its worker
+	running   bool // DOKU has accepted a request and not executed it yet
+	runKey    int8
+	runLeft   int8
+	refused   bool // some request was definitely refused
+	stranger  bool // somebody else has used our identifier
+	book      [keys]entry
+	net       [2]request
+
+	spare  int8 // refusals and delays in store
+	copied bool
+	lost   bool // the ledger has lost a record
+
+	hands [2]hand
+}
+
+// keys is how many identifiers are told apart.
+const keys = 4
+
+// entry is what DOKU keeps of an identifier.
+type entry uint8
+
+const (
+	fresh entry = iota
+	accepted
+	paid
+	refusedForGood
+	refusedForNow
+)
+
+// request is one that left a worker and has not arrived.
+type request struct {
+	live     bool
+	owner    int8 // the hand that waits for its answer; -1: none
+	key      int8
+	left, by int8
+}
+
+// core is [refund.Core] less what no decision of the model depends on.
+type core struct {
+	state        refund.State
+	collided     bool
+	sends        int8
+	firstUnknown int8
+	due          int8
+	sendBy       int8
+	askFrom      int8
+	firstAt      int8 // of the first unknown send
+}
+
+// event is [refund.Event], likewise.
+type event struct {
+	kind    refund.Kind
+	ready   refund.Readiness
+	own     bool
+	replay  bool
+	answer  refund.Answer
+	finding refund.Finding
+	asked   int8
+	word    refund.State
+}
+
+// phase is where a handling stands: at which effect.
+type phase uint8
+
+const (
+	idle      phase = iota
+	preparing       // core and event decide what follows
+	appending       // likewise, decided at at
+	sending         // core is announced, the clock not looked at yet
+	looked          // on the way to the socket
+	calling         // the request has left
+	heard           // event is the answer, not decided on yet
+	asking
+	scheduling // then the message is acknowledged
+	forwarding // operator: schedules, and that is all
+	acking
+)
+
+// holding says what message a hand has.
+type holding uint8
+
+const (
+	empty holding = iota
+	single
+	both // the other hand has the same one: it was delivered again
+)
+
+// hand is one handling in one worker, or an operator's.
+type hand struct {
+	phase  phase
+	holds  holding
+	stale  bool // the record has moved on since core was read
+	unsure bool // the append was made and its acknowledgement lost
+	mine   bool // the last record carries the nonce of the append; kept only where a mistake looks at it
+	ahead  bool // has sent before recording; a mistake
+	at     int8
+	core   core
+	event  event
+}
+
+// free takes the message out of hand i, if it holds one, without acknowledging
+// it, and forgets the handling.
+func (w *world) free(i int) {
+	switch w.hands[i].holds {
+	case single:
+		w.nudge = true
+	case both:
+		w.hands[1-i].holds = single
+	default:
+	}
+	w.abandon(i)
+	w.hands[i] = hand{}
+}
+
+// acknowledge removes the message that hand i holds. The other hand's, if it is
+// the same one, is gone with it.
+func (w *world) acknowledge(i int) {
+	if w.hands[i].holds == both {
+		w.hands[1-i].holds = empty
+	}
+	w.hands[i].holds = empty
+}
+
+// abandon leaves hand i's request without anybody who waits for its answer.
+func (w *world) abandon(i int) {
+	for n, r := range w.net {
+		if r.live && int(r.owner) == i {
+			w.net[n].owner = -1
+		}
+	}
+}
+
+// forgotten reports whether the refund is open and nothing will ever look at it
+// again.
+func (w *world) forgotten() bool {
+	return !w.ledger.state.Result() && !w.nudge &&
+		w.hands[0].holds == empty && w.hands[1].holds == empty
+}
+
+// over reports whether nothing can happen any more that matters.
+func (w *world) over() bool {
+	return w.ledger.state.Final() && w.hands == [2]hand{} && w.net == [2]request{} && !w.running
+}

@@ -199,7 +199,7 @@ func (c deadReplayCommand) check() (changes []operate.Change, rate float64, p se
 			continue
 		}
 		if file, ok := strings.CutPrefix(change.Value, "@"); ok {
-			content, err := os.ReadFile(file)
+			content, err := os.ReadFile(file) //nolint:gosec // the operator names the file
 			if err != nil {
 				p.Add("--set", "%s", err)
 			}

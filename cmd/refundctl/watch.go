@@ -80,7 +80,7 @@ func (s *session) step(r operate.Recorded) error {
 	p := &sheet{colours: colourful(s.stdout)}
 	note := ""
 	if !st.Due.IsZero() {
-		note = "due " + in(st.Due.Sub(time.Now()))
+		note = "due " + in(time.Until(st.Due))
 	}
 	p.line("%s  %-24s %-20s %s attempt %d %s %s %s", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel,
 		p.colour(st.State), st.Attempt, st.Why, saidText(st.Said), note)

@@ -48,6 +48,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	cfg.Log = observe.NewLogger(stderr, f.level(&problems), isTerminal(stderr))
 	slog.SetDefault(cfg.Log)
 	tuneGC()
+	arm(&cfg)
 
 	ctx, stop := stopOnSignal(ctx)
 	defer stop()

@@ -65,7 +65,7 @@ func (s *Stack) Audit(ctx context.Context, published []jobs.Job) (*Audit, error)
 		r.Movements = append(r.Movements, m)
 	}
 	a.judge()
-	return a, a.judgeDead(ctx, s.JS)
+	return a, a.judgeDead(ctx, s.JS, s.cfg.Dead)
 }
 
 func (a *Audit) complain(format string, args ...any) {
@@ -130,14 +130,15 @@ func (r *Refund) problems() []string {
 	return found
 }
 
-// judgeDead: none of the jobs was a bad one, so nothing may be buried.
-func (a *Audit) judgeDead(ctx context.Context, js jetstream.JetStream) error {
+// judgeDead: what is buried are the messages that the test meant to be, each
+// once.
+func (a *Audit) judgeDead(ctx context.Context, js jetstream.JetStream, want uint64) error {
 	dead, err := js.Stream(ctx, jobs.StreamDead)
 	if err != nil {
 		return fmt.Errorf("look at dead letters: %w", err)
 	}
-	if n := dead.CachedInfo().State.Msgs; n != 0 {
-		a.complain("there are %d dead letters", n)
+	if n := dead.CachedInfo().State.Msgs; n != want {
+		a.complain("there are %d dead letters, want %d", n, want)
 	}
 	return nil
 }

@@ -64,6 +64,13 @@ func (s *Stack) launch(t *testing.T, replaced map[string]string) *Process {
 	t.Helper()
 	w, err := s.Launch(replaced)
 	must(t, err)
+	watch(t, w)
+	return w
+}
+
+// watch ends a worker with the test and looks through its log.
+func watch(t *testing.T, w *Process) {
+	t.Helper()
 	t.Cleanup(func() {
 		w.Kill()
 		for line := range strings.Lines(w.Stderr()) {
@@ -76,7 +83,6 @@ func (s *Stack) launch(t *testing.T, replaced map[string]string) *Process {
 			t.Logf("the log of process %d ends with\n%s", w.PID(), tail(w.Stderr()))
 		}
 	})
-	return w
 }
 
 // worker launches one and waits until it takes jobs.

@@ -20,6 +20,7 @@ import (
 // Config says what stack to start.
 type Config struct {
 	AckWait    time.Duration // of all consumers; 0: the contract's 30s
+	Dead       uint64        // dead letters that have to be there at the end
 	Dir        string        // of all files
 	LogFile    *os.File      // of the workers; nil: memory, where [Process.WaitFor] finds it
 	Nodes      int           // of NATS, each a process; default 1, else 3, with as many replicas

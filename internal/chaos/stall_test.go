@@ -135,7 +135,7 @@ func (s *Stack) late(ctx context.Context, t *testing.T, a *Audit) []dokusim.Requ
 	byKey := make(map[string]*Refund, len(a.Refunds))
 	for _, r := range a.Refunds {
 		for _, e := range r.Records {
-			byKey[e.Identity.RequestID] = r
+			byKey[e.Identity.RequestID+e.Identity.PartnerRefundNo] = r // a refund has one of the two
 		}
 	}
 	var late []dokusim.Request

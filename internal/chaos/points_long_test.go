@@ -1,0 +1,160 @@
+//go:build unix
+
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// longFor is a bound of the time that so many kills take on a busy machine.
+func longFor(workers, nodes, leaders int) time.Duration {
+	return 3*time.Minute + time.Duration(workers)*2*time.Second + time.Duration(nodes)*3*time.Second + time.Duration(leaders)*30*time.Second
+}
+
+// setupLong is setup with more time.
+func setupLong(t *testing.T, cfg Config, d time.Duration) (context.Context, *Stack) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	dir := t.TempDir()
+	log, err := os.Create(dir + "/workers.log")
+	must(t, err)
+	t.Cleanup(func() { _ = log.Close() })
+	cfg.Dir, cfg.Programs, cfg.LogFile = dir, programs, log
+	s, err := Start(ctx, cfg)
+	must(t, err)
+	t.Cleanup(s.Stop)
+	return ctx, s
+}
+
+// long returns a count from the environment; a test of many kills without one is
+// left to `make chaos`.
+func long(t *testing.T, name string) int {
+	t.Helper()
+	n := number(t, name, 0)
+	if n == 0 {
+		t.Skipf("%s asks for it, as `make chaos` does", name)
+	}
+	return n
+}
+
+// The storm of TestMoneyMovesOnceWhoeverIsKilledUnderLoad, for long.
+func TestMoneyMovesOnceThroughAThousandKills(t *testing.T) {
+	t.Parallel()
+	kills := long(t, "CHAOS_WORKER_KILLS")
+	nodes, seed := number(t, "CHAOS_NATS_KILLS", kills/5), number(t, "CHAOS_SEED", stormSeed)
+	dice := rand.New(rand.NewPCG(uint64(seed), 2))
+	ctx, s := setupLong(t, Config{
+		AckWait: 2 * time.Second, SyncAlways: true,
+		Simulator: []string{"--delay", "60ms", "--fault-rate", "0.15", "--seed", strconv.Itoa(seed)},
+	}, longFor(kills, nodes, 0))
+	began := time.Now()
+	load := newLoad(ctx, t, s)
+	workers := []*Process{s.silent(t), s.silent(t)}
+	killed := 0
+	for n := range kills {
+		pass(ctx, time.Duration(100+dice.IntN(400))*time.Millisecond)
+		i := dice.IntN(len(workers))
+		workers[i].Kill()
+		workers[i] = s.silent(t)
+		if (n+1)*nodes/kills > killed {
+			killed++
+			s.NATS.Kill()
+			pass(ctx, time.Duration(dice.IntN(200))*time.Millisecond)
+			must(t, s.NATS.Restart(ctx))
+		}
+	}
+	s.calm(ctx, t, load, began)
+	t.Logf("seed %d: %d workers and %d times NATS killed", seed, kills, killed)
+}
+
+// Of three nodes, the one that leads the ledger is killed, again and again.
+func TestMoneyMovesOnceThoughLeadersAreKilled(t *testing.T) {
+	t.Parallel()
+	kills := long(t, "CHAOS_LEADER_KILLS")
+	seed := number(t, "CHAOS_SEED", stormSeed)
+	dice := rand.New(rand.NewPCG(uint64(seed), 3))
+	ctx, s := setupLong(t, Config{AckWait: 2 * time.Second, Nodes: 3}, longFor(0, 0, kills))
+	began := time.Now()
+	load := newLoad(ctx, t, s)
+	workers := []*Process{s.silent(t), s.silent(t)}
+	for n := range kills {
+		pass(ctx, time.Duration(200+dice.IntN(600))*time.Millisecond)
+		leader := s.leader(ctx, t)
+		leader.Kill()
+		if n%5 == 4 {
+			i := dice.IntN(len(workers))
+			workers[i].Kill()
+			workers[i] = s.silent(t)
+		}
+		pass(ctx, time.Duration(dice.IntN(1000))*time.Millisecond)
+		must(t, leader.Restart(ctx))
+		must(t, s.whole(ctx))
+	}
+	s.calm(ctx, t, load, began)
+	t.Logf("seed %d: %d leaders killed", seed, kills)
+}
+
+// silent starts a worker whose log goes to a file: a thousand of them write more
+// than memory should hold.
+func (s *Stack) silent(t *testing.T) *Process {
+	t.Helper()
+	w, err := s.Launch(map[string]string{"RETRY_DEADLINE": "60s", "LOG_LEVEL": "warn"})
+	must(t, err)
+	return w
+}
+
+// leader is the node that leads the ledger.
+func (s *Stack) leader(ctx context.Context, t *testing.T) *NATS {
+	t.Helper()
+	var found *NATS
+	must(t, until(ctx, func() error {
+		once, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		stream, err := s.JS.Stream(once, jobs.StreamRefunds)
+		if err != nil {
+			return err
+		}
+		for i, node := range s.Nodes {
+			if cluster := stream.CachedInfo().Cluster; cluster != nil && cluster.Leader == "node-"+strconv.Itoa(i+1) {
+				found = node
+				return nil
+			}
+		}
+		return errNotYet
+	}))
+	return found
+}
+
+// calm ends the load, waits until everything has ended, and judges.
+func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.Time) {
+	t.Helper()
+	published := load.end()
+	must(t, load.err)
+	stormed := time.Since(began)
+	must(t, s.WaitEnded(ctx, len(published)))
+	a := s.audit(ctx, t, published)
+	takeovers, movements, counts := 0, 0, map[jobs.Status]int{}
+	for _, r := range a.Refunds {
+		counts[r.Status()]++
+		movements += len(r.Movements)
+		for _, e := range r.Records {
+			if e.Why == refund.WhyTakenOver {
+				takeovers++
+			}
+		}
+	}
+	t.Logf("%s of kills; %d jobs: %v; %d sends of the dead taken over; money moved %d times, %d rupiah",
+		stormed.Round(time.Second), len(published), counts, takeovers, movements, a.Total.Amount)
+	if counts[jobs.StatusSucceeded] < len(published)*4/5 && !dayEnds(time.Now()) {
+		t.Errorf("of %d refunds only %d succeeded", len(published), counts[jobs.StatusSucceeded])
+	}
+}

@@ -1,0 +1,56 @@
+//go:build unix
+
+package chaos
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"refundworker/internal/jobs"
+)
+
+// What would the witnesses say if the worker paid twice? A DOKU that knows a
+// request again by its X-EXTERNAL-ID alone, and shows no refunds when asked,
+// is one under which the worker is safe; with one mistake planted, a fresh
+// X-EXTERNAL-ID for each send, it is not, and the audit has to say so.
+func TestAPlantedDoublePaymentIsSeen(t *testing.T) {
+	t.Parallel()
+	if dayEnds(time.Now()) {
+		t.Skip("near a day's end nothing unknown is sent again, with or without a mistake")
+	}
+	hooked(t)
+	published := []jobs.Job{mandiri(1), mandiri(2), mandiri(3)}
+	audited := map[string]*Audit{}
+	for _, planted := range []string{"", "fresh_external_id"} {
+		t.Run("planted "+planted, func(t *testing.T) {
+			ctx, s := setup(t, Config{
+				AckWait: briefAckWait, Simulator: []string{"--quirks", "partner_refund_no_free,empty_history"},
+			})
+			must(t, s.DOKU.Fault(ctx, `{"match":{"operation":"refund"},"faults":[{"kind":"reset_after","count":3}]}`))
+			must(t, s.Publish(ctx, published...))
+			s.victim(t, planted, map[string]string{"RETRY_DEADLINE": "18s"})
+			must(t, s.WaitEnded(ctx, len(published)))
+			a, err := s.Audit(ctx, published)
+			must(t, err)
+			audited[planted] = a
+		})
+	}
+	if t.Failed() {
+		return
+	}
+	if found := audited[""].Problems; len(found) > 0 {
+		t.Errorf("without the mistake there are problems: %q", found)
+	}
+	seen := strings.Join(audited["fresh_external_id"].Problems, "\n")
+	t.Logf("with the mistake:\n%s", seen)
+	for _, j := range published {
+		if twice := fmt.Sprintf("%s: money moved 2 times", j.RefundID); !strings.Contains(seen, twice) {
+			t.Errorf("nothing says %q", twice)
+		}
+	}
+	if !strings.Contains(seen, "rupiah succeeded") {
+		t.Error("nothing says that the sums differ")
+	}
+}

@@ -18,7 +18,7 @@ func TestTenThousandWaitWithoutATryWhileTheBreakerIsOpen(t *testing.T) {
 		rateLimit   = 50
 		concurrency = 8
 	)
-	inBubble(t, func(s *stack) {
+	inLongBubble(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.RateLimit, c.Concurrency = rateLimit, concurrency })
 		cards := dokusim.Match{Operation: dokusim.OpRefund, Channel: string(channel.CreditCard)}
@@ -40,6 +40,10 @@ func TestTenThousandWaitWithoutATryWhileTheBreakerIsOpen(t *testing.T) {
 		// Openings in a row last 2 s, 4 s, … RETRY_MAX, each at least half of it.
 		if most := 5 + concurrency + 9 + 8; tried > most || tried < 8 {
 			t.Errorf("%d tries within the hour, most are %d", tried, most)
+		}
+		// Nor does anybody look at them meanwhile: each look would be a record.
+		if n := s.count("refunds.ledger.credit_card.>"); n > 10*tried {
+			t.Errorf("%d records of a channel that made %d tries", n, tried)
 		}
 		s.doku.ClearRules()
 		s.ended(len(s.posted), 30*time.Minute)

@@ -25,6 +25,16 @@ func TestMain(m *testing.M) {
 // process.
 var oneBubble sync.Mutex
 
+// inLongBubble is inBubble for a scenario that is too long for the race
+// detector.
+func inLongBubble(t *testing.T, scenario func(s *stack)) {
+	t.Helper()
+	if underRace {
+		t.Skip("takes minutes under the race detector")
+	}
+	inBubble(t, scenario)
+}
+
 // inBubble runs scenario on a fresh stack, in time that is not real. It begins
 // at 2000-01-01 01:00 UTC, 08:00 in Jakarta. The bubble's own t is the stack's.
 func inBubble(t *testing.T, scenario func(s *stack)) {

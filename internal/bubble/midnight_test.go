@@ -48,7 +48,7 @@ func TestUnknownRefundIsNeverSentAgainNextDay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(s *stack) {
+			inLongBubble(t, func(s *stack) {
 				s.startDOKU(dokusim.Config{DayZone: c.zone, Quirks: []dokusim.Quirk{dokusim.QuirkIDsEndWithDay}})
 				passUntil(s.t, c.midnight.Add(-2*time.Minute))
 				s.startWorker()
@@ -86,10 +86,13 @@ func (s *stack) givenUp(deadline time.Time) {
 	}
 }
 
+// This DOKU pays a partnerRefundNo as often as it comes: within the day only
+// the same X-EXTERNAL-ID keeps a repeat from being a second payment.
 func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(s *stack) {
-		t := s.t                  // of the bubble
+		t := s.t
+		s.startDOKU(dokusim.Config{Quirks: []dokusim.Quirk{dokusim.QuirkPartnerRefundNoFree}})
 		passUntil(t, at(1, 5, 0)) // noon in Jakarta
 		s.startWorker()
 		var lost, blind []posted

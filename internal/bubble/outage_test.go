@@ -71,7 +71,7 @@ func TestHoursWithoutDOKUEndInOnePaymentEach(t *testing.T) {
 
 func TestHoursOfServerErrorsEndInOnePaymentEach(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inLongBubble(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		// Half of the answers are lost after the commit, half before it, and
@@ -118,7 +118,7 @@ func TestHoursOf429EndInOnePaymentEach(t *testing.T) {
 
 func TestADayOfTokensIsADayWithoutRefusal(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inLongBubble(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Channels = both[1:] })
 		for range 24 * 6 {

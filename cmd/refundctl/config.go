@@ -41,6 +41,12 @@ type Config struct {
 	Pause  pauseCommand  `cmd:"" group:"Act on queues:" help:"Stop a channel for the whole fleet."`
 	Resume resumeCommand `cmd:"" group:"Act on queues:" help:"Take a pause back."`
 	Sweep  sweepCommand  `cmd:"" group:"Act on queues:" help:"Give refunds that have neither job nor wait their nudge back."`
+
+	Setup      setupCommand      `cmd:"" group:"Look after the whole:" help:"Create streams and consumers that are missing; never alters what is there. Log in as the user setup."`
+	Doctor     doctorCommand     `cmd:"" group:"Look after the whole:" help:"Look at everything that refunds rest on: server, streams, clocks, credentials, permissions."`
+	Reconcile  reconcileCommand  `cmd:"" group:"Look after the whole:" help:"Compare results with a settlement report."`
+	Export     exportCommand     `cmd:"" group:"Look after the whole:" help:"The history of all refunds as NDJSON, by time; goes on where it was cut off."`
+	Completion completionCommand `cmd:"" group:"Look after the whole:" help:"Print a script that completes commands and flags in your shell."`
 }
 
 // check adds what is wrong with the settings that every command has.

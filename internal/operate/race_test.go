@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -34,7 +33,7 @@ func startStand(t *testing.T) stand {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Stop)
-	w := s.StartWorker(context.WithoutCancel(t.Context()), s.WorkerConfig(slog.New(slog.NewJSONHandler(io.Discard, nil))))
+	w := s.StartWorker(context.WithoutCancel(t.Context()), s.WorkerConfig(slog.New(slog.DiscardHandler)))
 	t.Cleanup(func() {
 		if err := w.Stop(); err != nil {
 			t.Error(err)
@@ -234,7 +233,7 @@ func (m *mischief) run(ctx context.Context, t *testing.T) {
 			return err
 		}},
 		{"list", func(ctx context.Context, _ string) error { _, err := m.List(ctx, operate.Filter{}); return err }},
-		{"status", func(ctx context.Context, id string) error { _, err := m.Operator.Status(ctx, id); return err }},
+		{"status", func(ctx context.Context, id string) error { _, err := m.Status(ctx, id); return err }},
 	}
 	for ctx.Err() == nil {
 		<-time.After(4 * time.Millisecond) // the machine is for the worker, too

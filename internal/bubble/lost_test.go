@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/dokusim"
@@ -132,6 +133,14 @@ func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
 		p := s.post(channel.DirectDebitMandiri, from(due))
 		for range 5 {
 			pass(t, 30*time.Minute)
+			// Where the schedule itself is lost, the nudge is all that is left.
+			waits, err := s.js.Stream(t.Context(), jobs.StreamWaits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := waits.Purge(t.Context(), jetstream.WithPurgeSubject("refunds.retry.*."+p.id)); err != nil {
+				t.Fatal(err)
+			}
 			s.publish(p, from(due)) // as an order system that is not sure
 			nudge := nats.NewMsg("refunds.due." + string(p.channel))
 			nudge.Data = p.body(t, postings{notBefore: due})

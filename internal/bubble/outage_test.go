@@ -126,6 +126,7 @@ func TestADayOfTokensIsADayWithoutRefusal(t *testing.T) {
 			pass(t, 10*time.Minute)
 		}
 		s.post(channel.DirectDebitMandiri)
+		s.ended(len(s.posted), time.Minute)
 		tokens := s.doku.Seen()[dokusim.OpTokenB2B]
 		if tokens < 24*60/20 || tokens > 24*60/10+1 {
 			t.Errorf("%d tokens in a day, each good for 15 minutes", tokens)
@@ -135,7 +136,6 @@ func TestADayOfTokensIsADayWithoutRefusal(t *testing.T) {
 				t.Errorf("%s at %s: %d %s", r.Operation, r.At, r.Status, r.Code)
 			}
 		}
-		s.ended(len(s.posted), time.Minute)
 		s.doku.ExpireTokens() // before their time
 		last := s.post(channel.DirectDebitMandiri)
 		s.ended(len(s.posted), time.Minute)

@@ -45,9 +45,12 @@ var troubles = []string{
 const overdrawn = `{"channel":"credit_card","invoice":"INV-00004","amount":100}`
 
 // handful is the jobs of an incident, of both families; those that meet trouble
-// come first, so that every point is reached early.
+// come first, so that every point is reached early. The one that DOKU refuses
+// has a deadline: after a second send no refusal is believed any more.
 func handful() []jobs.Job {
-	return []jobs.Job{card(1), mandiri(1), card(2), mandiri(2), card(3), mandiri(3), card(4), card(5), mandiri(4)}
+	refused := card(4)
+	refused.Deadline = time.Now().Add(40 * time.Second).Truncate(time.Second)
+	return []jobs.Job{card(1), mandiri(1), card(2), mandiri(2), card(3), mandiri(3), refused, card(5), mandiri(4)}
 }
 
 // happens runs one incident: a worker with hooks meets it, a plain one goes on,
@@ -190,7 +193,7 @@ func (i incident) judge(ctx context.Context, t *testing.T, s *Stack, a *Audit) {
 	for id, r := range a.Refunds {
 		want := []jobs.Status{jobs.StatusSucceeded}
 		if id == card(4).RefundID && i.point.kind != overtake {
-			want = []jobs.Status{jobs.StatusFailed}
+			want = []jobs.Status{jobs.StatusFailed, jobs.StatusUnresolved}
 		}
 		// What is unknown at a day's end is not sent again.
 		if dayEnds(time.Now()) {

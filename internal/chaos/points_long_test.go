@@ -143,7 +143,10 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 	must(t, s.WaitEnded(ctx, len(published)))
 	a := s.audit(ctx, t, published)
 	takeovers, movements, counts := 0, 0, map[jobs.Status]int{}
-	for _, r := range a.Refunds {
+	for id, r := range a.Refunds {
+		if r.Status() == jobs.StatusUnresolved {
+			t.Logf("%s is unresolved; money moved %d times; records %+v", id, len(r.Movements), r.Records)
+		}
 		counts[r.Status()]++
 		movements += len(r.Movements)
 		for _, e := range r.Records {

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"strings"
+
 	"refundworker/internal/channel"
 	"refundworker/internal/jobs"
 	"refundworker/internal/refund"
@@ -89,6 +91,9 @@ func explain(r *refund.Record) string {
 	return sentences[r.Why]
 }
 
+// failed is the code of a refund that failed without one of DOKU's.
+const failed = "FAILED"
+
 // saidError is DOKU's own no.
 func saidError(said *refund.Said) jobs.ResultError {
 	if said == nil {
@@ -98,8 +103,11 @@ func saidError(said *refund.Said) jobs.ResultError {
 		Source: jobs.SourceDOKU, Code: said.Code, Message: said.ErrorMessage,
 		Type: said.Type, HTTPStatus: int64(said.HTTPStatus),
 	}
-	if e.Code == "" {
-		e.Code = "FAILED" // a FAILED answer without an error object
+	switch {
+	case e.Code == "": // a FAILED answer without an error object
+		e.Code = failed
+	case strings.HasPrefix(e.Code, "2"): // SNAP: the call went well, and shows a refund that did not
+		e.Code, e.Message = failed, "DOKU shows the refund as failed"
 	}
 	if e.Message == "" {
 		e.Message = said.Message

@@ -84,7 +84,10 @@ var snapRoads = []road{
 
 	snapLost("a refund in progress is asked about until it is done", channel.DirectDebitAllo, dokusim.Fault{Kind: dokusim.InProgress, Looks: 2}),
 	snapLost("a refund in progress that fails has failed", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.InProgress, Looks: 2, Fails: true}).
-		by("sending unknown failed", 1).ends(jobs.StatusFailed, jobs.EvidenceInquiry).fails(jobs.SourceDOKU, "2005500").movesNothing().until(giveUp),
+		by("sending unknown failed", 1).ends(jobs.StatusFailed, jobs.EvidenceInquiry).fails(jobs.SourceDOKU, "FAILED").movesNothing().until(giveUp),
+
+	snapNo("a status 06 inside of a 200 is a no", channel.EmoneyShopeePay, "2000700").fails(jobs.SourceDOKU, "FAILED").
+		met(respond(200, -1, `{"responseCode":"2000700","responseMessage":"Successful","additionalInfo":{"latestTransactionStatus":"06"}}`)...),
 
 	snapAgain("429 is waited out, and followed by a fresh X-EXTERNAL-ID", channel.DirectDebitBRI, dokusim.Fault{Kind: dokusim.TooMany, Remember: true}).
 		burns().until(giveUp + giveUp),

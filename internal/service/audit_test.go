@@ -74,6 +74,8 @@ func (f fixture) checkRecords(t *testing.T, id string, entries []entry) {
 			t.Errorf("%s: %s changes an identifier that is for ever", id, e.State)
 		case e.State == refund.Sending && sends > 1 && before.FirstUnknown == 0 && before.Identity.ExternalID != "" && e.Identity.ExternalID == before.Identity.ExternalID:
 			t.Errorf("%s: an X-EXTERNAL-ID that was refused is used again", id)
+		case e.State == refund.Sending && before.FirstUnknown > 0 && e.At < before.AskFrom:
+			t.Errorf("%s: sent again at %v, before %v", id, e.At.Time(), before.AskFrom.Time())
 		case e.State == refund.Sending && e.At < before.Due:
 			t.Errorf("%s: sends at %v, due was %v", id, e.At.Time(), before.Due.Time())
 		}

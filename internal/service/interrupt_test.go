@@ -207,8 +207,7 @@ func (g *generations) run(t *testing.T, f fixture) {
 			end()
 			w, replace = g.next(t, f), nil
 		case <-ctx.Done():
-			t.Errorf("%d results of %d", len(results), len(g.victims))
-			return
+			t.Fatalf("%d results of %d", len(results), len(g.victims))
 		}
 	}
 }

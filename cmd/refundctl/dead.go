@@ -266,9 +266,9 @@ func (r replayReport) draw(p *sheet, dry bool) {
 		drawJob(p, one.Job)
 	}
 	for _, one := range r.Refused {
-		p.line("letter %d refused: %s", one.Letter, one.Why)
+		p.line("refused to %s", one.Why)
 	}
-	p.line("%d published, %d refused", len(r.Replayed)-dryCount(r, dry), len(r.Refused))
+	p.line("published: %d, refused: %d", len(r.Replayed)-dryCount(r, dry), len(r.Refused))
 }
 
 func dryCount(r replayReport, dry bool) int {
@@ -297,6 +297,6 @@ func (c deadDiscardCommand) Run(s *session) error {
 		gone = append(gone, letter)
 	}
 	return s.show(map[string]any{"discarded": gone, "operator": s.Operator, "because": c.Because}, func(p *sheet) {
-		p.line("erased %d letters; that %s did, and why, is kept", len(gone), s.Operator)
+		p.line("erased letters: %s; that %s did it, and why, is kept", strings.Trim(fmt.Sprint(gone), "[]"), s.Operator)
 	})
 }

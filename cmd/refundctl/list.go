@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"refundworker/internal/operate"
@@ -19,7 +18,7 @@ type listCommand struct {
 	Text    string `help:"Part of the refund_id." placeholder:"TEXT"`
 	Older   string `help:"Enqueued longer ago, such as 90m." placeholder:"AGE"`
 	Newer   string `help:"Enqueued less long ago." placeholder:"AGE"`
-	After   string `help:"For the next page: the id that the last one ended with." placeholder:"ID"`
+	After   string `help:"For the next page: what the page before ended with." placeholder:"PLACE"`
 	Limit   string `default:"50" help:"Refunds on a page; 0 for all." placeholder:"N"`
 }
 
@@ -256,9 +255,12 @@ func drawSweep(p *sheet, lost []operate.Lost, dry bool) {
 	if len(rows) > 0 {
 		p.table([]string{"ID", "CHANNEL", "STATE", "SINCE", "NOTE"}, rows)
 	}
-	verb := "got their nudge back"
-	if dry {
-		verb = "have neither job nor wait; without --dry-run they get their nudge back"
+	switch {
+	case len(lost) == 0:
+		p.line("no refund is lost: each has a job or a wait")
+	case dry:
+		p.line("lost: %d; without --dry-run they get their nudge back", len(lost))
+	default:
+		p.line("lost: %d; they got their nudge back", len(lost))
 	}
-	p.line("%s", strings.TrimSpace(fmt.Sprintf("%d refunds %s", len(lost), verb)))
 }

@@ -27,7 +27,7 @@ func TestListsAndStatsWithShippedPermissions(t *testing.T) {
 	b.put(t, record("rf-done", refund.Succeeded))
 	holds(t, b.done(t, "list"), "rf-wait", "rf-open", "rf-done", "Rp 90.000")
 	holds(t, b.done(t, "list", "--state=waiting"), "rf-wait", "in ")
-	holds(t, b.done(t, "list", "--limit=2"), "more: --after=rf-open")
+	holds(t, b.done(t, "list", "--limit=2"), "more: --after=2")
 	holds(t, b.done(t, "list", "--result=failed"), "no refund fits")
 	holds(t, b.done(t, "unresolved", "list"), "rf-open", "outcome_unknown")
 	var page operate.Page
@@ -47,9 +47,9 @@ func TestSweepWithShippedPermissions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.put(t, record("rf-lost", refund.Waiting))
-	holds(t, b.done(t, "sweep", "--dry-run", "--settle=1ms"), "rf-lost", "1 refunds have neither job nor wait")
-	holds(t, b.done(t, "sweep", "--settle=1ms"), "1 refunds got their nudge back")
-	holds(t, b.done(t, "sweep", "--settle=1ms"), "0 refunds")
+	holds(t, b.done(t, "sweep", "--dry-run", "--settle=1ms"), "rf-lost", "lost: 1; without")
+	holds(t, b.done(t, "sweep", "--settle=1ms"), "lost: 1; they got")
+	holds(t, b.done(t, "sweep", "--settle=1ms"), "no refund is lost")
 }
 
 // bury stores a dead letter as a worker does.
@@ -84,12 +84,12 @@ func TestDeadLettersWithShippedPermissionsAndNoSecretShown(t *testing.T) {
 		"--set=reason=late",
 	}
 	holds(t, say(b.done(t, append(fix, "--dry-run")...)), "would be published", "access_token [redacted]", "rf-1")
-	holds(t, say(b.done(t, append(fix, "--because=producer forgot the id")...)), "published as job 1", "1 published, 0 refused")
+	holds(t, say(b.done(t, append(fix, "--because=producer forgot the id")...)), "published as job 1", "published: 1, refused: 0")
 	e := b.operator(t, "dead", "replay", "2", "3", "--because=x")
-	if say(e.out); e.status != 1 || !strings.Contains(e.out, "0 published, 2 refused") {
+	if say(e.out); e.status != 1 || !strings.Contains(e.out, "published: 0, refused: 2") {
 		t.Errorf("%+v", e)
 	}
-	holds(t, say(b.done(t, "dead", "discard", "2", "3", "--because=no job at all")), "erased 2 letters")
+	holds(t, say(b.done(t, "dead", "discard", "2", "3", "--because=no job at all")), "erased letters: 2 3")
 	holds(t, say(b.done(t, "dead", "list", "--all")), "replayed by ayu", "discarded", "no job at all")
 	if strings.Contains(shown.String(), "planted-secret") {
 		t.Errorf("a secret is shown:\n%s", shown.String())

@@ -82,8 +82,13 @@ func (s *session) step(r operate.Recorded) error {
 	if !st.Due.IsZero() {
 		note = "due " + in(time.Until(st.Due))
 	}
-	p.line("%s  %-24s %-20s %s attempt %d %s %s %s", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel,
-		p.colour(st.State), st.Attempt, st.Why, saidText(st.Said), note)
+	line := fmt.Sprintf("%s  %s  %s  %s  attempt %d", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel, p.colour(st.State), st.Attempt)
+	for _, more := range []string{st.Why, saidText(st.Said), note} {
+		if more != "" {
+			line += "  " + more
+		}
+	}
+	p.line("%s", line)
 	_, err := fmt.Fprint(s.stdout, p.text.String())
 	return err
 }

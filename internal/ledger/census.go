@@ -26,6 +26,7 @@ type streamInfo struct {
 	Total     int                 `json:"total"` // subjects that match; a page holds 100,000
 	State     struct {
 		Messages uint64            `json:"messages"`
+		FirstSeq uint64            `json:"first_seq"`
 		LastSeq  uint64            `json:"last_seq"`
 		Subjects map[string]uint64 `json:"subjects"`
 	} `json:"state"`

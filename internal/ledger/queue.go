@@ -106,6 +106,21 @@ func (l *Ledger) walk(ctx context.Context, stream, filter string, each func(rawM
 	}
 }
 
+// At returns the record at a sequence; Seq is 0 where none is left.
+func (l *Ledger) At(ctx context.Context, seq uint64) (Entry, error) {
+	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: seq})
+	if err != nil {
+		return Entry{}, fmt.Errorf("read record %d: %w", seq, err)
+	}
+	return l.entry(m)
+}
+
+// Bounds returns the first and the last sequence that the ledger holds.
+func (l *Ledger) Bounds(ctx context.Context) (first, last uint64, err error) {
+	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	return info.State.FirstSeq, info.State.LastSeq, err
+}
+
 // Owner returns whose ledger it is, by its last record. Both are empty while
 // there is none.
 func (l *Ledger) Owner(ctx context.Context) (clientID, environment string, err error) {

@@ -22,11 +22,12 @@ type Filter struct {
 	Text    string        // part of the id
 	Older   time.Duration // enqueued longer ago
 	Newer   time.Duration // enqueued less long ago
-	After   string        // id: only those that come later, for the next page
+	After   string        // Next of the page before
 	Limit   int           // how many, at most
 }
 
-// Page is some refunds, in the order of their ids.
+// Page is some refunds: in the order of their ids where a state was asked for,
+// else the one that changed last first.
 type Page struct {
 	Refunds []View `json:"refunds"`
 	Next    string `json:"next,omitempty"` // After of the next page; empty: this was the last
@@ -40,11 +41,15 @@ func States() []string {
 	return []string{Open, "sending", "waiting", "unknown", "succeeded", "failed", "rejected", "unresolved"}
 }
 
-// List returns one page. Which refunds may fit is asked of the subjects; of
-// those, as many records are read as the page needs. A `waiting` or `unknown`
+// List returns one page. Without a state the ledger is read from its end, as far
+// as the page needs. With one, which refunds may fit is asked of the subjects;
+// of those, as many records are read as the page needs. A `waiting` or `unknown`
 // refund is found by its wait, so one that a worker has in hand at this moment
 // is left out ([Open] has it).
 func (o Operator) List(ctx context.Context, f Filter) (Page, error) {
+	if f.State == "" {
+		return o.recent(ctx, f)
+	}
 	ids, err := o.candidates(ctx, f)
 	if err != nil {
 		return Page{}, fmt.Errorf("list refunds: %w", err)

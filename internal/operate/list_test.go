@@ -45,7 +45,7 @@ func TestListFindsByStateChannelAgeCodeAndText(t *testing.T) {
 		filter operate.Filter
 		want   string
 	}{
-		{operate.Filter{}, "cancelled failed sending settled succeeded unknown unresolved waiting "},
+		{operate.Filter{}, "cancelled settled unresolved failed succeeded unknown waiting sending "},
 		{operate.Filter{State: "waiting"}, "waiting "},
 		{operate.Filter{State: "unknown"}, "unknown "},
 		{operate.Filter{State: "unresolved"}, "unresolved "},
@@ -54,7 +54,7 @@ func TestListFindsByStateChannelAgeCodeAndText(t *testing.T) {
 		{operate.Filter{State: "open"}, "sending unknown waiting "},
 		{operate.Filter{Channel: channel.DirectDebitMandiri}, "cancelled "},
 		{operate.Filter{Code: "cancelled"}, "cancelled "},
-		{operate.Filter{Text: "un"}, "unknown unresolved "},
+		{operate.Filter{Text: "un"}, "unresolved unknown "},
 		{operate.Filter{Older: 30 * time.Minute, State: "failed"}, "failed "},
 		{operate.Filter{Newer: 30 * time.Minute}, "cancelled "},
 		{operate.Filter{State: "rejected", Channel: channel.CreditCard}, ""},
@@ -69,19 +69,26 @@ func TestListFindsByStateChannelAgeCodeAndText(t *testing.T) {
 func TestPagesFollowEachOtherWithoutGapOrRepeat(t *testing.T) {
 	t.Parallel()
 	f := population(t)
-	all, after := "", ""
-	for range 10 {
-		page, err := f.List(t.Context(), operate.Filter{Limit: 3, After: after})
-		if err != nil || len(page.Refunds) > 3 {
-			t.Fatalf("%d refunds, %v", len(page.Refunds), err)
+	for state, want := range map[string]string{
+		"": "cancelled settled unresolved failed succeeded unknown waiting sending ", "open": "sending unknown waiting ", "succeeded": "settled succeeded ",
+	} {
+		all, after := "", ""
+		for range 10 {
+			page, err := f.List(t.Context(), operate.Filter{State: state, Limit: 2, After: after})
+			if err != nil || len(page.Refunds) > 2 {
+				t.Fatalf("%d refunds, %v", len(page.Refunds), err)
+			}
+			all += names(page)
+			if after = page.Next; after == "" {
+				break
+			}
 		}
-		all += names(page)
-		if after = page.Next; after == "" {
-			break
+		if all != want {
+			t.Errorf("%s: %s; want %s", state, all, want)
 		}
 	}
-	if all != "cancelled failed sending settled succeeded unknown unresolved waiting " {
-		t.Error(all)
+	if _, err := f.List(t.Context(), operate.Filter{After: "rf-1"}); !errors.Is(err, operate.ErrAfter) {
+		t.Errorf("an id is no place among the newest: %v", err)
 	}
 }
 

@@ -73,7 +73,7 @@ bench: ## run all benchmarks, then the whole way with real processes
 chaos: ## kill workers, NATS and leaders at every point and at random, for a quarter of an hour; docs/chaos.md
 	CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} CHAOS_POINTS=$${CHAOS_POINTS:-full} \
 	CHAOS_WORKER_KILLS=$${CHAOS_WORKER_KILLS:-1000} CHAOS_NATS_KILLS=$${CHAOS_NATS_KILLS:-200} \
-	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m -parallel 4 ./internal/chaos
+	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m ./internal/chaos
 
 .PHONY: build
 build: ## build all programs into bin/

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -22,7 +23,13 @@ import (
 // programs are built once for all tests, by TestMain.
 var programs Programs
 
+// TestMain lets some tests run side by side: most of them wait for times that
+// the protocol sets, not for a core.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	dir, err := os.MkdirTemp("", "refund-programs-")
 	if err == nil {
 		programs, err = Build(context.Background(), dir)

@@ -71,7 +71,7 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
 	}
 	token, ok := c.tokens.atHand()
 	if !ok {
-		return Verdict{Class: NotExecuted, Cause: NotWritten, Problem: "no b2b token at hand"}
+		return Verdict{Class: NotExecuted, Cause: NoToken, Problem: "no b2b token at hand"}
 	}
 	body, err := snapRefundBody(o)
 	if err != nil {

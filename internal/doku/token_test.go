@@ -56,7 +56,7 @@ func TestRefundWithoutTokenAtHandSendsNothing(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	s := serve(t, func(http.ResponseWriter, *http.Request) { calls.Add(1) })
-	wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), snapOrder()), NotExecuted, NotWritten)
+	wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), snapOrder()), NotExecuted, NoToken)
 	if calls.Load() != 0 {
 		t.Errorf("%d calls", calls.Load())
 	}
@@ -323,7 +323,7 @@ func TestTokenRefusedIsReplacedForTheNextSend(t *testing.T) {
 	})
 	prepare(t, c)
 	wantVerdict(t, c.Refund(t.Context(), snapOrder()), NotExecuted, Credentials)
-	wantVerdict(t, c.Refund(t.Context(), snapOrder()), NotExecuted, NotWritten) // none at hand, and none fetched
+	wantVerdict(t, c.Refund(t.Context(), snapOrder()), NotExecuted, NoToken) // none at hand, and none fetched
 	prepare(t, c)
 	wantVerdict(t, c.Refund(t.Context(), snapOrder()), Succeeded, Plain)
 	if given.Load() != 2 || fmt.Sprint(kinds) != "[refused]" {

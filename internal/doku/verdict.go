@@ -29,6 +29,7 @@ const (
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
 	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
+	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
 )
 
 // Evidence names how a proof was learned (contract.md §3, "evidence").

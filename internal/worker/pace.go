@@ -36,10 +36,12 @@ type Pace struct {
 const longWait = 4
 
 // After is how long a refund waits after a call that was not executed. After a
-// first 401 the token is new, and the next try comes at once.
+// first 401, its own or another refund's, the token is new, and the next try
+// comes at once.
 func (p Pace) After(v doku.Verdict) time.Duration {
+	first := v.Cause == doku.Credentials || v.Cause == doku.NoToken
 	switch {
-	case v.Class == doku.NotExecuted && v.Cause == doku.Credentials && p.Breaker.OpenUntil().IsZero():
+	case v.Class == doku.NotExecuted && first && p.Breaker.OpenUntil().IsZero():
 		return 0
 	case v.RetryAfter == 0 && v.Cause == doku.Unavailable:
 		return p.untilBreaker(p.Retry.Jittered(int(p.Taken) + 1 + longWait))

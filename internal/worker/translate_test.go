@@ -90,6 +90,7 @@ func TestCallsSayWhatTheyShowOfTheChannel(t *testing.T) {
 		"500":         {Report(doku.Plain, 0, 500), retry.OK()},
 		"refusal":     {Report(doku.Plain, 0, 404), retry.OK()},
 		"no answer":   {Report(doku.Plain, 0, 0), retry.Neutral()},
+		"no token":    {Report(doku.NoToken, 0, 0), retry.Neutral()},
 		"too late":    {Report(doku.TooLate, 0, 0), retry.Neutral()},
 	}
 	for name, tt := range tests {

@@ -150,7 +150,7 @@ func TestResolveRacingALateProofSettlesOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	won := map[refund.Evidence]int{}
-	for i := range 100 {
+	for i := range 60 {
 		id := fmt.Sprintf("rf-%03d", i)
 		f.put(t, record(id, refund.Sending), record(id, refund.Unresolved))
 		var group sync.WaitGroup
@@ -203,6 +203,7 @@ type mischief struct {
 	asker operate.Operator
 	rand  *rand.Rand
 	ids   []string
+	early []string // that wait for a while before they are sent
 	did   map[string]int
 }
 
@@ -238,7 +239,11 @@ func (m *mischief) run(ctx context.Context, t *testing.T) {
 	for ctx.Err() == nil {
 		<-time.After(4 * time.Millisecond) // the machine is for the worker, too
 		a := actions[m.rand.IntN(len(actions))]
-		err := a.do(ctx, m.ids[m.rand.IntN(len(m.ids))])
+		ids := m.ids
+		if (a.name == "cancel" || a.name == "retry") && m.rand.IntN(2) == 0 {
+			ids = m.early
+		}
+		err := a.do(ctx, ids[m.rand.IntN(len(ids))])
 		if err == nil {
 			m.did[a.name]++
 		}
@@ -263,6 +268,8 @@ func (m *mischief) resolve(ctx context.Context, id string) error {
 	return err
 }
 
+func isEarly(i int) bool { return i >= 12 && (i%6 == 0 || i%6 == 2) }
+
 func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 	t.Parallel()
 	s := startStand(t)
@@ -270,10 +277,13 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 		{}, {Kind: dokusim.ErrorAfter}, {Kind: dokusim.TooMany, RetryAfter: time.Second}, {Kind: dokusim.ErrorBefore},
 		{Kind: dokusim.ResetAfter}, {Kind: dokusim.Truncated},
 	}
-	var ids []string
+	var ids, early []string
 	for i := range 36 {
 		id := fmt.Sprintf("rf-%03d", i)
 		ids = append(ids, id)
+		if isEarly(i) {
+			early = append(early, id)
+		}
 		if f := faults[i%len(faults)]; f.Kind != "" {
 			if err := s.DOKU.Script(dokusim.Match{Invoice: "INV-" + id}, f); err != nil {
 				t.Fatal(err)
@@ -298,13 +308,13 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 	asking.Asker, asking.Instance = client, "asker"
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	m := &mischief{stand: s, asker: operate.New(asking), rand: rand.New(rand.NewPCG(7, 11)), ids: ids, did: map[string]int{}}
+	m := &mischief{stand: s, asker: operate.New(asking), rand: rand.New(rand.NewPCG(7, 11)), ids: ids, early: early, did: map[string]int{}}
 	group.Go(func() { m.run(ctx, t) })
 	for i, id := range ids {
 		switch {
 		case i >= 18 && i%6 == 3: // not executed, and given up before a repeat is allowed
 			s.publish(t, body(id, "deadline", within(4*time.Second)))
-		case i >= 12 && (i%6 == 0 || i%6 == 2): // there is time to cancel it, or to bring it forward
+		case isEarly(i): // there is time to cancel it, or to bring it forward
 			s.publish(t, body(id, "not_before", within(7*time.Second)))
 		default:
 			s.publish(t, body(id))

@@ -20,6 +20,7 @@ func (h *handling) next() refund.Record {
 	r.By = h.stamp()
 	r.Evidence = Evidence(h.steps.Proof(), event)
 	r.Note = h.problem
+	r.Operator, r.Because = "", "" // who decided before has not decided this
 	if event.Kind != refund.Delivered && h.said != nil {
 		r.Said = h.said
 	}

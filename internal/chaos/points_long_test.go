@@ -3,10 +3,13 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +28,8 @@ func setupLong(t *testing.T, cfg Config, d time.Duration) (context.Context, *Sta
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
-	log, err := os.Create(dir + "/workers.log")
+	// CHAOS_LOG keeps what the workers said.
+	log, err := os.OpenFile(cmp.Or(os.Getenv("CHAOS_LOG"), dir+"/workers.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	must(t, err)
 	t.Cleanup(func() { _ = log.Close() })
 	cfg.Dir, cfg.Programs, cfg.LogFile = dir, programs, log
@@ -107,7 +111,7 @@ func TestMoneyMovesOnceThoughLeadersAreKilled(t *testing.T) {
 // than memory should hold.
 func (s *Stack) silent(t *testing.T) *Process {
 	t.Helper()
-	w, err := s.Launch(map[string]string{"RETRY_DEADLINE": "60s", "LOG_LEVEL": "warn"})
+	w, err := s.Launch(map[string]string{"RETRY_DEADLINE": "60s", "LOG_LEVEL": cmp.Or(os.Getenv("CHAOS_LOG_LEVEL"), "warn")})
 	must(t, err)
 	return w
 }
@@ -145,7 +149,7 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 	takeovers, movements, counts := 0, 0, map[jobs.Status]int{}
 	for id, r := range a.Refunds {
 		if r.Status() == jobs.StatusUnresolved {
-			t.Logf("%s is unresolved; money moved %d times; records %+v", id, len(r.Movements), r.Records)
+			t.Logf("%s is unresolved; money moved %d times; %s", id, len(r.Movements), r.path())
 		}
 		counts[r.Status()]++
 		movements += len(r.Movements)
@@ -160,4 +164,16 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 	if counts[jobs.StatusSucceeded] < len(published)*4/5 && !dayEnds(time.Now()) {
 		t.Errorf("of %d refunds only %d succeeded", len(published), counts[jobs.StatusSucceeded])
 	}
+}
+
+// path tells a refund's records: when each was written, what it says and when
+// the refund falls due, in seconds since the job was stored.
+func (r *Refund) path() string {
+	var text strings.Builder
+	for _, e := range r.Records {
+		since := func(at refund.Time) float64 { return at.Time().Sub(e.EnqueuedAt.Time()).Seconds() }
+		_, _ = fmt.Fprintf(&text, "%s (%s) by %s at %.1f s, due %.1f, ask from %.1f, deadline %.1f; ",
+			e.State, e.Why, e.By, since(e.At), since(max(e.Due, e.EnqueuedAt)), since(max(e.AskFrom, e.EnqueuedAt)), since(e.Deadline))
+	}
+	return text.String()
 }

@@ -26,7 +26,7 @@ type act struct {
 	expire    bool                    // B2B tokens end just before it is published
 	copies    int                     // how often it is published; 0 is once
 	deadline  time.Duration           // of the job, from when it is published; 0: none
-	after     string                  // the line that has to end first
+	after     []string                // the lines that have to end first
 	slow      bool                    // published early, because it takes long
 	doomed    bool                    // taken up by a worker that is killed
 

@@ -62,8 +62,10 @@ func TestNoTwoRefundsShareNameOrInvoice(t *testing.T) {
 			}
 			seen[name] = true
 		}
-		if a.after != "" && !seen[a.after] {
-			t.Errorf("%s waits for %s, which comes later", a.name(), a.after)
+		for _, first := range a.after {
+			if !seen[first] {
+				t.Errorf("%s waits for %s, which comes later", a.name(), first)
+			}
 		}
 	}
 }

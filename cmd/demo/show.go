@@ -273,8 +273,8 @@ func (s *show) direct(ctx context.Context) error {
 
 // enter publishes an act in its turn.
 func (s *show) enter(ctx context.Context, a act) error {
-	if a.after != "" {
-		if err := s.await(ctx, a.after); err != nil {
+	for _, first := range a.after {
+		if err := s.await(ctx, first); err != nil {
 			return err
 		}
 	}

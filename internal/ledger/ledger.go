@@ -139,8 +139,8 @@ func sameBytes(stored rawMessage, msg *nats.Msg) bool {
 }
 
 // Insist appends like [Ledger.Append] and does not take "not stored" for an
-// answer: it is for what DOKU has answered, which must not be lost while this
-// process lives. Trouble is told once a try.
+// answer while ctx lives: for what DOKU has answered, which must not be lost
+// while this process lives, that is its life. Trouble is told once a try.
 func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)

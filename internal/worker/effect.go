@@ -57,7 +57,11 @@ func (h *handling) store(ctx context.Context, r *refund.Record) (uint64, error) 
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	return h.cfg.Ledger.Append(ctx, r)
+	// A stream without a leader has one again within seconds. To give up at once
+	// would leave every message of the queue to its AckWait, one after the other.
+	return h.cfg.Ledger.Insist(ctx, r, func(err error) {
+		h.log.Debug("record not stored yet", "refund_id", h.id(), "state", r.State, "error", err)
+	})
 }
 
 // insist keeps an answer in hand until it is stored. Meanwhile the channel

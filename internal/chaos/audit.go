@@ -3,30 +3,37 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"refundworker/internal/check"
 	"refundworker/internal/dokusim"
 	"refundworker/internal/jobs"
+	"refundworker/internal/operate"
 	"refundworker/internal/refund"
 )
 
-// Audit is what both witnesses say about a set of jobs.
+// Audit is what both witnesses say about a set of jobs. The rules that it holds
+// them to are those of package check.
 type Audit struct {
 	Refunds  map[string]*Refund // by refund id
 	Total    dokusim.Sum        // of all money moved
 	Problems []string           // every promise that is broken; none: all are kept
+
+	secrets []string // that must stand nowhere
 }
 
 // Refund is one job with all that became of it.
 type Refund struct {
 	Job       jobs.Job
-	Records   []Entry // without results, oldest first
+	Records   []Entry        // without results, oldest first
+	States    []refund.State // of all its records, those of results as well
 	Results   []jobs.Result
 	Stored    time.Time // of the last result, by the server's clock
 	Movements []dokusim.Movement
@@ -42,12 +49,7 @@ type Entry struct {
 // Audit reads the whole ledger and the whole book and holds them against the
 // jobs that were published. Every job must have an invoice of its own.
 func (s *Stack) Audit(ctx context.Context, published []jobs.Job) (*Audit, error) {
-	a := &Audit{Refunds: make(map[string]*Refund, len(published))}
-	invoices := make(map[string]*Refund, len(published))
-	for _, j := range published {
-		a.Refunds[j.RefundID] = &Refund{Job: j}
-		invoices[string(j.Channel)+" "+j.InvoiceNumber] = a.Refunds[j.RefundID]
-	}
+	a := newAudit(published, s.DOKU.Settings["DOKU_SECRET_KEY"])
 	if err := a.readLedger(ctx, s.JS); err != nil {
 		return nil, err
 	}
@@ -55,43 +57,89 @@ func (s *Stack) Audit(ctx context.Context, published []jobs.Job) (*Audit, error)
 	if err != nil {
 		return nil, err
 	}
-	a.Total = book.Total
-	for _, m := range book.Movements {
-		r := invoices[m.Channel+" "+m.Invoice]
-		if r == nil {
-			a.complain("money moved for %s %s, which no job asked for", m.Channel, m.Invoice)
-			continue
-		}
-		r.Movements = append(r.Movements, m)
+	a.judge(book)
+	for _, w := range s.workers {
+		a.search(fmt.Sprintf("the log of process %d", w.PID()), []byte(w.Stderr()))
 	}
-	a.judge()
 	return a, a.judgeDead(ctx, s.JS, s.cfg.Dead)
+}
+
+// newAudit knows the jobs and the secrets, and nothing of what became of them.
+func newAudit(published []jobs.Job, secrets ...string) *Audit {
+	a := &Audit{Refunds: make(map[string]*Refund, len(published)), secrets: secrets}
+	for _, j := range published {
+		a.Refunds[j.RefundID] = &Refund{Job: j}
+		token := j.Customer.AccessToken.Reveal()
+		if token != "" && !slices.Contains(a.secrets, token) {
+			a.secrets = append(a.secrets, token)
+		}
+	}
+	return a
 }
 
 func (a *Audit) complain(format string, args ...any) {
 	a.Problems = append(a.Problems, fmt.Sprintf(format, args...))
 }
 
-// judge is the one check: for every refund at most one movement of money and
-// exactly one final result or `unresolved`; the sum of `succeeded` equals the
-// money moved, but for what is unresolved, to the rupiah.
-func (a *Audit) judge() {
-	var succeeded, open int64
+// search complains of secrets in an output.
+func (a *Audit) search(output string, content []byte) {
+	a.add(check.Secrets(output, content, a.secrets...))
+}
+
+func (a *Audit) add(found []check.Violation) {
+	for _, v := range found {
+		a.Problems = append(a.Problems, v.String())
+	}
+}
+
+// judge holds the book against the ledger.
+func (a *Audit) judge(book dokusim.Snapshot) {
+	a.assign(book)
+	all := make([]check.Refund, 0, len(a.Refunds))
 	for id, r := range a.Refunds {
-		for _, problem := range r.problems() {
-			a.complain("%s: %s", id, problem)
+		c, err := r.checked(id)
+		if err != nil {
+			a.complain("%s: %s", id, err)
 		}
-		switch r.Status() {
-		case jobs.StatusSucceeded:
-			succeeded += r.Job.Amount
-		case jobs.StatusUnresolved:
-			open += r.moved()
-		default: // no money may have moved, which problems says
-		}
+		all = append(all, c)
 	}
-	if succeeded+open != a.Total.Amount {
-		a.complain("%d rupiah succeeded and %d are unresolved, %d moved", succeeded, open, a.Total.Amount)
+	slices.SortFunc(all, func(x, y check.Refund) int { return cmp.Compare(x.ID, y.ID) })
+	a.add(check.All(all))
+}
+
+// assign gives every movement of money to the refund that it is of. One that no
+// job asked for becomes a refund that only the book knows.
+func (a *Audit) assign(book dokusim.Snapshot) {
+	invoices := make(map[string]string, len(a.Refunds))
+	for id, r := range a.Refunds {
+		invoices[string(r.Job.Channel)+" "+r.Job.InvoiceNumber] = id
 	}
+	var sum dokusim.Sum
+	for _, m := range book.Movements {
+		invoice := m.Channel + " " + m.Invoice
+		r := a.of(cmp.Or(invoices[invoice], invoice))
+		r.Movements = append(r.Movements, m)
+		sum.Movements, sum.Amount = sum.Movements+1, sum.Amount+m.Amount
+	}
+	if a.Total = book.Total; sum != book.Total {
+		a.complain("the book shows %+v one by one, and %+v in all", sum, book.Total)
+	}
+}
+
+// checked is the refund as the checker takes it.
+func (r *Refund) checked(id string) (check.Refund, error) {
+	c := check.Refund{
+		ID: id, Amount: r.Job.Amount, Movements: len(r.Movements), States: r.States,
+		Results: make([]refund.State, len(r.Results)),
+	}
+	for _, m := range r.Movements {
+		c.Moved += m.Amount
+	}
+	var err error
+	for i, result := range r.Results {
+		err = errors.Join(err, c.Results[i].UnmarshalText([]byte(result.Status)))
+	}
+	return c, err
 }
 
 // Status is that of the last result, empty without one.
@@ -102,155 +150,28 @@ func (r *Refund) Status() jobs.Status {
 	return r.Results[len(r.Results)-1].Status
 }
 
-func (r *Refund) moved() int64 {
-	var sum int64
-	for _, m := range r.Movements {
-		sum += m.Amount
-	}
-	return sum
-}
-
-func (r *Refund) problems() []string {
-	var found []string
-	if len(r.Movements) > 1 {
-		found = append(found, fmt.Sprintf("money moved %d times", len(r.Movements)))
-	}
-	ended := len(r.Results) == 1 ||
-		len(r.Results) == 2 && r.Results[0].Status == jobs.StatusUnresolved && r.Results[1].Status != jobs.StatusUnresolved
-	if !ended {
-		found = append(found, fmt.Sprintf("it has %d results", len(r.Results)))
-	}
-	moved, status := r.moved(), r.Status()
-	if status == jobs.StatusSucceeded && moved != r.Job.Amount {
-		found = append(found, fmt.Sprintf("it succeeded with %d rupiah, %d moved", r.Job.Amount, moved))
-	}
-	if (status == jobs.StatusFailed || status == jobs.StatusRejected) && moved != 0 {
-		found = append(found, fmt.Sprintf("it is %s, yet %d rupiah moved", status, moved))
-	}
-	return found
-}
-
 // judgeDead: what is buried are the messages that the test meant to be, each
-// once.
+// once. What an operator did about one is written beside it.
 func (a *Audit) judgeDead(ctx context.Context, js jetstream.JetStream, want uint64) error {
 	dead, err := js.Stream(ctx, jobs.StreamDead)
 	if err != nil {
 		return fmt.Errorf("look at dead letters: %w", err)
 	}
-	if n := dead.CachedInfo().State.Msgs; n != want {
+	state, n := dead.CachedInfo().State, uint64(0)
+	for seq := state.FirstSeq; seq <= state.LastSeq && state.Msgs > 0; seq++ {
+		m, err := dead.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look at dead letter %d: %w", seq, err)
+		}
+		if m.Header.Get(operate.HeaderDeadAction) == "" {
+			n++
+		}
+	}
+	if n != want {
 		a.complain("there are %d dead letters, want %d", n, want)
 	}
 	return nil
-}
-
-var errOrder = errors.New("ledger read out of order")
-
-// readLedger reads the stream from its first to its last message.
-func (a *Audit) readLedger(ctx context.Context, js jetstream.JetStream) error {
-	stream, err := js.Stream(ctx, jobs.StreamRefunds)
-	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
-	}
-	state := stream.CachedInfo().State
-	return a.read(ctx, stream, state.FirstSeq, state.LastSeq)
-}
-
-// read takes the messages from first to last.
-func (a *Audit) read(ctx context.Context, stream jetstream.Stream, first, last uint64) error {
-	if last == 0 || last < first {
-		return nil
-	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: first,
-	})
-	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
-	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return fmt.Errorf("read ledger: %w", err)
-	}
-	defer messages.Stop()
-	for next := first; next <= last; next++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return fmt.Errorf("read ledger at %d: %w", next, err)
-		}
-		if err := a.take(m, next); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take files one message of the ledger under its refund.
-func (a *Audit) take(m jetstream.Msg, want uint64) error {
-	meta, err := m.Metadata()
-	if err != nil || meta.Sequence.Stream != want {
-		return fmt.Errorf("%w: at %d", errOrder, want)
-	}
-	if _, _, id, err := jobs.ParseResultSubject(m.Subject()); err == nil {
-		result, err := jobs.DecodeResult(m.Data())
-		if err != nil {
-			a.complain("%s: %s", m.Subject(), err)
-		}
-		a.of(id).Results, a.of(id).Stored = append(a.of(id).Results, result), meta.Timestamp
-		return nil
-	}
-	_, _, id, err := jobs.ParseLedgerSubject(m.Subject())
-	if err != nil {
-		return err
-	}
-	e := Entry{Seq: want}
-	if err := json.Unmarshal(m.Data(), &e.Record); err != nil {
-		return fmt.Errorf("read record %d: %w", want, err)
-	}
-	a.of(id).Records = append(a.of(id).Records, e)
-	return nil
-}
-
-// of is the refund with that id. One that nobody published is a finding, not a
-// reason to stop.
-func (a *Audit) of(id string) *Refund {
-	if r := a.Refunds[id]; r != nil {
-		return r
-	}
-	a.complain("%s: nobody published such a job", id)
-	a.Refunds[id] = &Refund{Job: jobs.Job{RefundID: id}}
-	return a.Refunds[id]
-}
-
-// Ended counts the refunds that have a result, by asking the server for the
-// subjects of the results.
-func (s *Stack) Ended(ctx context.Context) (int, error) {
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
-	if err != nil {
-		return 0, err
-	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("refunds.results.>"))
-	if err != nil {
-		return 0, err
-	}
-	ids := make(map[string]struct{}, len(info.State.Subjects))
-	for subject := range info.State.Subjects {
-		if _, _, id, err := jobs.ParseResultSubject(subject); err == nil {
-			ids[id] = struct{}{}
-		}
-	}
-	return len(ids), nil
-}
-
-var errOpen = errors.New("refunds have no result yet")
-
-// WaitEnded waits until so many refunds have a result.
-func (s *Stack) WaitEnded(ctx context.Context, want int) error {
-	return until(ctx, func() error {
-		once, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		n, err := s.Ended(once)
-		if err == nil && n < want {
-			err = fmt.Errorf("%w: %d of %d", errOpen, want-n, want)
-		}
-		return err
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"refundworker/internal/check"
 	"refundworker/internal/jobs"
 )
 
@@ -41,11 +42,11 @@ func TestAPlantedDoublePaymentIsSeen(t *testing.T) {
 	seen := strings.Join(audited[1].Problems, "\n")
 	t.Logf("with the mistake:\n%s", seen)
 	for _, j := range published {
-		if twice := fmt.Sprintf("%s: money moved 2 times", j.RefundID); !strings.Contains(seen, twice) {
+		if twice := fmt.Sprintf("%s: %v: ", j.RefundID, check.PaidTwice); !strings.Contains(seen, twice) {
 			t.Errorf("nothing says %q", twice)
 		}
 	}
-	if !strings.Contains(seen, "rupiah succeeded") {
+	if !strings.Contains(seen, check.SumDiffers.String()) {
 		t.Error("nothing says that the sums differ")
 	}
 }

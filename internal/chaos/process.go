@@ -18,10 +18,10 @@ import (
 // Programs is a directory of built programs.
 type Programs struct{ dir string }
 
-// Build builds worker, simulator and NATS node into dir.
+// Build builds worker, refundctl, simulator and NATS node into dir.
 func Build(ctx context.Context, dir string) (Programs, error) {
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), //nolint:gosec // a directory of ours
-		"refundworker/cmd/worker", "refundworker/cmd/dokusim", "refundworker/internal/devstack/natsd")
+		"refundworker/cmd/worker", "refundworker/cmd/refundctl", "refundworker/cmd/dokusim", "refundworker/internal/devstack/natsd")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return Programs{}, fmt.Errorf("build programs: %w: %s", err, out)

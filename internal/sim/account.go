@@ -24,6 +24,7 @@ type account struct {
 	ended   refund.Time    // when the first result was stored
 	wait    *wait          // stored, not fired
 	queued  int            // messages not acknowledged
+	buried  []byte         // the last dead letter under its identifier
 	sentAt  refund.Time    // when the last send was recorded
 	busy    [processes]bool
 
@@ -31,6 +32,7 @@ type account struct {
 	payment  int64 // rupiah that can be given back
 	fate     fate
 	foreign  bool // somebody else has used our identifiers
+	flying   int  // refund calls that left and will arrive
 	requests []*request
 	moved    int64
 	times    int // that money moved

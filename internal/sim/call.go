@@ -127,7 +127,11 @@ func (h *handling) send() bool {
 		transit = h.w.nature.late(h.w, h.p, sendBy)
 	default:
 	}
+	if c.fault != unreachable && c.fault != lostRequest {
+		h.of.flying++
+	}
 	c.travel(transit, func() doku.Answer {
+		h.of.flying--
 		return h.w.execute(h.of, c.order, c.fault).answer(card, c.order.RequestID, cardPath, h.w.now)
 	})
 	return false
@@ -222,9 +226,14 @@ func (h *handling) inquire(asked refund.Event) {
 	if h.w.plant == trustedInquiry {
 		asked.AskedAt = max(asked.AskedAt, h.entry.record.AskFrom)
 	}
+	h.look(func(i doku.Inquiry) { h.found(asked, i) })
+}
+
+// look takes an inquiry to DOKU, and what it proves to then.
+func (h *handling) look(then func(doku.Inquiry)) {
 	c := &call{h: h, order: h.order(), fault: h.w.draw(h.of.lane, inquiryOdds)}
 	id := strconv.Itoa(h.p.stamps)
-	c.then = func(a doku.Answer) { h.found(asked, h.w.doku.Inquiry(c.order, id, a)) }
+	c.then = func(a doku.Answer) { then(h.w.doku.Inquiry(c.order, id, a)) }
 	transit := h.w.round()
 	if c.fault == slow {
 		transit = h.w.between(0, h.p.policy.Timeout*4/5)

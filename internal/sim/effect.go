@@ -151,6 +151,7 @@ func (h *handling) deadLetter() bool {
 		return false
 	}
 	h.w.road(conflictBuried)
+	h.of.buried = h.m.data
 	h.steps = h.steps.Did()
 	return true
 }

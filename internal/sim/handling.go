@@ -188,6 +188,7 @@ func (h *handling) next() refund.Record {
 	h.p.stamps++
 	r.By = fmt.Sprintf("%d-%d", h.p.n, h.p.stamps)
 	r.Evidence = worker.Evidence(h.steps.Proof(), event)
+	r.Operator, r.Because = "", ""
 	if event.Kind != refund.Delivered && h.said != nil {
 		r.Said = h.said
 	}

@@ -17,6 +17,8 @@ const (
 	trustedInquiry        // "not found" allows a repeat before ask_from
 	sentFirst             // sent before the record that announces it is stored
 	believedInquiry       // an inquiry's "no" is believed after a repeat
+	falseWord             // the operator says the opposite of the truth
+	blindDeed             // what the operator decided is stored over what has been stored since
 )
 
 // record is what the mistakes that sit in identifiers and days make of r.

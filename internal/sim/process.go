@@ -74,10 +74,10 @@ func (p *process) breakerChanged(open bool, _ string) {
 func (p *process) clock() refund.Time { return p.w.now.Add(p.skew) }
 
 // takes reports whether the process takes messages of a lane: it is up, the
-// breaker is not open, and no answer waits to be stored.
+// channel is not paused, the breaker is not open, and no answer waits to be stored.
 func (p *process) takes(lane int) bool {
 	l := p.lanes[lane]
-	return p.w.now >= p.asleep && p.w.now >= p.down && l.held == 0 && l.breaker.State() != retry.Open
+	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && l.held == 0 && l.breaker.State() != retry.Open
 }
 
 // crash kills the process. What it had in hand comes again.

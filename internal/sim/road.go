@@ -40,6 +40,16 @@ const (
 	tokenRenewed
 	unreadableBuried
 	conflictBuried
+	operatorCancelled
+	broughtForward
+	inquirySettled
+	inquiryShown
+	wordSucceeded
+	wordFailed
+	operatorRefused
+	operatorOutrun
+	jobReplayed
+	channelPaused
 	roads
 )
 
@@ -72,10 +82,20 @@ var roadNames = [roads]string{
 	tokenRenewed:        "sent with a renewed customer token",
 	unreadableBuried:    "dead letter: unreadable",
 	conflictBuried:      "dead letter: refund_id taken",
+	operatorCancelled:   "operator: cancelled",
+	broughtForward:      "operator: brought forward",
+	inquirySettled:      "operator: inquiry settled",
+	inquiryShown:        "operator: inquiry proved nothing",
+	wordSucceeded:       "operator: word, succeeded",
+	wordFailed:          "operator: word, failed",
+	operatorRefused:     "operator: refused",
+	operatorOutrun:      "operator: record had moved on, decided anew",
+	jobReplayed:         "operator: job replayed",
+	channelPaused:       "operator: channel paused",
 }
 
 // rowRoads are the rows of the table that a run must go along. Missing are the
-// operator's, and those that no sound run can meet.
+// operator's, which are roads above, and those that no sound run can meet.
 var rowRoads = []string{
 	"already ended", "bad job", "expired before the first send", "too early", "not ready", "first send",
 	"success", "definite no", "definite no replayed", "customer token refused", "refusal replayed", "collision",

@@ -63,6 +63,8 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 		{"sent before it is recorded", sentFirst, "no ids, exact inquiry", "paid twice"},
 		{"an inquiry's no believed after a repeat", believedInquiry, "ids for ever, bare 409", "reported as not paid"},
 		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
+		{"an operator's word that is not true", falseWord, "ids for ever, replays", "reported as paid"},
+		{"an operator's record over another's", blindDeed, "ids for ever, replays", "no path"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

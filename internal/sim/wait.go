@@ -97,6 +97,10 @@ func (w *world) rebuild() {
 	if !w.calm {
 		w.after(rebuildTime, w.rebuild)
 	}
+	w.nudge()
+}
+
+func (w *world) nudge() {
 	for _, a := range w.accounts {
 		if a.wait != nil || a.queued > 0 || a.last.seq == 0 || a.last.record.State.Result() {
 			continue

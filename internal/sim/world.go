@@ -37,6 +37,8 @@ type world struct {
 
 	accounts  []*account
 	processes []*process
+	operator  *process  // takes no messages
+	paused    []bool    // by channel
 	storms    [][]storm // by channel
 	stores    bool      // NATS stores what it is given
 	overdue   []*wait   // waits that the server has dropped
@@ -92,6 +94,7 @@ func (w *world) after(d time.Duration, do func()) {
 func (w *world) live() {
 	begin := w.now
 	w.stores = true
+	w.paused = make([]bool, len(channel.All()))
 	w.healed = begin.Add(arrivals + troubles)
 	for n := range processes {
 		w.processes = append(w.processes, w.newProcess(n))
@@ -104,6 +107,7 @@ func (w *world) live() {
 	for _, a := range w.accounts {
 		end = max(end, a.deadline())
 	}
+	w.hire(end)
 	end = end.Add(healingTime)
 	for len(w.events) > 0 && w.events[0].at <= end {
 		next, _ := heap.Pop(&w.events).(event)
@@ -115,6 +119,7 @@ func (w *world) live() {
 // heal ends all faults.
 func (w *world) heal() {
 	w.calm, w.stores = true, true
+	clear(w.paused)
 	w.rebuild()
 }
 

@@ -1,0 +1,153 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/doku"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+	"refundworker/internal/worker"
+)
+
+// deed is one action of the operator's on one refund, from the record that was
+// looked at on. Meanwhile the workers go on.
+type deed struct {
+	w     *world
+	of    *account
+	entry entry
+	steps refund.Handling
+	said  *refund.Said
+	lost  bool // no message of the refund was left
+}
+
+func (w *world) begin(a *account) *deed { return &deed{w: w, of: a, entry: a.last} }
+
+// decide lets the table decide on e and appends what it says; a record that has
+// moved meanwhile is decided from anew.
+func (d *deed) decide(e refund.Event) {
+	for {
+		now := d.w.operator.clock()
+		d.steps = refund.Begin(d.entry.record.Core, e).Decide(now, d.w.operator.policy)
+		effect, _ := d.steps.Effect()
+		d.w.step(d.of.n, d.steps.Row(), d.w.operator.n, int(effect))
+		if effect != refund.Append {
+			d.refused(effect)
+			return
+		}
+		if d.w.plant == blindDeed {
+			d.entry.seq = d.of.last.seq
+		}
+		err := d.w.store(d.of, d.next(now))
+		if errors.Is(err, errMoved) {
+			d.w.road(operatorOutrun)
+			d.entry = d.of.last
+			continue
+		}
+		if err == nil { // else the operator is told so, and leaves it
+			d.stored()
+		}
+		return
+	}
+}
+
+func (d *deed) refused(effect refund.Effect) {
+	switch {
+	case effect != refund.Refuse:
+		d.w.problem("%s: row %q asks an operator for %s", d.of.id, d.steps.Row(), effect)
+	case d.steps.Event().Kind == refund.OperatorAsked:
+		d.w.road(inquiryShown)
+	default:
+		d.w.road(operatorRefused)
+	}
+}
+
+// next builds the record to append.
+func (d *deed) next(now refund.Time) refund.Record {
+	r := d.entry.record
+	if d.entry.seq == 0 { // without a fingerprint: any job of this id is meant
+		r = refund.Record{
+			V: refund.RecordVersion, ClientID: clientID, Environment: "simulator",
+			Job: refund.Job{RefundID: d.of.id, Channel: d.of.channel, Currency: jobs.Currency},
+		}
+	}
+	p := d.w.operator
+	p.stamps++
+	r.Core, r.Prev, r.At, r.By = d.steps.Next(), d.entry.seq, now, fmt.Sprintf("%d-%d", p.n, p.stamps)
+	r.Operator, r.Because = "ani", "DOKU's people say so"
+	r.Evidence, r.Note = "", ""
+	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
+	case refund.Word:
+		r.Evidence = refund.ByOperator
+	case refund.OperatorAsked:
+		r.Evidence, r.Said = refund.ByInquiry, d.said
+	}
+	return r
+}
+
+// deedRoads are the roads of what an operator recorded, by the row.
+var deedRoads = map[string]road{
+	"cancelled":                  operatorCancelled,
+	"brought forward":            broughtForward,
+	"operator's inquiry: yes":    inquirySettled,
+	"operator's inquiry: no":     inquirySettled,
+	"operator's word: succeeded": wordSucceeded,
+	"operator's word: failed":    wordFailed,
+}
+
+func (d *deed) stored() {
+	d.w.road(deedRoads[d.steps.Row()])
+	d.steps = d.steps.Did()
+	if effect, more := d.steps.Effect(); more && effect == refund.Schedule && !d.w.chance(50) {
+		d.w.after(d.w.round(), d.reschedule)
+	}
+}
+
+// reschedule moves the wait of a refund that was brought forward. One that has
+// fired meanwhile finds the new due time; of one that was lost a nudge is made.
+func (d *deed) reschedule() {
+	stored := d.of.wait
+	switch {
+	case !d.w.stores:
+	case stored != nil:
+		d.w.schedule(&wait{of: d.of, at: d.steps.At(), data: stored.data, nudge: stored.nudge})
+	case d.lost:
+		d.w.send(&wait{of: d.of, data: nudgeOf(d.of.last.record), nudge: true})
+	}
+}
+
+// look asks DOKU now. A proof settles the refund; anything else is only shown.
+func (w *world) look(a *account) {
+	d, p := w.begin(a), w.operator
+	if d.entry.record.Sends == 0 {
+		w.road(operatorRefused)
+		return
+	}
+	if a.channel == channel.CreditCard || p.clock() < p.token {
+		d.ask()
+		return
+	}
+	p.fetch(a.lane, func(failed *doku.PrepareError) {
+		if failed != nil {
+			w.road(inquiryShown)
+			return
+		}
+		d.ask()
+	})
+}
+
+// ask takes the worker's own road to DOKU and its judge.
+func (d *deed) ask() {
+	h := &handling{w: d.w, p: d.w.operator, of: d.of, entry: d.entry}
+	asked := refund.Event{Kind: refund.OperatorAsked, AskedAt: h.p.clock()}
+	h.look(func(i doku.Inquiry) {
+		h.over = true
+		if i.Cause == doku.Credentials {
+			h.p.token = 0
+		}
+		d.said = worker.Said(i.Said)
+		asked.Finding = worker.Finding(i.Finding)
+		d.decide(asked)
+	})
+}

@@ -74,7 +74,9 @@ func (h *handling) failed(err error) {
 		}
 		return
 	}
-	if h.steps.Event().Kind == refund.Answered {
+	// Once the answer is recorded only its wait is missing, and the next
+	// delivery stores that.
+	if h.steps.Event().Kind == refund.Answered && h.entry.Record.State == refund.Sending {
 		h.log.Error("answer from DOKU lost with this process: the refund will be asked about",
 			"refund_id", h.id(), "state", h.entry.Record.State, "error", err)
 		return

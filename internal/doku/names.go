@@ -8,14 +8,14 @@ var classNames = []string{"unknown", "succeeded", "failed", "not_executed", "in_
 func (c Class) String() string { return name(classNames, int(c)) }
 
 var causeNames = []string{
-	"plain", "not_written", "too_late", "credentials", "customer_token", "throttled", "unavailable", "collision", "no_token",
+	"plain", "not_written", "too_late", "credentials", "customer_token", "throttled", "unavailable", "collision", "no_token", "failing",
 }
 
 // String returns the cause as it stands in logs.
 func (c Cause) String() string { return name(causeNames, int(c)) }
 
 var findingNames = []string{
-	"no_answer", "found_success", "found_failure", "found_running", "not_found", "contradiction",
+	"no_answer", "found_success", "found_failure", "found_running", "not_found", "contradiction", "not_found_no_history",
 }
 
 // String returns the finding as it stands in logs.

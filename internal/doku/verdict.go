@@ -30,6 +30,7 @@ const (
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
 	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
 	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
+	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
 )
 
 // Evidence names how a proof was learned (contract.md §3, "evidence").
@@ -72,20 +73,21 @@ type Said struct {
 // zero value is [NoAnswer].
 type Finding uint8
 
-// The six findings.
+// The seven findings.
 const (
-	NoAnswer      Finding = iota
-	FoundSuccess          // proof: yes
-	FoundFailure          // proof: no
-	FoundRunning          // our refund, not finished
-	NotFound              // not there; never proof that it did not run
-	Contradiction         // our identifier with another amount or invoice
+	NoAnswer          Finding = iota
+	FoundSuccess              // proof: yes
+	FoundFailure              // proof: no
+	FoundRunning              // our refund, not finished
+	NotFound                  // not there; never proof that it did not run
+	Contradiction             // our identifier with another amount or invoice
+	NotFoundNoHistory         // SNAP: not there, said by an absent or empty refund history: allows a repeat within the day only
 )
 
 // Inquiry is what one status inquiry found.
 type Inquiry struct {
 	Finding    Finding
-	Cause      Cause // Credentials, Throttled, NotWritten, Unavailable or Plain, for the breaker
+	Cause      Cause // Credentials, Throttled, NotWritten, Unavailable, Failing or Plain, for the breaker
 	RetryAfter time.Duration
 	Said       Said
 	Problem    string

@@ -63,6 +63,7 @@ const (
 	FoundRunning
 	NotFound
 	Contradiction
+	NotFoundNoHistory // not found, said by an absent or empty history: allows a repeat within the day only
 )
 
 // Event is one thing that happened to a refund. Fields that do not belong to

@@ -39,6 +39,8 @@ var findings = map[doku.Finding]refund.Finding{
 	doku.FoundRunning:  refund.FoundRunning,
 	doku.NotFound:      refund.NotFound,
 	doku.Contradiction: refund.Contradiction,
+
+	doku.NotFoundNoHistory: refund.NotFoundNoHistory,
 }
 
 // Code is why a broken job is rejected, by the codec's word.
@@ -68,6 +70,8 @@ var (
 		refund.NotFound:      "not_found",
 		refund.Contradiction: "contradiction",
 		refund.NoAnswer:      "no_answer",
+
+		refund.NotFoundNoHistory: "not_found",
 	}
 )
 

@@ -44,12 +44,12 @@ func TestVerdictsProveWhatTheyProveAndNothingElse(t *testing.T) {
 			}
 		})
 	}
-	for finding := range doku.Contradiction + 2 {
-		if want := refund.Finding(finding); finding <= doku.Contradiction && findings[finding] != want {
+	for finding := range doku.NotFoundNoHistory + 2 {
+		if want := refund.Finding(finding); finding <= doku.NotFoundNoHistory && findings[finding] != want {
 			t.Errorf("%s became %d, want %d", finding, findings[finding], want)
 		}
 	}
-	if findings[doku.Contradiction+1] != refund.NoAnswer {
+	if findings[doku.NotFoundNoHistory+1] != refund.NoAnswer {
 		t.Error("a finding from elsewhere proves something")
 	}
 }
@@ -61,7 +61,7 @@ func TestEveryAnswerHasItsMetricLabel(t *testing.T) {
 			t.Errorf("answer %d has no label", a)
 		}
 	}
-	for f := refund.NoAnswer; f <= refund.Contradiction; f++ {
+	for f := refund.NoAnswer; f <= refund.NotFoundNoHistory; f++ {
 		if inquiryOutcomes[f] == "" {
 			t.Errorf("finding %d has no label", f)
 		}

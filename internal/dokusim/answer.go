@@ -1,6 +1,7 @@
 package dokusim
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -35,6 +36,8 @@ const (
 	signedRight signing = iota
 	signedWrong
 	signedNot
+	signedNoDigest // not over a Digest line
+	signedUnpadded // in base64 without padding
 )
 
 // answer is what goes back.
@@ -45,6 +48,11 @@ type answer struct {
 	headers map[string]string
 	cut     cut
 	signing signing
+
+	encoding string // Content-Encoding
+	covered  []byte // what the signature covers; nil: the body
+	verbatim bool   // scripted byte by byte: no quirk changes it
+	extra    *extra // an answer too many
 }
 
 // jsonAnswer encodes v, which always can be.
@@ -75,10 +83,20 @@ func (s *Server) plainError(x *exchange, status int) answer {
 	case x.family == snap:
 		return s.snapRefusal(x, status, "00", "")
 	case status == http.StatusTooManyRequests:
-		return cardRefusal(status, "TOO_MANY_REQUESTS", "Too many requests", "Too Many Requests")
+		return cardRefusal(status, "TOO_MANY_REQUESTS", "Too many requests")
 	default:
 		return x.springError(status)
 	}
+}
+
+// merged adds more to headers, which may be nil.
+func merged(headers, more map[string]string) map[string]string {
+	all := maps.Clone(headers)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, more)
+	return all
 }
 
 // write sends a, or what its cut leaves of it.
@@ -98,7 +116,14 @@ func (s *Server) write(w http.ResponseWriter, x *exchange, a answer) {
 	for name, value := range a.headers {
 		h.Set(name, value)
 	}
+	if a.encoding != "" {
+		h.Set("Content-Encoding", a.encoding)
+	}
 	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.extra != nil {
+		s.writeTwice(w, a)
+		return
+	}
 	w.WriteHeader(a.status)
 	if a.cut == cutHalf {
 		_, _ = w.Write(a.body[:len(a.body)/2])

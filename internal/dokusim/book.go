@@ -72,12 +72,13 @@ type (
 	}
 	// storedAnswer is what a repeated Request-Id gets.
 	storedAnswer struct {
-		ID     string    `json:"id"`
-		Hash   string    `json:"hash"` // of the request body
-		Body   string    `json:"body"`
-		Open   bool      `json:"open,omitzero"` // the refund is still in progress
-		At     time.Time `json:"at"`
-		Status int       `json:"status"`
+		ID      string    `json:"id"`
+		Hash    string    `json:"hash"` // of the request body
+		Body    string    `json:"body"`
+		Open    bool      `json:"open,omitzero"`    // the refund is still in progress
+		Refused bool      `json:"refused,omitzero"` // nothing was taken on, and a repeat is told no more
+		At      time.Time `json:"at"`
+		Status  int       `json:"status"`
 	}
 )
 

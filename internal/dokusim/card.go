@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,8 +16,9 @@ import (
 // cardTime is how cards write a time: UTC, whole seconds (seed 1).
 const cardTime = "2006-01-02T15:04:05Z"
 
-// cardOrder is the body of a card refund (seed 1). Members that nobody knows
-// are ignored; one of another type, or there twice, is an error.
+// cardOrder is the body of a card refund (seed 1). Members that are not the
+// merchant's to send, refund.type among them, are ignored; one of another type,
+// or there twice, is an error.
 type cardOrder struct {
 	Order struct {
 		Invoice string `json:"invoice_number"`
@@ -27,7 +29,6 @@ type cardOrder struct {
 	Refund struct {
 		Amount jsontext.Value `json:"amount"`
 		Reason string         `json:"reason"`
-		Type   jsontext.Value `json:"type"`
 	} `json:"refund"`
 }
 
@@ -53,7 +54,6 @@ func (c cardOrder) problem() string {
 		{span{1, 128}.covers(c.Payment.Original), "payment.original_request_id must have 1 to 128 characters"},
 		{amount, "refund.amount must be a positive integer of rupiah"},
 		{utf8.RuneCountInString(c.Refund.Reason) <= 255, "refund.reason must have at most 255 characters"},
-		{c.Refund.Type == nil, "refund.type is not the merchant's to choose"},
 	} {
 		if !rule.holds {
 			return rule.text
@@ -80,56 +80,55 @@ func (s *Server) identifyCardStatus(x *exchange) {
 	}
 }
 
-// cardError is the error object of the card family (seed 1; doku-api.md §1).
+// cardError is the error object of the card family (seed 1).
 type cardError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Type    string `json:"type,omitempty"`
 }
 
-func cardRefusal(status int, code, message, kind string) answer {
+// invalidRequest is the type of every refusal that DOKU's card servers were
+// seen to give.
+const invalidRequest = "invalid_request_error"
+
+func cardRefusal(status int, code, message string) answer {
 	return jsonAnswer(status, code, struct {
 		Error cardError `json:"error"`
-	}{cardError{code, message, kind}})
+	}{cardError{code, message, invalidRequest}})
 }
 
-func cardInvalid(message string) answer {
-	return cardRefusal(http.StatusBadRequest, "INVALID_PARAMETER", message, "Invalid Parameter")
+func cardInvalid(code, message string) answer {
+	return cardRefusal(http.StatusBadRequest, code, message)
 }
 
-// checkCard verifies headers and signature (doku-api.md §1). digest is empty
-// for a GET.
+// checkCard verifies the headers in the order in which DOKU does: that they are
+// there, the time, the client id, the signature. digest is empty for a GET.
 func (s *Server) checkCard(x *exchange, digest string) (answer, bool) {
 	h := x.q.Header
 	for _, name := range []string{"Client-Id", "Request-Id", "Request-Timestamp", "Signature"} {
 		if h.Get(name) == "" {
-			return cardInvalid(name + " is missing"), false
+			return cardInvalid("invalid_header_request", "Header "+name+" is required"), false
 		}
 	}
 	if !(span{1, 128}).covers(h.Get("Request-Id")) {
-		return cardInvalid("Request-Id must have at most 128 characters"), false
+		return cardInvalid("invalid_header_request", "Invalid format Header Request-Id"), false
 	}
 	when := h.Get("Request-Timestamp")
 	sent, err := time.Parse(cardTime, when)
 	if err != nil || sent.Format(cardTime) != when {
-		return cardInvalid("Request-Timestamp must look like 2020-08-12T09:45:42Z"), false
+		return cardInvalid("invalid_header_request", "Invalid format Header Request-Timestamp"), false
 	}
 	lines := cardLines{h.Get("Client-Id"), h.Get("Request-Id"), "Request-Timestamp", when, x.q.URL.EscapedPath(), digest}
 	switch {
-	case h.Get("Client-Id") != s.cfg.ClientID:
-		return badCardSignature("Invalid Client-Id"), false
-	case digest == "" && h.Get("Digest") != "":
-		return badCardSignature("A GET has no Digest"), false
 	case x.at.Sub(sent).Abs() > s.cfg.Skew:
-		return badCardSignature("Request-Timestamp is too far from now"), false
-	case !same(lines.sign(s.cfg.SecretKey), h.Get("Signature")):
-		return badCardSignature("Invalid Header Signature"), false
+		return cardInvalid("request_time_out_of_range",
+			fmt.Sprintf("Header Request-Timestamp is not in +- %d second of now", s.cfg.Skew/time.Second)), false
+	case h.Get("Client-Id") != s.cfg.ClientID:
+		return cardInvalid("invalid_client_id", "Invalid Client-Id"), false
+	case digest == "" && h.Get("Digest") != "", !same(lines.sign(s.cfg.SecretKey), h.Get("Signature")):
+		return cardInvalid("invalid_signature", "Invalid Header Signature"), false
 	}
 	return answer{}, true
-}
-
-func badCardSignature(message string) answer {
-	return cardRefusal(http.StatusBadRequest, "invalid_signature", message, "")
 }
 
 func (s *Server) refundCard(x *exchange) answer {
@@ -145,10 +144,15 @@ func (s *Server) refundCard(x *exchange) answer {
 	if stored, ok := b.answers[x.seen.ID]; ok && !s.forgotten(stored.At, x.at) {
 		return s.replayCard(x, stored)
 	}
+	if s.pendingBeside(x) {
+		return s.refundInProgress(x)
+	}
 	a, e := s.decideCard(x)
 	if e.Refund != nil || !s.cfg.has(QuirkRefusalsUseNoID) {
 		e.Answer = x.stored(a)
 		e.Answer.Open = e.Refund != nil && e.Refund.State == Pending
+		e.Answer.Refused = e.Refund == nil && s.cfg.has(QuirkRefusalsUseID)
+		x.known = true
 	}
 	if err := b.commit(e); err != nil {
 		return s.bookBroken(x, err)
@@ -171,15 +175,16 @@ func (s *Server) bookBroken(x *exchange, err error) answer {
 }
 
 // replayCard answers a Request-Id that was there before: 409, with the stored
-// body if it is the same request (doku-api.md §1).
+// body if it is the same request and its answer is known.
 func (s *Server) replayCard(x *exchange, stored storedAnswer) answer {
-	switch {
-	case !hmac.Equal([]byte(stored.Hash), []byte(x.seen.BodyHash)):
-		return cardRefusal(http.StatusConflict, "DUPLICATE_REQUEST_ID", "Request-Id was used for another request", "Duplicate Request")
-	case stored.Open:
-		return cardRefusal(http.StatusConflict, "REQUEST_IN_PROGRESS", "The first request is still in progress", "Duplicate Request")
-	case s.cfg.has(QuirkBareConflict):
-		return cardRefusal(http.StatusConflict, "DUPLICATE_REQUEST_ID", "Request-Id was used before", "Duplicate Request")
+	x.known = true
+	other := !hmac.Equal([]byte(stored.Hash), []byte(x.seen.BodyHash))
+	if other || stored.Open || stored.Refused || s.cfg.has(QuirkBareConflict) {
+		status := http.StatusConflict
+		if s.cfg.has(QuirkIdempotent400) {
+			status = http.StatusBadRequest
+		}
+		return cardRefusal(status, "idempotent_request", "Idempotent request")
 	}
 	return answer{status: http.StatusConflict, code: "replay", body: []byte(stored.Body)}
 }
@@ -188,14 +193,17 @@ func (s *Server) replayCard(x *exchange, stored storedAnswer) answer {
 func (s *Server) decideCard(x *exchange) (answer, entry) {
 	e := entry{At: x.at}
 	if x.decoding != nil {
-		return cardInvalid("body is not the JSON of a refund"), e
+		return cardInvalid("INVALID_PARAMETER", "body is not the JSON of a refund"), e
+	}
+	if s.cfg.has(QuirkStrictTexts) && !plainText(x.card.Refund.Reason) {
+		return cardInvalid("INVALID_PARAMETER", "refund.reason holds a character that is not allowed"), e
 	}
 	if text := x.card.problem(); text != "" {
-		return cardInvalid(text), e
+		return cardInvalid("INVALID_PARAMETER", text), e
 	}
 	from, fresh := s.account(CreditCard, x.card.Order.Invoice, x.card.Payment.Original, x.seen.Amount, false)
 	if from == nil {
-		return cardRefusal(http.StatusNotFound, "DATA_NOT_FOUND", "Original transaction is not found", "Data Not Found"), e
+		return cardRefusal(http.StatusNotFound, "DATA_NOT_FOUND", "Original transaction is not found"), e
 	}
 	if fresh {
 		e.Payment = &from.Payment
@@ -314,10 +322,20 @@ func (s *Server) cardHeaders(h http.Header, x *exchange, a answer) {
 	if !good || a.signing == signedNot {
 		return
 	}
-	key := s.cfg.SecretKey
+	key, digest := s.cfg.SecretKey, cardDigest(a.body)
+	if a.covered != nil {
+		digest = cardDigest(a.covered)
+	}
 	if a.signing == signedWrong {
 		key = "another" + key
 	}
-	lines := cardLines{s.cfg.ClientID, x.seen.ID, "Response-Timestamp", when, x.q.URL.EscapedPath(), cardDigest(a.body)}
-	h.Set("Signature", lines.sign(key))
+	if a.signing == signedNoDigest || (x.q.Method == http.MethodGet && s.cfg.has(QuirkGetNoDigest)) {
+		digest = ""
+	}
+	lines := cardLines{s.cfg.ClientID, x.seen.ID, "Response-Timestamp", when, x.q.URL.EscapedPath(), digest}
+	signature := lines.sign(key)
+	if a.signing == signedUnpadded || s.cfg.has(QuirkUnpadded) {
+		signature = strings.TrimRight(signature, "=")
+	}
+	h.Set("Signature", signature)
 }

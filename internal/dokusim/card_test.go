@@ -117,7 +117,7 @@ func TestRepeatedRequestIDGetsTheStoredAnswerAndNoMoney(t *testing.T) {
 		t.Error("a 409 is signed without being asked to")
 	}
 	other := m.card("r-1", cardBodyText("INV-1", "o-1", 90001))
-	m.want(other, http.StatusConflict, "DUPLICATE_REQUEST_ID")
+	m.want(other, http.StatusConflict, "idempotent_request")
 	m.moved(1, 90000)
 	if seen := m.sim.RequestsFor(Match{Operation: OpRefund, Key: "r-1"}); len(seen) != 3 || seen[2].Repeat != 3 {
 		t.Errorf("requests: %+v", seen)
@@ -169,20 +169,21 @@ func TestCardRequestsAreVerified(t *testing.T) {
 		header map[string]string
 		code   string
 	}{
-		"no client":         {change("Client-Id", ""), "INVALID_PARAMETER"},
-		"no id":             {change("Request-Id", ""), "INVALID_PARAMETER"},
-		"no timestamp":      {change("Request-Timestamp", ""), "INVALID_PARAMETER"},
-		"no signature":      {change("Signature", ""), "INVALID_PARAMETER"},
-		"long id":           {change("Request-Id", strings.Repeat("x", 129)), "INVALID_PARAMETER"},
-		"offset for Z":      {change("Request-Timestamp", "2026-11-21T16:00:00+07:00"), "INVALID_PARAMETER"},
-		"milliseconds":      {change("Request-Timestamp", "2026-11-21T09:00:00.000Z"), "INVALID_PARAMETER"},
-		"another's client":  {change("Client-Id", "MCH-0002"), "invalid_signature"},
+		"no client":         {change("Client-Id", ""), "invalid_header_request"},
+		"no id":             {change("Request-Id", ""), "invalid_header_request"},
+		"no timestamp":      {change("Request-Timestamp", ""), "invalid_header_request"},
+		"no signature":      {change("Signature", ""), "invalid_header_request"},
+		"long id":           {change("Request-Id", strings.Repeat("x", 129)), "invalid_header_request"},
+		"offset for Z":      {change("Request-Timestamp", "2026-11-21T16:00:00+07:00"), "invalid_header_request"},
+		"milliseconds":      {change("Request-Timestamp", "2026-11-21T09:00:00.000Z"), "invalid_header_request"},
+		"an hour late":      {change("Request-Timestamp", "2026-11-21T07:59:59Z"), "request_time_out_of_range"},
+		"another's client":  {change("Client-Id", "MCH-0002"), "invalid_client_id"},
 		"another time":      {change("Request-Timestamp", "2026-11-21T09:00:01Z"), "invalid_signature"},
 		"another's id":      {change("Request-Id", "r-2"), "invalid_signature"},
 		"another signature": {change("Signature", "HMACSHA256=AAAA"), "invalid_signature"},
 	} {
 		r := m.do(t.Context(), http.MethodPost, cardPath, body, c.header)
-		if r.status != http.StatusBadRequest || r.code() != c.code {
+		if r.status != http.StatusBadRequest || r.code() != c.code || !strings.Contains(r.body, `"type":"invalid_request_error"`) {
 			t.Errorf("%s: got %d %s", name, r.status, r.body)
 		}
 	}
@@ -192,20 +193,51 @@ func TestCardRequestsAreVerified(t *testing.T) {
 	m.want(m.card("r-1", body), http.StatusOK, "")
 }
 
-func TestTimestampsMayBeFifteenMinutesOff(t *testing.T) {
+// Each wrong thing alone is found above; together, the first in DOKU's order is.
+func TestCardHeadersAreCheckedInDOKUsOrder(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	h := m.cardHeader("r-1", cardPath, "no body at all")
+	h["Signature"], h["Client-Id"], h["Request-Timestamp"] = "", "MCH-0002", "2026-11-21T07:59:59Z"
+	for _, step := range []struct{ code, header, value string }{
+		{"invalid_header_request", "Signature", "HMACSHA256=AAAA"},
+		{"request_time_out_of_range", "Request-Timestamp", "2026-11-21T09:00:00Z"},
+		{"invalid_client_id", "Client-Id", testClient},
+		{"invalid_signature", "Signature", m.cardHeader("r-1", cardPath, "no body at all")["Signature"]},
+	} {
+		m.want(m.do(t.Context(), http.MethodPost, cardPath, "no body at all", h), http.StatusBadRequest, step.code)
+		h[step.header] = step.value
+	}
+	m.want(m.do(t.Context(), http.MethodPost, cardPath, "no body at all", h), http.StatusBadRequest, "INVALID_PARAMETER")
+	m.moved(0, 0)
+}
+
+func TestWhatIsNotTheMerchantsToSendIsIgnored(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	body := `{"order":{"invoice_number":"i"},"payment":{"original_request_id":"o"},"refund":{"amount":1,"type":"VOID","colour":"red"}}`
+	r := m.card("r-1", body)
+	m.want(r, http.StatusOK, "")
+	if !strings.Contains(r.body, `"type":"PARTIAL_REFUND"`) {
+		t.Errorf("the merchant chose the type: %s", r.body)
+	}
+}
+
+func TestTimestampsMayBeAnHourOff(t *testing.T) {
 	t.Parallel()
 	m := setup(t)
 	snapBody := snapBodyText(mandiri, "INV-0001", "REF-0001", 10000)
-	const limit = 15 * time.Minute
+	const limit = time.Hour
 	for _, off := range []time.Duration{-limit - time.Second, -limit, limit, limit + time.Second} {
 		id, body := m.nextID(), cardBodyText("INV-1", "o-1", 1)
 		m.token = ""
 		cardHeader, snapHeader := m.cardHeader(id, cardPath, body), m.snapHeader(snapPath, snapBody, id)
 		m.clock.advance(off)
+		m.tokensLive()
 		card, snap := m.do(t.Context(), http.MethodPost, cardPath, body, cardHeader), m.do(t.Context(), http.MethodPost, snapPath, snapBody, snapHeader)
 		m.clock.advance(-off)
 		late := off.Abs() > limit
-		if (card.code() == "invalid_signature") != late || strings.Contains(snap.body, "far from now") != late {
+		if (card.code() == "request_time_out_of_range") != late || strings.Contains(snap.body, "far from now") != late {
 			t.Errorf("%v off: %s %s", off, card.body, snap.body)
 		}
 	}
@@ -228,7 +260,6 @@ func TestCardBodiesAreVerified(t *testing.T) {
 		"negative":         cardBodyText("i", "o", -1),
 		"too large":        cardBodyText("i", "o", 10_000_000_000_000_000),
 		"member twice":     `{"order":{"invoice_number":"i"},"payment":{"original_request_id":"o"},"refund":{"amount":1,"amount":2}}`,
-		"merchant's type":  `{"order":{"invoice_number":"i"},"payment":{"original_request_id":"o"},"refund":{"amount":1,"type":"VOID"}}`,
 		"other upper case": `{"Order":{"invoice_number":"i"},"payment":{"original_request_id":"o"},"refund":{"amount":1}}`,
 	} {
 		if r := m.card("r-"+m.nextID(), body); r.status != http.StatusBadRequest || r.code() != "INVALID_PARAMETER" {
@@ -254,8 +285,9 @@ func TestCardInquiryTellsWhatBecameOfARefund(t *testing.T) {
 	m.card("r-1", cardBodyText("INV-1", "o-1", 60))
 	m.card("r-2", cardBodyText("INV-1", "o-1", 60))
 	m.card("r-3", cardBodyText("INV-2", "o-2", 100))
+	requestWords := map[string]string{"r-1": "SUCCESS", "r-2": "FAILED", "r-3": "SUCCESS", "o-1": "SUCCESS"}
 	for id, want := range map[string]string{
-		"r-1": `"transaction":{"status":"REFUNDED","type":"PARTIAL_REFUND","date":"2026-11-21T09:00:00Z","original_request_id":"o-1"},"card_payment":{"request_id":"r-1"`,
+		"r-1": `"transaction":{"status":"REFUNDED","type":"PARTIAL_REFUND","date":"2026-11-21T09:00:00Z","original_request_id":"o-1","amount":"60"}`,
 		"r-2": `"transaction":{"status":"FAILED"`,
 		"r-3": `"transaction":{"status":"VOIDED","type":"VOID"`,
 		"o-1": `"transaction":{"status":"SUCCESS","type":"SALE"`,
@@ -263,6 +295,9 @@ func TestCardInquiryTellsWhatBecameOfARefund(t *testing.T) {
 		r := m.cardInquiry(id)
 		m.want(r, http.StatusOK, "")
 		if !strings.Contains(r.body, want) {
+			t.Errorf("%s: got %s", id, r.body)
+		}
+		if request, ok := requestWords[id]; ok && !strings.Contains(r.body, `"card_payment":{"request_id":"`+id+`","transaction_status":"`+request+`"`) {
 			t.Errorf("%s: got %s", id, r.body)
 		}
 		if !m.signedByDOKU(r, "/orders/v1/status/"+id) {
@@ -288,7 +323,7 @@ func TestQuirksOfCards(t *testing.T) {
 		t.Parallel()
 		m := setup(t, with(QuirkBareConflict))
 		m.card("r-1", body)
-		m.want(m.card("r-1", body), http.StatusConflict, "DUPLICATE_REQUEST_ID")
+		m.want(m.card("r-1", body), http.StatusConflict, "idempotent_request")
 	})
 	t.Run("ids that end with the day pay again", func(t *testing.T) {
 		t.Parallel()

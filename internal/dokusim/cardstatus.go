@@ -8,28 +8,39 @@ import (
 
 type (
 	cardStatusOrder struct {
-		Invoice string         `json:"invoice_number"`
-		Amount  jsontext.Value `json:"amount"`
+		Invoice  string         `json:"invoice_number"`
+		Amount   jsontext.Value `json:"amount"`
+		Currency string         `json:"currency"`
 	}
 	cardStatusTransaction struct {
 		Status   string `json:"status"`
 		Type     string `json:"type"`
 		Date     string `json:"date"`
 		Original string `json:"original_request_id"`
+		Amount   string `json:"amount"`
 	}
 	cardStatusPayment struct {
 		RequestID string `json:"request_id"`
 		Status    string `json:"transaction_status"`
 		Code      string `json:"response_code"`
 		Message   string `json:"response_message"`
+		Type      string `json:"type"`
+		Date      string `json:"date"`
 	}
+	// The amount is text, as in DOKU's sample.
 	cardStatusRefund struct {
-		Amount jsontext.Value `json:"amount"`
+		Amount string `json:"amount"`
 	}
-	// cardStatusView is the answer of the card inquiry (doku-api.md §1).
+	cardStatusName struct {
+		ID string `json:"id"`
+	}
+	// cardStatusView is the answer of the card inquiry, in the shape of DOKU's
+	// sample of it: transaction speaks of the order, card_payment of the request.
 	cardStatusView struct {
 		Order       cardStatusOrder       `json:"order"`
 		Transaction cardStatusTransaction `json:"transaction"`
+		Service     cardStatusName        `json:"service"`
+		Channel     cardStatusName        `json:"channel"`
 		CardPayment cardStatusPayment     `json:"card_payment"`
 		Refund      *cardStatusRefund     `json:"refund,omitempty"`
 	}
@@ -56,7 +67,7 @@ func (s *Server) cardStatus(x *exchange) answer {
 	if p, ok := b.cardPayment(x.seen.Key); ok {
 		return jsonAnswer(http.StatusOK, "", s.cardPaymentStatus(p))
 	}
-	return cardRefusal(http.StatusNotFound, "DATA_NOT_FOUND", "Transaction is not found", "Data Not Found")
+	return cardRefusal(http.StatusNotFound, "DATA_NOT_FOUND", "Transaction is not found")
 }
 
 func (b *book) cardPayment(id string) (Payment, bool) {
@@ -70,29 +81,47 @@ func (b *book) cardPayment(id string) (Payment, bool) {
 	return Payment{}, false
 }
 
+// cardRequestWords is card_payment.transaction_status by how the refund stands.
+var cardRequestWords = map[State][3]string{
+	Done: {"SUCCESS", "00", "Approved"}, Pending: {"PENDING", "09", "In progress"}, Failed: {"FAILED", "05", "Declined"},
+}
+
 func (s *Server) cardRefundStatus(r Refund, p Payment) cardStatusView {
-	status, code, message := "REFUNDED", "00", "Approved"
+	status, date := s.cardOrderStatus(r, p), r.At.UTC().Format(cardTime)
+	request := cardRequestWords[r.State]
+	amount := itoa(r.Amount)
+	return cardStatusView{
+		cardStatusOrder{r.Invoice, s.cardAmount(p.Amount), "IDR"},
+		cardStatusTransaction{status, r.Type, date, r.Original, amount},
+		cardStatusName{"CREDIT_CARD"}, cardStatusName{"CREDIT_CARD"},
+		cardStatusPayment{r.Key, request[0], request[1], or(r.Message, request[2]), r.Type, date},
+		&cardStatusRefund{amount},
+	}
+}
+
+// cardOrderStatus is transaction.status.
+func (s *Server) cardOrderStatus(r Refund, p Payment) string {
 	switch {
 	case r.State == Failed:
-		status, code, message = "FAILED", "05", r.Message
+		return "FAILED"
 	case r.State == Pending:
-		status, code, message = "PENDING", "09", "In progress"
+		return "PENDING"
 	case r.Type == "VOID":
-		status = "VOIDED"
-	}
-	return cardStatusView{
-		cardStatusOrder{r.Invoice, s.cardAmount(p.Amount)},
-		cardStatusTransaction{status, r.Type, r.At.UTC().Format(cardTime), r.Original},
-		cardStatusPayment{r.Key, status, code, message},
-		&cardStatusRefund{s.cardAmount(r.Amount)},
+		return "VOIDED"
+	case r.Amount < p.Amount && s.cfg.has(QuirkPartialStatus):
+		return "PARTIAL_REFUND"
+	default:
+		return "REFUNDED"
 	}
 }
 
 func (s *Server) cardPaymentStatus(p Payment) cardStatusView {
+	date := p.At.UTC().Format(cardTime)
 	return cardStatusView{
-		cardStatusOrder{p.Invoice, s.cardAmount(p.Amount)},
-		cardStatusTransaction{"SUCCESS", "SALE", p.At.UTC().Format(cardTime), p.OriginalRequestID},
-		cardStatusPayment{p.OriginalRequestID, "SUCCESS", "00", "Approved"},
+		cardStatusOrder{p.Invoice, s.cardAmount(p.Amount), "IDR"},
+		cardStatusTransaction{"SUCCESS", "SALE", date, p.OriginalRequestID, itoa(p.Amount)},
+		cardStatusName{"CREDIT_CARD"}, cardStatusName{"CREDIT_CARD"},
+		cardStatusPayment{p.OriginalRequestID, "SUCCESS", "00", "Approved", "SALE", date},
 		nil,
 	}
 }

@@ -68,7 +68,8 @@ type Config struct {
 	// same request, by its ids, the same fate, in whatever order they come.
 	Seed uint64
 
-	// Skew is how far a request's timestamp may be from Now. Default: 15 minutes.
+	// Skew is how far a request's timestamp may be from Now. Default: 3600 s, as
+	// DOKU's own words about a card request say.
 	Skew time.Duration
 
 	// TokenLife is how long a B2B token lives. Default: 900 s (doku-api.md §2).
@@ -81,26 +82,41 @@ type Quirk string
 
 // The closed set of quirks; [Quirks] describes them.
 const (
+	QuirkAdditionalInfoEmpty Quirk = "additional_info_empty"
 	QuirkAmountsAsText       Quirk = "amounts_as_text"
 	QuirkBareConflict        Quirk = "bare_conflict"
+	QuirkByteOrderMark       Quirk = "byte_order_mark"
 	QuirkEmptyHistory        Quirk = "empty_history"
 	QuirkExpiresInText       Quirk = "expires_in_text"
 	QuirkFailedWith400       Quirk = "failed_with_400"
+	QuirkGetNoDigest         Quirk = "get_no_digest"
+	QuirkGzip                Quirk = "gzip"
+	QuirkHistoryInside       Quirk = "history_inside"
+	QuirkHistoryNoNumbers    Quirk = "history_no_numbers"
 	QuirkHistoryReferenceNo  Quirk = "history_partner_reference_no"
 	QuirkIDsEndWithDay       Quirk = "ids_end_with_day"
+	QuirkIdempotent400       Quirk = "idempotent_400"
+	QuirkJavaAmounts         Quirk = "java_amounts"
+	QuirkNumbersAsText       Quirk = "numbers_as_text"
 	QuirkNumericCodes        Quirk = "numeric_codes"
+	QuirkOneRefundAtATime    Quirk = "one_refund_at_a_time"
+	QuirkOwnNumbers          Quirk = "own_numbers"
+	QuirkPartialStatus       Quirk = "partial_status"
 	QuirkPartnerRefundNoFree Quirk = "partner_refund_no_free"
+	QuirkRefusalsUseID       Quirk = "refusals_use_id"
 	QuirkRefusalsUseNoID     Quirk = "refusals_use_no_id"
 	QuirkReserialise         Quirk = "reserialise"
 	QuirkService58           Quirk = "service_58"
 	QuirkSignErrors          Quirk = "sign_errors"
+	QuirkStrictTexts         Quirk = "strict_texts"
+	QuirkUnpadded            Quirk = "unpadded"
 )
 
 // Defaults of Config.
 const (
 	defaultAuto      = 1_000_000_000_000
 	defaultKeep      = 100_000
-	defaultSkew      = 15 * time.Minute
+	defaultSkew      = 3600 * time.Second
 	defaultTokenLife = 900 * time.Second
 	jakartaOffset    = 7 * 60 * 60 // seconds
 )
@@ -109,19 +125,34 @@ const (
 const largestAmount int64 = 9_999_999_999_999_999
 
 var quirkTexts = map[Quirk]string{
+	QuirkAdditionalInfoEmpty: "additionalInfo is an empty array",
 	QuirkAmountsAsText:       "card amounts come back as strings",
-	QuirkBareConflict:        "a repeated Request-Id gets a 409 without the stored body",
+	QuirkBareConflict:        "a repeated Request-Id gets idempotent_request without the stored body",
+	QuirkByteOrderMark:       "every answer begins with a BOM",
 	QuirkEmptyHistory:        "a SNAP inquiry leaves refundHistory empty",
 	QuirkExpiresInText:       "expiresIn of a token is a string",
 	QuirkFailedWith400:       "a FAILED card answer has HTTP status 400",
+	QuirkGetNoDigest:         "answers to a GET are signed without a Digest line",
+	QuirkGzip:                "every answer is compressed, asked or not; signatures cover what was compressed",
+	QuirkHistoryInside:       "a SNAP inquiry has refundHistory inside additionalInfo",
+	QuirkHistoryNoNumbers:    "refundHistory leaves out partnerRefundNo",
 	QuirkHistoryReferenceNo:  "refundHistory calls partnerRefundNo partnerReferenceNo",
 	QuirkIDsEndWithDay:       "Request-Ids and partnerRefundNos are forgotten at the end of the day",
+	QuirkIdempotent400:       "idempotent_request comes with HTTP status 400 instead of 409",
+	QuirkJavaAmounts:         "amounts are printed as a Java double is: 90000.0, 1.0E7",
+	QuirkNumbersAsText:       "every JSON number comes back as a string",
 	QuirkNumericCodes:        "responseCode is a JSON number",
+	QuirkOneRefundAtATime:    "a second refund of a payment is refused while one is in progress",
+	QuirkOwnNumbers:          "SNAP answers and refundHistory show DOKU's numbers in place of ours, as seed 2's sample does",
+	QuirkPartialStatus:       "a card inquiry says PARTIAL_REFUND of a partial refund",
 	QuirkPartnerRefundNoFree: "a repeated partnerRefundNo is paid again",
+	QuirkRefusalsUseID:       "every refused request uses up its Request-Id or X-EXTERNAL-ID",
 	QuirkRefusalsUseNoID:     "a refused request leaves its Request-Id or X-EXTERNAL-ID unused",
 	QuirkReserialise:         "the SNAP body hash is taken after parsing and printing the body",
 	QuirkService58:           "refunds answer with service 58 of the standard instead of 07",
 	QuirkSignErrors:          "card errors and 409s are signed too",
+	QuirkStrictTexts:         "texts, device ids and addresses are held to what the official clients send",
+	QuirkUnpadded:            "card signatures have no base64 padding",
 }
 
 // Quirks returns every quirk with a line about it.
@@ -151,6 +182,7 @@ func (c Config) filled() (Config, error) {
 	for _, quirk := range c.Quirks {
 		complain(quirkTexts[quirk] == "", fmt.Sprintf("no quirk is called %.40q", string(quirk)))
 	}
+	complain(c.has(QuirkRefusalsUseID) && c.has(QuirkRefusalsUseNoID), "a refused request cannot both use its id and not")
 	return c.defaulted(), errors.Join(problems...)
 }
 

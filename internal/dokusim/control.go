@@ -26,6 +26,7 @@ func (s *Server) control() http.Handler {
 	mux.HandleFunc("GET /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { respond(w, s.Rules()) })
 	mux.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { s.ClearRules(); respond(w, s.Rules()) })
 	mux.HandleFunc("POST /_sim/faults", accept(func(r Rule) (any, error) { return r, s.AddRule(r) }))
+	mux.HandleFunc("POST /_sim/outage", accept(func(o Outage) (any, error) { return o, s.Outage(o) }))
 	mux.HandleFunc("POST /_sim/payments", accept(func(p Payment) (any, error) { return p, s.AddPayment(p) }))
 	mux.HandleFunc("POST /_sim/release", accept(func(m Match) (any, error) {
 		return map[string]int{"released": s.Release(m)}, nil

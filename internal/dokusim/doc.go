@@ -8,8 +8,8 @@
 // the rest of the program: two readings of the same documents that agree are
 // evidence, one reading used twice is not.
 //
-// Tests steer it in Go ([Server.Script], [Server.AddPayment], [Server.WaitHeld],
-// [Server.Release], [Server.ExpireTokens]) and read [Server.Book] and
+// Tests steer it in Go ([Server.Script], [Server.Outage], [Server.AddPayment],
+// [Server.WaitHeld], [Server.Release], [Server.ExpireTokens]) and read [Server.Book] and
 // [Server.Requests]. From outside the same stands under /_sim/, as JSON:
 //
 //	GET    /_sim/book[?last=N]      the book, or the last N of each of its lists
@@ -19,8 +19,24 @@
 //	POST   /_sim/release            {"key":"…"}: lets those that match go on; no body: all
 //	GET    /_sim/faults             rules with faults left; DELETE forgets them
 //	POST   /_sim/faults             {"match":{"invoice":"INV-1"},"faults":[{"kind":"error_after","count":2}]}
+//	POST   /_sim/outage             {"match":{"channel":"emoney_ovo"},"status":503,"for":"30s"}
 //	POST   /_sim/payments           {"channel":"credit_card","invoice":"INV-1","amount":90000,"unsettled":true}
 //	POST   /_sim/tokens/expire      ends every token issued so far
+//
+// A rule ends by itself with "for":"30s" beside its faults, and what a fault
+// answers is open: the kinds refuse, edit and respond say whatever DOKU may.
+//
+//	{"kind":"refuse","code":"invalid_client_id"}                       a card refusal, HTTP 400; any code, any "status"
+//	{"kind":"refuse","code":"17","status":404}                         SNAP: a case, completed to 4040717
+//	{"kind":"refuse","code":"4040713","status":200}                    a no inside HTTP 200
+//	{"kind":"refuse","code":"02","message":"Invalid Mandatory Field X-TIMESTAMP"}
+//	{"kind":"too_many","headers":{"Retry-After":"6.5"}}
+//	{"kind":"edit","set":{"/card_payment/transaction_status":"FAILED"}}  the true answer with one member changed
+//	{"kind":"edit","move":{"/refundHistory":"/additionalInfo/refundHistory"}}
+//	{"kind":"edit","drop":["/refundHistory/0/partnerRefundNo"]}
+//	{"kind":"respond","status":403,"body":"<html>blocked</html>"}
+//
+// What could be true of every answer is a [Quirk] instead; [Quirks] lists them.
 //
 // Invariant: money moves in one place, [Server]'s commit of a refund, under one
 // lock, and each movement is journalled (when there is a book file) before any

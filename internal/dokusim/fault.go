@@ -3,11 +3,15 @@ package dokusim
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Kind names what goes wrong with a request.
@@ -16,24 +20,38 @@ type Kind string
 // The closed set of kinds. "Before" kinds leave the book untouched; all others
 // commit first.
 const (
-	BadSignature Kind = "bad_signature" // cards: the answer's signature is another's
-	Delay        Kind = "delay"         // waits, then commits
-	DelayAfter   Kind = "delay_after"   // commits, then waits
-	ErrorAfter   Kind = "error_after"   // commits, then answers a 5xx
-	ErrorBefore  Kind = "error_before"  // answers a 5xx
-	HTMLAfter    Kind = "html_after"    // commits, then answers a page
-	HTMLBefore   Kind = "html_before"   // answers a page
-	Hold         Kind = "hold"          // commits, keeps the answer until released or the client is gone
-	HoldBefore   Kind = "hold_before"   // keeps the request until released, then commits, client or not
-	InProgress   Kind = "in_progress"   // takes the refund on, moves the money later
-	NoSignature  Kind = "no_signature"  // cards: the answer is not signed
-	Redirect     Kind = "redirect"      // answers a 307 to the same place
-	ResetAfter   Kind = "reset_after"   // commits, then resets the connection
-	ResetBefore  Kind = "reset_before"  // resets the connection
-	Respond      Kind = "respond"       // answers Status and Body
-	RespondAfter Kind = "respond_after" // commits, then answers Status and Body
-	TooMany      Kind = "too_many"      // answers a 429 with Retry-After
-	Truncated    Kind = "truncated"     // commits, then cuts the answer in half
+	BadSignature    Kind = "bad_signature"     // cards: the answer's signature is another's
+	ByteOrderMark   Kind = "byte_order_mark"   // commits, then answers with a BOM before the JSON
+	Delay           Kind = "delay"             // waits, then commits
+	DelayAfter      Kind = "delay_after"       // commits, then waits
+	Edit            Kind = "edit"              // commits, then changes the answer's JSON by Move, Drop and Set
+	ErrorAfter      Kind = "error_after"       // commits, then answers a 5xx
+	ErrorBefore     Kind = "error_before"      // answers a 5xx
+	ExtraAnswer     Kind = "extra_answer"      // commits, then answers twice at once
+	ExtraAnswerLate Kind = "extra_answer_late" // commits, answers, and answers again when the connection's next request begins
+	Gzip            Kind = "gzip"              // commits, then compresses the answer; cards: signed before
+	GzipSigned      Kind = "gzip_signed"       // commits, then compresses the answer; cards: signed after
+	HTMLAfter       Kind = "html_after"        // commits, then answers a page
+	HTMLBefore      Kind = "html_before"       // answers a page
+	Hold            Kind = "hold"              // commits, keeps the answer until released or the client is gone
+	HoldBefore      Kind = "hold_before"       // keeps the request until released, then commits, client or not
+	InProgress      Kind = "in_progress"       // takes the refund on, moves the money later
+	JavaAmounts     Kind = "java_amounts"      // commits, then prints amounts as a Java double: 90000.0, 1.0E7
+	Latin1          Kind = "latin1"            // commits, then answers with a byte of Latin-1 in its first text
+	NoSignature     Kind = "no_signature"      // cards: the answer is not signed
+	NumbersAsText   Kind = "numbers_as_text"   // commits, then answers with every JSON number as a string
+	PaddingRemoved  Kind = "padding_removed"   // cards: the answer's signature has no base64 padding
+	Redirect        Kind = "redirect"          // answers a 307 to the same place
+	Refuse          Kind = "refuse"            // answers an error with Code, Message and Status
+	RefuseAfter     Kind = "refuse_after"      // commits, then answers such an error
+	ResetAfter      Kind = "reset_after"       // commits, then resets the connection
+	ResetBefore     Kind = "reset_before"      // resets the connection
+	Respond         Kind = "respond"           // answers Status and Body
+	RespondAfter    Kind = "respond_after"     // commits, then answers Status and Body
+	NoDigestLine    Kind = "no_digest_line"    // cards: the answer's signature does not cover a Digest line
+	TextAsNumbers   Kind = "text_as_numbers"   // commits, then answers with every string that spells a number as one
+	TooMany         Kind = "too_many"          // answers a 429 with Retry-After
+	Truncated       Kind = "truncated"         // commits, then cuts the answer in half
 )
 
 // Fault is one thing that goes wrong. The zero value of a field is its default.
@@ -50,10 +68,25 @@ type Fault struct {
 	Fails bool `json:"fails,omitzero"`
 	// RetryAfter goes with too_many (default 1s, negative: none) and respond.
 	RetryAfter time.Duration `json:"retry_after,omitzero"`
-	// Status is the HTTP status of error_* (default 500) and respond* (200).
+	// Status is the HTTP status of error_* (default 500), respond* and html_*
+	// (200), and refuse* (cards 400, SNAP the first three digits of Code).
 	Status int `json:"status,omitzero"`
-	// Body is what respond* answer, as JSON unless it begins with "<".
+	// Body is what respond* answer, as JSON unless it begins with "<", and the
+	// second answer of extra_answer* (default: the first again).
 	Body string `json:"body,omitzero"`
+	// Code of refuse*: error.code, or responseCode in seven digits. Two digits
+	// are a case, completed by Status (default 400) and the service.
+	Code string `json:"code,omitzero"`
+	// Message of refuse*. Default: what goes with Code.
+	Message string `json:"message,omitzero"`
+	// Move, Drop and Set change the JSON of an edit, in this order, by JSON
+	// pointers. A place that is not there is made by Set, and passed over by the
+	// others.
+	Move map[string]string         `json:"move,omitzero"`
+	Drop []string                  `json:"drop,omitzero"`
+	Set  map[string]jsontext.Value `json:"set,omitzero"`
+	// Headers are added to whatever answer the fault leaves, or replace its own.
+	Headers map[string]string `json:"headers,omitzero"`
 	// Remember uses up the request's id though a "before" kind refused it: its
 	// answer is what a repeated Request-Id gets, its X-EXTERNAL-ID is used.
 	Remember bool `json:"remember,omitzero"`
@@ -82,10 +115,14 @@ func (m Match) fits(r Request) bool {
 // Rule is a match and its faults. Without a probability the matching requests
 // meet the faults one after the other, then none; with one (0 < p ≤ 1) each
 // matching request meets, for ever, one of them or none, as the seed's dice say.
+// For ends the rule that long after it was added, by the server's clock.
 type Rule struct {
-	Match       Match   `json:"match"`
-	Faults      []Fault `json:"faults"`
-	Probability float64 `json:"probability,omitzero"`
+	Match       Match         `json:"match"`
+	Faults      []Fault       `json:"faults"`
+	Probability float64       `json:"probability,omitzero"`
+	For         time.Duration `json:"for,omitzero"`
+
+	ends time.Time // zero: never
 }
 
 // Script adds a rule: requests that match meet these faults, in this order.
@@ -97,7 +134,7 @@ func (s *Server) Script(m Match, faults ...Fault) error {
 
 // AddRule adds a rule. It wraps [ErrFault] if any part of it makes no sense.
 func (s *Server) AddRule(r Rule) error {
-	checked, err := r.checked()
+	checked, err := r.checked(s.cfg.Now())
 	if err != nil {
 		return err
 	}
@@ -111,6 +148,7 @@ func (s *Server) AddRule(r Rule) error {
 func (s *Server) Rules() []Rule {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
+	s.faults.expire(s.cfg.Now())
 	left := make([]Rule, len(s.faults.rules))
 	for i, r := range s.faults.rules {
 		left[i] = r
@@ -126,7 +164,13 @@ func (s *Server) ClearRules() {
 	s.faults.rules = nil
 }
 
-func (r Rule) checked() (Rule, error) {
+func (r Rule) checked(now time.Time) (Rule, error) {
+	if r.For < 0 {
+		return r, fmt.Errorf("%w: a rule ends before it begins", ErrFault)
+	}
+	if r.For > 0 {
+		r.ends = now.Add(r.For)
+	}
 	if r.Probability < 0 || r.Probability > 1 || r.Probability != r.Probability {
 		return r, fmt.Errorf("%w: probability is not between 0 and 1", ErrFault)
 	}
@@ -159,6 +203,27 @@ func (f Fault) check() error {
 	if f.Delay < 0 {
 		return fmt.Errorf("%w: delay is negative", ErrFault)
 	}
+	if (f.Kind == Refuse || f.Kind == RefuseAfter) && f.Code == "" {
+		return fmt.Errorf("%w: %s has no code", ErrFault, f.Kind)
+	}
+	return f.checkEdit()
+}
+
+func (f Fault) checkEdit() error {
+	places := slices.Concat(f.Drop, slices.Collect(maps.Keys(f.Set)), slices.Collect(maps.Keys(f.Move)), slices.Collect(maps.Values(f.Move)))
+	if (f.Kind == Edit) != (len(places) > 0) {
+		return fmt.Errorf("%w: move, drop and set are what edit does", ErrFault)
+	}
+	for _, place := range places {
+		if !strings.HasPrefix(place, "/") {
+			return fmt.Errorf("%w: %.40q is no place in an answer", ErrFault, place)
+		}
+	}
+	for place, value := range f.Set {
+		if !value.IsValid() {
+			return fmt.Errorf("%w: the value of %.40q is no JSON", ErrFault, place)
+		}
+	}
 	return nil
 }
 
@@ -169,10 +234,16 @@ type script struct {
 	rules []Rule
 }
 
+// expire forgets the rules whose time is over. The caller holds the lock.
+func (s *script) expire(now time.Time) {
+	s.rules = slices.DeleteFunc(s.rules, func(r Rule) bool { return !r.ends.IsZero() && !now.Before(r.ends) })
+}
+
 // draw returns the fault that r meets; the zero Fault is none.
 func (s *script) draw(r Request) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.expire(r.At)
 	for i := range s.rules {
 		rule := &s.rules[i]
 		if !rule.Match.fits(r) {

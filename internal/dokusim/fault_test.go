@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 var cardFaultBody = cardBodyText("INV-1", "o-1", 90000)
@@ -25,24 +27,38 @@ type faultCase struct {
 func TestEveryFaultDoesWhatItsNameSays(t *testing.T) {
 	t.Parallel()
 	cases := map[Kind]faultCase{
-		BadSignature: {Fault{}, 200, "", 1, false},
-		Delay:        {Fault{Delay: time.Millisecond}, 200, "", 1, true},
-		DelayAfter:   {Fault{Delay: time.Millisecond}, 200, "", 1, true},
-		ErrorAfter:   {Fault{}, 500, "", 1, false},
-		ErrorBefore:  {Fault{Status: 503}, 503, "", 0, false},
-		HTMLAfter:    {Fault{}, 200, "", 1, false},
-		HTMLBefore:   {Fault{}, 200, "", 0, false},
-		Hold:         {Fault{}, 200, "", 1, true},
-		HoldBefore:   {Fault{}, 200, "", 1, true},
-		InProgress:   {Fault{Delay: time.Hour}, 202, "", 0, true},
-		NoSignature:  {Fault{}, 200, "", 1, false},
-		Redirect:     {Fault{}, 307, "", 0, false},
-		ResetAfter:   {Fault{}, 0, "", 1, false},
-		ResetBefore:  {Fault{}, 0, "", 0, false},
-		Respond:      {Fault{Status: 503, Body: `{"error":{"code":"MAINTENANCE_MODE"}}`}, 503, "MAINTENANCE_MODE", 0, false},
-		RespondAfter: {Fault{Status: 401, Body: `{"error":{"code":"x"}}`}, 401, "x", 1, false},
-		TooMany:      {Fault{RetryAfter: 1500 * time.Millisecond}, 429, "TOO_MANY_REQUESTS", 0, false},
-		Truncated:    {Fault{}, 0, "", 1, false},
+		BadSignature:    {Fault{}, 200, "", 1, false},
+		ByteOrderMark:   {Fault{}, 200, "", 1, true},
+		Edit:            {Fault{Set: map[string]jsontext.Value{"/error": jsontext.Value(`{"code":"x"}`)}}, 200, "x", 1, true},
+		ExtraAnswer:     {Fault{}, 200, "", 1, true},
+		ExtraAnswerLate: {Fault{}, 200, "", 1, true},
+		Gzip:            {Fault{}, 200, "", 1, false},
+		GzipSigned:      {Fault{}, 200, "", 1, true},
+		JavaAmounts:     {Fault{}, 200, "", 1, true},
+		Latin1:          {Fault{}, 200, "", 1, true},
+		NoDigestLine:    {Fault{}, 200, "", 1, false},
+		NumbersAsText:   {Fault{}, 200, "", 1, true},
+		PaddingRemoved:  {Fault{}, 200, "", 1, false},
+		Refuse:          {Fault{Code: "invalid_client_id"}, 400, "invalid_client_id", 0, false},
+		RefuseAfter:     {Fault{Code: "payment_timeout", Status: 408}, 408, "payment_timeout", 1, false},
+		TextAsNumbers:   {Fault{}, 200, "", 1, true},
+		Delay:           {Fault{Delay: time.Millisecond}, 200, "", 1, true},
+		DelayAfter:      {Fault{Delay: time.Millisecond}, 200, "", 1, true},
+		ErrorAfter:      {Fault{}, 500, "", 1, false},
+		ErrorBefore:     {Fault{Status: 503}, 503, "", 0, false},
+		HTMLAfter:       {Fault{}, 200, "", 1, false},
+		HTMLBefore:      {Fault{}, 200, "", 0, false},
+		Hold:            {Fault{}, 200, "", 1, true},
+		HoldBefore:      {Fault{}, 200, "", 1, true},
+		InProgress:      {Fault{Delay: time.Hour}, 202, "", 0, true},
+		NoSignature:     {Fault{}, 200, "", 1, false},
+		Redirect:        {Fault{}, 307, "", 0, false},
+		ResetAfter:      {Fault{}, 0, "", 1, false},
+		ResetBefore:     {Fault{}, 0, "", 0, false},
+		Respond:         {Fault{Status: 503, Body: `{"error":{"code":"MAINTENANCE_MODE"}}`}, 503, "MAINTENANCE_MODE", 0, false},
+		RespondAfter:    {Fault{Status: 401, Body: `{"error":{"code":"x"}}`}, 401, "x", 1, false},
+		TooMany:         {Fault{RetryAfter: 1500 * time.Millisecond}, 429, "TOO_MANY_REQUESTS", 0, false},
+		Truncated:       {Fault{}, 0, "", 1, false},
 	}
 	if len(cases) != len(Kinds()) {
 		t.Fatalf("%d kinds, %d cases", len(Kinds()), len(cases))
@@ -83,6 +99,10 @@ func (c faultCase) check(t *testing.T) {
 	}
 	again := m.card("r-1", cardFaultBody)
 	switch {
+	case c.fault.Kind == ExtraAnswerLate:
+		if again.body != r.body || again.status != http.StatusOK {
+			t.Errorf("the repeat got its own answer: %d %s", again.status, again.body)
+		}
 	case c.movements == 1 && again.status != http.StatusConflict,
 		c.movements == 0 && c.fault.Kind != InProgress && again.status != http.StatusOK:
 		t.Errorf("the repeat got %d %s", again.status, again.body)
@@ -203,7 +223,7 @@ func TestARefundInProgressEndsLater(t *testing.T) {
 	if first.status != http.StatusAccepted || !strings.Contains(first.body, `"status":"PENDING"`) {
 		t.Fatalf("got %d %s", first.status, first.body)
 	}
-	m.want(m.card("r-1", cardFaultBody), http.StatusConflict, "REQUEST_IN_PROGRESS")
+	m.want(m.card("r-1", cardFaultBody), http.StatusConflict, "idempotent_request")
 	if r := m.cardInquiry("r-1"); !strings.Contains(r.body, `"transaction":{"status":"PENDING"`) {
 		t.Errorf("got %s", r.body)
 	}
@@ -308,7 +328,7 @@ func TestFaultsComeInOrderAndAsOftenAsTheyCount(t *testing.T) {
 
 func TestDiceDependOnSeedAndRequestAlone(t *testing.T) {
 	t.Parallel()
-	rule, err := Rule{Probability: 0.5, Faults: []Fault{{Kind: ErrorBefore}, {Kind: ResetAfter}}}.checked()
+	rule, err := Rule{Probability: 0.5, Faults: []Fault{{Kind: ErrorBefore}, {Kind: ResetAfter}}}.checked(time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,6 +368,12 @@ func TestSenselessRulesAreRefused(t *testing.T) {
 		"no kind":           {Faults: []Fault{{}}},
 		"unknown operation": {Match: Match{Operation: "pay"}, Faults: []Fault{{Kind: Hold}}},
 		"bad status":        {Faults: []Fault{{Kind: Respond, Status: 99}}},
+		"no code":           {Faults: []Fault{{Kind: Refuse}}},
+		"edit of nothing":   {Faults: []Fault{{Kind: Edit}}},
+		"edit elsewhere":    {Faults: []Fault{{Kind: Hold, Drop: []string{"/order"}}}},
+		"edit of no place":  {Faults: []Fault{{Kind: Edit, Drop: []string{"order"}}}},
+		"edit to no JSON":   {Faults: []Fault{{Kind: Edit, Set: map[string]jsontext.Value{"/a": jsontext.Value("{")}}}},
+		"negative time":     {Faults: []Fault{{Kind: Hold}}, For: -1},
 		"negative delay":    {Faults: []Fault{{Kind: Delay, Delay: -1}}},
 		"probability":       {Probability: 1.1, Faults: []Fault{{Kind: Hold}}},
 	} {

@@ -19,24 +19,38 @@ type kind struct {
 
 // kinds is the closed table of faults. in_progress stands in the book itself.
 var kinds = map[Kind]kind{
-	BadSignature: {after: func(_ *Server, _ *exchange, a answer) answer { a.signing = signedWrong; return a }},
-	Delay:        {before: func(s *Server, x *exchange) (answer, bool) { return answer{cut: cutReset}, !s.pause(x.fault.Delay) }},
-	DelayAfter:   {after: delayAfter},
-	ErrorAfter:   {after: func(s *Server, x *exchange, _ answer) answer { return s.brokenDown(x) }},
-	ErrorBefore:  {before: func(s *Server, x *exchange) (answer, bool) { return s.brokenDown(x), true }},
-	HTMLAfter:    {after: func(*Server, *exchange, answer) answer { return gatewayPage() }},
-	HTMLBefore:   {before: func(*Server, *exchange) (answer, bool) { return gatewayPage(), true }},
-	Hold:         {after: holdAnswer},
-	HoldBefore:   {before: holdRequest},
-	InProgress:   {},
-	NoSignature:  {after: func(_ *Server, _ *exchange, a answer) answer { a.signing = signedNot; return a }},
-	Redirect:     {before: func(_ *Server, x *exchange) (answer, bool) { return redirect(x), true }},
-	ResetAfter:   {after: func(*Server, *exchange, answer) answer { return answer{cut: cutReset} }},
-	ResetBefore:  {before: func(*Server, *exchange) (answer, bool) { return answer{cut: cutReset}, true }},
-	Respond:      {before: func(_ *Server, x *exchange) (answer, bool) { return x.fault.scripted(), true }},
-	RespondAfter: {after: func(_ *Server, x *exchange, _ answer) answer { return x.fault.scripted() }},
-	TooMany:      {before: func(s *Server, x *exchange) (answer, bool) { return s.tooMany(x), true }},
-	Truncated:    {after: func(_ *Server, _ *exchange, a answer) answer { a.cut = cutHalf; return a }},
+	BadSignature:    {after: signedAs(signedWrong)},
+	ByteOrderMark:   {after: formed(byteOrderMark)},
+	Delay:           {before: func(s *Server, x *exchange) (answer, bool) { return answer{cut: cutReset}, !s.pause(x.fault.Delay) }},
+	DelayAfter:      {after: delayAfter},
+	Edit:            {after: func(_ *Server, x *exchange, a answer) answer { return x.fault.edited(a) }},
+	ErrorAfter:      {after: func(s *Server, x *exchange, _ answer) answer { return s.brokenDown(x) }},
+	ErrorBefore:     {before: func(s *Server, x *exchange) (answer, bool) { return s.brokenDown(x), true }},
+	ExtraAnswer:     {after: func(_ *Server, x *exchange, a answer) answer { return x.fault.twice(a, false) }},
+	ExtraAnswerLate: {after: func(_ *Server, x *exchange, a answer) answer { return x.fault.twice(a, true) }},
+	Gzip:            {after: formed(compressed)},
+	GzipSigned:      {after: formed(compressedFirst)},
+	HTMLAfter:       {after: func(_ *Server, x *exchange, _ answer) answer { return x.fault.page() }},
+	HTMLBefore:      {before: func(_ *Server, x *exchange) (answer, bool) { return x.fault.page(), true }},
+	Hold:            {after: holdAnswer},
+	HoldBefore:      {before: holdRequest},
+	InProgress:      {},
+	JavaAmounts:     {after: formed(javaAmounts)},
+	Latin1:          {after: formed(latin1)},
+	NoDigestLine:    {after: signedAs(signedNoDigest)},
+	NoSignature:     {after: signedAs(signedNot)},
+	NumbersAsText:   {after: formed(numbersAsText)},
+	PaddingRemoved:  {after: signedAs(signedUnpadded)},
+	Redirect:        {before: func(_ *Server, x *exchange) (answer, bool) { return redirect(x), true }},
+	Refuse:          {before: func(s *Server, x *exchange) (answer, bool) { return s.refusal(x), true }},
+	RefuseAfter:     {after: func(s *Server, x *exchange, _ answer) answer { return s.refusal(x) }},
+	ResetAfter:      {after: func(*Server, *exchange, answer) answer { return answer{cut: cutReset} }},
+	ResetBefore:     {before: func(*Server, *exchange) (answer, bool) { return answer{cut: cutReset}, true }},
+	Respond:         {before: func(_ *Server, x *exchange) (answer, bool) { return x.fault.scripted(), true }},
+	RespondAfter:    {after: func(_ *Server, x *exchange, _ answer) answer { return x.fault.scripted() }},
+	TextAsNumbers:   {after: formed(textAsNumbers)},
+	TooMany:         {before: func(s *Server, x *exchange) (answer, bool) { return s.tooMany(x), true }},
+	Truncated:       {after: func(_ *Server, _ *exchange, a answer) answer { a.cut = cutHalf; return a }},
 }
 
 // Kinds returns the names of all faults, in order.
@@ -60,8 +74,31 @@ func (s *Server) brokenDown(x *exchange) answer {
 	return s.plainError(x, or(x.fault.Status, http.StatusInternalServerError))
 }
 
-func gatewayPage() answer {
-	return answer{status: http.StatusOK, signing: signedNot, body: []byte("<!doctype html><title>Sorry</title><h1>We are improving our service</h1>")}
+func (f Fault) page() answer { return gatewayPage(or(f.Status, http.StatusOK)) }
+
+func formed(f form) func(*Server, *exchange, answer) answer {
+	return func(_ *Server, _ *exchange, a answer) answer { return f(a) }
+}
+
+func signedAs(how signing) func(*Server, *exchange, answer) answer {
+	return func(_ *Server, _ *exchange, a answer) answer { a.signing = how; return a }
+}
+
+// refusal is an error of x's family with the code that the fault names.
+func (s *Server) refusal(x *exchange) answer {
+	f := x.fault
+	if x.family != snap {
+		return cardRefusal(or(f.Status, http.StatusBadRequest), f.Code, or(f.Message, f.Code))
+	}
+	code := f.Code
+	if digits(code, 2) && len(code) == 2 {
+		_, code = s.snapHead(x, or(f.Status, http.StatusBadRequest), f.Code)
+	}
+	status := or(f.Status, http.StatusBadRequest)
+	if of, err := strconv.Atoi(code[:min(3, len(code))]); err == nil && f.Status == 0 && len(code) == 7 {
+		status = of
+	}
+	return jsonAnswer(status, code, snapHead{s.snapCode(code), or(f.Message, snapWordsOf(code))})
 }
 
 // redirect is a 307, on which a client that follows it repeats its POST.
@@ -76,7 +113,7 @@ func (s *Server) tooMany(x *exchange) answer {
 }
 
 func (f Fault) scripted() answer {
-	return answer{status: or(f.Status, http.StatusOK), body: []byte(f.Body), headers: retryAfter(f.RetryAfter)}
+	return answer{status: or(f.Status, http.StatusOK), body: []byte(f.Body), headers: retryAfter(f.RetryAfter), verbatim: true}
 }
 
 func retryAfter(d time.Duration) map[string]string {

@@ -80,7 +80,7 @@ func setup(t *testing.T, change ...func(*Config)) *merchant {
 	web.Listener = sim.Count(web.Listener)
 	web.Start()
 	client := &http.Client{
-		Transport:     &http.Transport{},
+		Transport:     &http.Transport{DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	t.Cleanup(func() {
@@ -169,10 +169,18 @@ func (m *merchant) cardInquiry(id string) reply {
 
 // signedByDOKU checks the response signature of a card answer.
 func (m *merchant) signedByDOKU(r reply, path string) bool {
-	sum := sha256.Sum256([]byte(r.body))
+	return r.header.Get("Signature") == m.signatureOver(r, path, r.body)
+}
+
+// signatureOver is the signature over body; empty: without a Digest line.
+func (m *merchant) signatureOver(r reply, path, body string) string {
 	text := "Client-Id:" + r.header.Get("Client-Id") + "\nRequest-Id:" + r.header.Get("Request-Id") + "\nResponse-Timestamp:" +
-		r.header.Get("Response-Timestamp") + "\nRequest-Target:" + path + "\nDigest:" + base64.StdEncoding.EncodeToString(sum[:])
-	return r.header.Get("Signature") == "HMACSHA256="+testHMAC256(testSecret, text)
+		r.header.Get("Response-Timestamp") + "\nRequest-Target:" + path
+	if body != "" {
+		sum := sha256.Sum256([]byte(body))
+		text += "\nDigest:" + base64.StdEncoding.EncodeToString(sum[:])
+	}
+	return "HMACSHA256=" + testHMAC256(testSecret, text)
 }
 
 func (m *merchant) tokenHeader() map[string]string {
@@ -195,6 +203,15 @@ func (m *merchant) bearer() string {
 		m.token = v.AccessToken
 	}
 	return m.token
+}
+
+// tokensLive makes every token good again, as if it were new.
+func (m *merchant) tokensLive() {
+	m.sim.tokens.mu.Lock()
+	defer m.sim.tokens.mu.Unlock()
+	for token := range m.sim.tokens.b2b {
+		m.sim.tokens.b2b[token] = m.clock.now().Add(time.Minute)
+	}
 }
 
 // snapHeader signs and carries all that any channel wants.

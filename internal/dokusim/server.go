@@ -24,6 +24,9 @@ type Server struct {
 	traffic traffic
 	closed  chan struct{}
 	close   sync.Once
+
+	lingering sync.WaitGroup // connections with an answer too many
+	working   working
 }
 
 // New returns a server, with the book of cfg.BookFile if there is one. Its
@@ -53,6 +56,7 @@ func (s *Server) Close() error {
 	var err error
 	s.close.Do(func() {
 		close(s.closed)
+		s.lingering.Wait()
 		s.book.mu.Lock()
 		defer s.book.mu.Unlock()
 		err = s.book.journal.close()
@@ -60,12 +64,15 @@ func (s *Server) Close() error {
 	return err
 }
 
+// headerTimeout bounds how long a request may take to begin.
+const headerTimeout = 10 * time.Second
+
 // Serve answers on l until ctx ends, then lets running requests finish (held
 // ones end without an answer) and returns nil. It owns l, and counts what
 // arrives on it for [Server.Traffic].
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second,
+		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout,
 		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
 	done := make(chan error, 1)
@@ -129,6 +136,8 @@ type exchange struct {
 	card     cardOrder
 	snap     snapOrder
 	decoding error // of the body
+	taken    bool  // a refund was taken on, or declined as one
+	known    bool  // its id was there before
 }
 
 // largestBody is what is read of a request; no real one comes near it.
@@ -147,7 +156,8 @@ func (s *Server) serve(w http.ResponseWriter, q *http.Request, r route) {
 		x.seen.Fault = x.fault.Kind
 		s.seen.update(x.seen)
 	}
-	a := s.answerTo(x)
+	a := s.inForm(s.answerTo(x))
+	a.headers = merged(a.headers, x.fault.Headers)
 	x.seen.Code = a.code
 	if a.cut != cutReset {
 		x.seen.Status = a.status
@@ -167,10 +177,16 @@ func (s *Server) answerTo(x *exchange) answer {
 			return s.remember(x, a)
 		}
 	}
+	if s.cfg.has(QuirkOneRefundAtATime) && x.op == OpRefund {
+		if !s.working.begin(x.seen) {
+			return s.refundInProgress(x)
+		}
+		defer s.working.end(x.seen)
+	}
 	if !s.pause(s.cfg.Delay / 2) {
 		return answer{cut: cutReset}
 	}
-	a := x.commit(s, x)
+	a := s.usedUp(x, x.commit(s, x))
 	if !s.pause(s.cfg.Delay - s.cfg.Delay/2) {
 		return answer{cut: cutReset}
 	}

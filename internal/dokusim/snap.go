@@ -2,7 +2,9 @@ package dokusim
 
 import (
 	"net/http"
+	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -27,6 +29,8 @@ var snapWords = map[string]string{
 	"40000": "Bad Request", "40001": "Invalid Field Format", "40002": "Invalid Mandatory Field",
 	"40100": "Unauthorized", "40101": "Invalid Token (B2B)", "40102": "Invalid Customer Token",
 	"40103": "Token Not Found (B2B)", "40104": "Customer Token Not Found",
+	"40306": "Feature Not Allowed At This Time", "40400": "Invalid Transaction Status", "40408": "Invalid Merchant",
+	"40417": "Invalid Terminal",
 	"40401": "Transaction Not Found", "40413": "Invalid Amount", "40418": "Inconsistent Request",
 	"40900": "Conflict", "40901": "Duplicate partnerReferenceNo",
 	"42900": "Too Many Requests", "50000": "General Error",
@@ -80,11 +84,28 @@ func (s *Server) snapHead(x *exchange, status int, number string) (snapHead, str
 		service = service58
 	}
 	code := itoa(int64(status)) + service + number
-	words := or(snapWords[itoa(int64(status))+number], http.StatusText(status))
-	if s.cfg.has(QuirkNumericCodes) {
-		return snapHead{jsontext.Value(code), words}, code
+	return snapHead{s.snapCode(code), snapWordsOf(code)}, code
+}
+
+// snapCode is a responseCode as it stands in an answer.
+func (s *Server) snapCode(code string) jsontext.Value {
+	if s.cfg.has(QuirkNumericCodes) && digits(code, 7) {
+		return jsontext.Value(code)
 	}
-	return snapHead{jsontext.Value(`"` + code + `"`), words}, code
+	text, err := jsontext.AppendQuote(nil, code)
+	if err != nil {
+		return jsontext.Value(`""`)
+	}
+	return text
+}
+
+// snapWordsOf is the message that goes with a code of seven digits.
+func snapWordsOf(code string) string {
+	if len(code) != 7 {
+		return "Error"
+	}
+	status, _ := strconv.Atoi(code[:3])
+	return or(snapWords[code[:3]+code[5:]], http.StatusText(status))
 }
 
 // snapRefusal is an answer of a code and words, with what is wrong if that can
@@ -105,7 +126,7 @@ func (s *Server) checkSNAP(x *exchange) (answer, bool) {
 			return s.snapRefusal(x, http.StatusBadRequest, "02", name), false
 		}
 	}
-	if !digits(h.Get("X-EXTERNAL-ID"), 32) {
+	if !digits(h.Get("X-EXTERNAL-ID"), 36) {
 		return s.snapRefusal(x, http.StatusBadRequest, "01", "X-EXTERNAL-ID"), false
 	}
 	if a, ok := s.checkSNAPClock(x, h.Get("X-PARTNER-ID")); !ok {
@@ -157,7 +178,7 @@ func (s *Server) useExternalID(x *exchange, e *entry) bool {
 
 // fieldProblem names the first field of a refund that is missing (case 02) or
 // malformed (case 01).
-func (o snapOrder) fieldProblem(t terms) (number, field string) {
+func (o snapOrder) fieldProblem(t terms, strict bool) (number, field string) {
 	_, amount := o.RefundAmount.rupiah()
 	for _, rule := range []struct {
 		holds         bool
@@ -172,6 +193,9 @@ func (o snapOrder) fieldProblem(t terms) (number, field string) {
 		{amount, "01", "refundAmount"},
 		{utf8.RuneCountInString(o.OriginalExternalID) <= 36, "01", "originalExternalId"},
 		{utf8.RuneCountInString(o.Reason) <= 255, "01", "reason"},
+		{!strict || plainText(o.Reason), "01", "reason"},
+		{!strict || plainText(o.OriginalExternalID), "01", "originalExternalId"},
+		{!strict || plainText(o.PartnerRefundNo), "01", "partnerRefundNo"},
 	} {
 		if !rule.holds {
 			return rule.number, rule.field
@@ -191,16 +215,34 @@ func (s *Server) headerProblem(x *exchange, t terms) (answer, bool) {
 			return s.snapRefusal(x, http.StatusBadRequest, "02", rule.name), false
 		}
 	}
+	if a, ok := s.strictHeaders(x); !ok {
+		return a, false
+	}
 	customer, sent := h["Authorization-Customer"]
 	if !sent || (!t.customerToken && !t.customerMay) {
 		return answer{}, true
 	}
-	token, bearer := strings.CutPrefix(customer[0], "Bearer ")
-	if !bearer {
-		return s.snapRefusal(x, http.StatusBadRequest, "01", "Authorization-customer"), false
-	}
+	token := strings.TrimPrefix(customer[0], "Bearer ") // most official clients send it bare
 	if number := s.tokens.verdictCustomer(token, x.at); number != "" {
 		return s.snapRefusal(x, http.StatusUnauthorized, number, ""), false
+	}
+	return answer{}, true
+}
+
+// plainText is what DOKU's Java client lets into its texts.
+var plainText = regexp.MustCompile(`^[a-zA-Z0-9.\-/+,=_:'@% ]*$`).MatchString
+
+// strictHeaders keeps, under its quirk, the bounds of the official clients.
+func (s *Server) strictHeaders(x *exchange) (answer, bool) {
+	if !s.cfg.has(QuirkStrictTexts) {
+		return answer{}, true
+	}
+	if !(span{0, 64}).covers(x.q.Header.Get("X-DEVICE-ID")) {
+		return s.snapRefusal(x, http.StatusBadRequest, "01", "X-DEVICE-ID"), false
+	}
+	address, err := netip.ParseAddr(x.q.Header.Get("X-IP-ADDRESS"))
+	if x.q.Header.Get("X-IP-ADDRESS") != "" && (err != nil || !address.Is4()) {
+		return s.snapRefusal(x, http.StatusBadRequest, "01", "X-IP-ADDRESS"), false
 	}
 	return answer{}, true
 }

@@ -35,7 +35,7 @@ func TestEveryChannelRefunds(t *testing.T) {
 		r := m.snap(m.nextID(), snapBodyText(name, invoice, refundNo+m.nextID(), 10000))
 		m.want(r, http.StatusOK, "2000700")
 		terse := !strings.Contains(r.body, `"refundNo"`) && strings.Contains(r.body, `"latestTransactionStatus":"00"`)
-		if terse != (name == "EMONEY_SHOPEE_PAY_SNAP") {
+		if terse != (name == "EMONEY_SHOPEE_PAY_SNAP") || terse != strings.Contains(r.body, `"transactionType":15,`) {
 			t.Errorf("%s: got %s", name, r.body)
 		}
 	}
@@ -77,25 +77,24 @@ func TestSNAPRequestsAreVerified(t *testing.T) {
 	m := setup(t)
 	body := snapBodyText(mandiri, "INV-0001", "REF-0001", 10000)
 	for name, c := range map[string]struct{ header, value, code string }{
-		"no timestamp":       {"X-TIMESTAMP", "", "4000702"},
-		"no signature":       {"X-SIGNATURE", "", "4000702"},
-		"no partner":         {"X-PARTNER-ID", "", "4000702"},
-		"no external id":     {"X-EXTERNAL-ID", "", "4000702"},
-		"no token":           {"Authorization", "", "4000702"},
-		"letters in the id":  {"X-EXTERNAL-ID", "12a", "4000701"},
-		"long id":            {"X-EXTERNAL-ID", strings.Repeat("1", 33), "4000701"},
-		"microseconds":       {"X-TIMESTAMP", "2026-11-21T09:00:00.000000Z", "4000701"},
-		"no zone":            {"X-TIMESTAMP", "2026-11-21T09:00:00", "4000701"},
-		"late":               {"X-TIMESTAMP", "2026-11-21T08:44:59Z", "4010700"},
-		"another timestamp":  {"X-TIMESTAMP", "2026-11-21T09:00:01Z", "4010700"},
-		"another partner":    {"X-PARTNER-ID", "MCH-0002", "4010700"},
-		"another signature":  {"X-SIGNATURE", "AAAA", "4010700"},
-		"no bearer":          {"Authorization", "abc", "4000701"},
-		"empty token":        {"Authorization", "Bearer", "4000701"},
-		"unknown token":      {"Authorization", "Bearer abc", "4010703"},
-		"expired customer":   {"Authorization-customer", "Bearer expired-1", "4010702"},
-		"unknown customer":   {"Authorization-customer", "Bearer unknown-1", "4010704"},
-		"customer no bearer": {"Authorization-customer", "abc", "4000701"},
+		"no timestamp":      {"X-TIMESTAMP", "", "4000702"},
+		"no signature":      {"X-SIGNATURE", "", "4000702"},
+		"no partner":        {"X-PARTNER-ID", "", "4000702"},
+		"no external id":    {"X-EXTERNAL-ID", "", "4000702"},
+		"no token":          {"Authorization", "", "4000702"},
+		"letters in the id": {"X-EXTERNAL-ID", "12a", "4000701"},
+		"long id":           {"X-EXTERNAL-ID", strings.Repeat("1", 37), "4000701"},
+		"microseconds":      {"X-TIMESTAMP", "2026-11-21T09:00:00.000000Z", "4000701"},
+		"no zone":           {"X-TIMESTAMP", "2026-11-21T09:00:00", "4000701"},
+		"late":              {"X-TIMESTAMP", "2026-11-21T07:59:59Z", "4010700"},
+		"another timestamp": {"X-TIMESTAMP", "2026-11-21T09:00:01Z", "4010700"},
+		"another partner":   {"X-PARTNER-ID", "MCH-0002", "4010700"},
+		"another signature": {"X-SIGNATURE", "AAAA", "4010700"},
+		"no bearer":         {"Authorization", "abc", "4000701"},
+		"empty token":       {"Authorization", "Bearer", "4000701"},
+		"unknown token":     {"Authorization", "Bearer abc", "4010703"},
+		"expired customer":  {"Authorization-customer", "Bearer expired-1", "4010702"},
+		"unknown customer":  {"Authorization-customer", "Bearer unknown-1", "4010704"},
 	} {
 		h := m.snapHeader(snapPath, body, m.nextID())
 		h[c.header] = c.value
@@ -105,6 +104,18 @@ func TestSNAPRequestsAreVerified(t *testing.T) {
 	}
 	m.moved(0, 0)
 	m.want(m.snap("77", body), http.StatusOK, "2000700")
+}
+
+func TestWhatOfficialClientsSendIsTaken(t *testing.T) {
+	t.Parallel()
+	m := setup(t)
+	body := snapBodyText(mandiri, "INV-0001", "REF-0001", 10000)
+	h := m.snapHeader(snapPath, body, strings.Repeat("1", 36))
+	h["Authorization-customer"] = "a-bare-token"
+	m.want(m.do(t.Context(), http.MethodPost, snapPath, body, h), http.StatusOK, "2000700")
+	h = m.snapHeader(snapPath, body, "2")
+	h["Authorization-customer"] = "expired-bare-token"
+	m.want(m.do(t.Context(), http.MethodPost, snapPath, body, h), http.StatusUnauthorized, "4010702")
 }
 
 func TestSNAPBodiesAreVerified(t *testing.T) {

@@ -22,8 +22,12 @@ func (s *Server) refundSNAP(x *exchange) answer {
 	if err := b.settle(x.at); err != nil {
 		return s.bookBroken(x, err)
 	}
+	if s.pendingBeside(x) {
+		return s.refundInProgress(x)
+	}
 	e := entry{At: x.at}
 	if !s.useExternalID(x, &e) {
+		x.known = true
 		return s.snapRefusal(x, http.StatusConflict, "00", "")
 	}
 	a := s.decideSNAP(x, &e)
@@ -49,7 +53,7 @@ func (s *Server) decideSNAP(x *exchange, e *entry) answer {
 	if !ok {
 		return s.snapRefusal(x, http.StatusBadRequest, "01", "additionalInfo.channel")
 	}
-	if number, field := x.snap.fieldProblem(t); number != "" {
+	if number, field := x.snap.fieldProblem(t, s.cfg.has(QuirkStrictTexts)); number != "" {
 		return s.snapRefusal(x, http.StatusBadRequest, number, field)
 	}
 	if a, ok := s.headerProblem(x, t); !ok {
@@ -105,7 +109,7 @@ type snapRefundView struct {
 }
 
 type snapInfo struct {
-	TransactionType string `json:"transactionType"`
+	TransactionType int    `json:"transactionType"`
 	Status          string `json:"latestTransactionStatus"`
 	CreateTime      string `json:"createTime"`
 }
@@ -120,9 +124,12 @@ func (s *Server) snapRefundAnswer(x *exchange, t terms, r Refund) answer {
 		snapHead: head, RefundAmount: rupiahs(r.Amount), Original: r.Invoice, Reference: referenceNo(r.Channel, r.Invoice),
 		RefundNo: refundNo(r), PartnerRefundNo: r.Key, RefundTime: s.localTime(r.At),
 	}
+	if s.cfg.has(QuirkOwnNumbers) {
+		view.Original, view.PartnerRefundNo = view.Reference, view.Reference
+	}
 	if t.terse {
 		view.RefundNo, view.PartnerRefundNo = "", ""
-		view.AdditionalInfo = &snapInfo{"REFUND", history, s.localTime(r.At)}
+		view.AdditionalInfo = &snapInfo{15, history, s.localTime(r.At)}
 	}
 	return jsonAnswer(status, code, view)
 }

@@ -16,14 +16,19 @@ type snapEntry struct {
 
 type snapStatusView struct {
 	snapHead
-	Original           string      `json:"originalPartnerReferenceNo"`
-	Reference          string      `json:"originalReferenceNo"`
-	OriginalExternalID string      `json:"originalExternalId,omitempty"`
-	ServiceCode        string      `json:"serviceCode"`
-	Status             string      `json:"latestTransactionStatus"`
-	StatusText         string      `json:"transactionStatusDesc"`
-	TransAmount        money       `json:"transAmount"`
-	History            []snapEntry `json:"refundHistory"`
+	Original           string          `json:"originalPartnerReferenceNo"`
+	Reference          string          `json:"originalReferenceNo"`
+	OriginalExternalID string          `json:"originalExternalId,omitempty"`
+	ServiceCode        string          `json:"serviceCode"`
+	Status             string          `json:"latestTransactionStatus"`
+	StatusText         string          `json:"transactionStatusDesc"`
+	TransAmount        money           `json:"transAmount"`
+	History            []snapEntry     `json:"refundHistory"`
+	AdditionalInfo     snapChannelInfo `json:"additionalInfo"`
+}
+
+type snapChannelInfo struct {
+	Channel string `json:"channel"`
 }
 
 var refundStatuses = map[State]string{Done: "00", Pending: "03", Failed: "06"}
@@ -86,6 +91,7 @@ func (s *Server) snapHistory(x *exchange, from *account) answer {
 		snapHead: head, Original: from.Invoice, Reference: referenceNo(from.Channel, from.Invoice),
 		OriginalExternalID: from.OriginalRequestID, ServiceCode: serviceStatus, Status: "00", StatusText: "Success",
 		TransAmount: rupiahs(from.Amount), History: []snapEntry{},
+		AdditionalInfo: snapChannelInfo{x.snap.AdditionalInfo.Channel},
 	}
 	var done int64
 	for _, at := range from.refunds {
@@ -114,6 +120,12 @@ func (s *Server) snapEntry(r Refund) snapEntry {
 	}
 	if s.cfg.has(QuirkHistoryReferenceNo) {
 		view.PartnerRefundNo, view.PartnerReferenceNo = "", r.Key
+	}
+	switch {
+	case s.cfg.has(QuirkHistoryNoNumbers):
+		view.PartnerRefundNo, view.PartnerReferenceNo = "", ""
+	case s.cfg.has(QuirkOwnNumbers):
+		view.PartnerRefundNo, view.PartnerReferenceNo = view.RefundNo, ""
 	}
 	return view
 }

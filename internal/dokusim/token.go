@@ -117,6 +117,7 @@ type b2bView struct {
 	AccessToken string         `json:"accessToken"`
 	TokenType   string         `json:"tokenType"`
 	ExpiresIn   jsontext.Value `json:"expiresIn"`
+	Info        string         `json:"additionalInfo"`
 }
 
 func (s *Server) tokenB2B(x *exchange) answer {
@@ -136,7 +137,7 @@ func (s *Server) tokenB2B(x *exchange) answer {
 	if s.cfg.has(QuirkExpiresInText) {
 		seconds = `"` + seconds + `"`
 	}
-	return jsonAnswer(http.StatusOK, code, b2bView{head, token, "Bearer", jsontext.Value(seconds)})
+	return jsonAnswer(http.StatusOK, code, b2bView{head, token, "Bearer", jsontext.Value(seconds), ""})
 }
 
 type b2b2cView struct {

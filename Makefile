@@ -75,6 +75,11 @@ chaos: ## kill workers, NATS and leaders at every point and at random, for a qua
 	CHAOS_WORKER_KILLS=$${CHAOS_WORKER_KILLS:-1000} CHAOS_NATS_KILLS=$${CHAOS_NATS_KILLS:-200} \
 	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m ./internal/chaos
 
+.PHONY: sandbox
+sandbox: ## probe DOKU's sandbox with the worker's DOKU_* settings, moving no money; docs/sandbox.md
+	SANDBOX_TRANSCRIPT=$${SANDBOX_TRANSCRIPT:-$(CURDIR)/sandbox-transcript.jsonl} \
+	go test -tags sandbox -count=1 -v -timeout 60m -run '^TestSandbox$$' ./internal/sandbox
+
 .PHONY: build
 build: ## build all programs into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...

@@ -1,0 +1,76 @@
+//go:build sandbox
+
+package sandbox
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/merchant"
+	"refundworker/internal/settings"
+)
+
+// asked is what a run needs of the worker's settings.
+type asked struct {
+	merchant.Settings
+
+	Channels string `env:"CHANNELS"`
+	File     string `env:"SANDBOX_TRANSCRIPT" default:"sandbox-transcript.jsonl"`
+}
+
+// TestSandbox sends the probes to the DOKU that the worker's settings name.
+// `make sandbox` runs it.
+func TestSandbox(t *testing.T) {
+	var a asked
+	if _, ok := (settings.Program{Name: "sandbox", Version: "-"}).Parse(&a, nil, os.Stdout, os.Stderr); !ok {
+		t.Fatal("bad settings")
+	}
+	cfg := a.config(t)
+	lines, failed := Run(t.Context(), cfg)
+	file, err := os.Create(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(file, lines); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, l := range lines {
+		t.Log(l)
+		if !l.Fits {
+			t.Errorf("%s: none of what is known: %s", l.Probe, strings.Join(l.Expected, "; "))
+		}
+	}
+	if failed != nil {
+		t.Error(failed)
+	}
+	t.Logf("%d lines in %s", len(lines), a.File)
+}
+
+func (a asked) config(t *testing.T) Config {
+	t.Helper()
+	var p settings.Problems
+	m := a.Check(&p)
+	cfg := Config{
+		BaseURL: m.BaseURL, ClientID: m.ClientID, Environment: m.Environment, Private: m.Private, Secret: m.Secret, Timeout: m.Timeout,
+		Channels: channel.All(),
+	}
+	if a.Channels != "" {
+		cfg.Channels = nil
+		for name := range strings.SplitSeq(a.Channels, ",") {
+			ch, err := channel.Parse(strings.TrimSpace(name))
+			if err != nil {
+				p.Add("CHANNELS", "%s", err)
+			}
+			cfg.Channels = append(cfg.Channels, ch)
+		}
+	}
+	if len(p) > 0 {
+		t.Fatal(strings.Join(p, "\n"))
+	}
+	return cfg
+}

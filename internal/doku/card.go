@@ -51,7 +51,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
 		header: c.cardHeader(sent), body: body, limit: l,
 	})
-	return classifyCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
+	return classifyCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body), c.cfg.DefiniteCodes...)
 }
 
 func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
@@ -66,7 +66,7 @@ func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
 	got := c.wire.send(ctx, request{
 		operation: OpInquiry, method: http.MethodGet, path: sent.target, header: c.cardHeader(sent),
 	})
-	return findCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
+	return findCard(o, got, checkGetSeal(c.keys.Load().shared, sent, got.header, got.body), c.cfg.DefiniteCodes...)
 }
 
 func (c *Client) cardText(requestID, target string) cardText {

@@ -76,8 +76,8 @@ func TestJudgeKnowsHowACallEnds(t *testing.T) {
 	t.Parallel()
 	judge := NewJudge(testClientID, secret.New(testKey))
 	for ending, want := range map[Ending]Verdict{
-		EndNoAnswer: {Class: Unknown},
-		EndCut:      {Class: Unknown},
+		EndNoAnswer: {Class: Unknown, Cause: Failing},
+		EndCut:      {Class: Unknown, Cause: Failing},
 		EndUnsent:   {Class: NotExecuted, Cause: NotWritten},
 		EndTooLate:  {Class: NotExecuted, Cause: TooLate},
 	} {

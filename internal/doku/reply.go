@@ -1,6 +1,7 @@
 package doku
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
-	json "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"refundworker/internal/retry"
 )
@@ -40,13 +44,21 @@ func (r reply) cut(problem string) reply {
 	return r
 }
 
+// abandoned: a byte may have left, and we ended the call ourselves, which says
+// nothing about DOKU.
+const abandoned = cutShort + 1
+
 // failure is the reply to a request that got none.
 func failure(state flightState, err error) reply {
 	switch state {
 	case tooLate:
 		return reply{fault: late, problem: "send_by passed before the first byte"}
 	case leaving:
-		return reply{fault: noAnswer, problem: "no answer: " + describe(err)}
+		r := reply{fault: noAnswer, problem: "no answer: " + describe(err)}
+		if errors.Is(err, errTooLate) || errors.Is(err, context.Canceled) {
+			r.fault = abandoned
+		}
+		return r
 	default:
 		// Nobody has seen the request yet, so these words cannot quote it.
 		return reply{fault: notWritten, problem: fmt.Sprintf("nothing sent: %.200s", unwrapURL(err))}
@@ -109,16 +121,46 @@ func (r reply) retryAfter() time.Duration {
 
 func (r reply) ok() bool { return r.status >= 200 && r.status < 300 }
 
+// final reports whether the status is one of an answer, and no redirect.
+func (r reply) final() bool { return r.ok() || r.status >= 400 }
+
+// byteOrderMark is written before the JSON by some servers.
+var byteOrderMark = []byte("\uFEFF")
+
 // decode reads a whole JSON body into v: exact names, no repeated member, no
-// trailing data, unknown members skipped (design.md §7).
+// trailing data, unknown members skipped. A byte that is no UTF-8 becomes U+FFFD
+// in a text, which is then equal to nothing of ours; in a name it is an error,
+// for nobody knows which member that was.
 func (r reply) decode(v any) error {
 	if r.fault != whole {
 		return errors.New(r.problem)
 	}
-	if err := json.Unmarshal(r.body, v); err != nil {
-		return errors.New("answer is no json of the right shape") // the cause quotes the body
+	body := bytes.TrimPrefix(r.body, byteOrderMark)
+	err := json.Unmarshal(body, v, jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(numbersAsText))
+	if err == nil && !utf8.Valid(body) {
+		err = checkNames(body)
+	}
+	if err != nil {
+		return r.unreadable(err) // err itself quotes the body
 	}
 	return nil
+}
+
+// checkNames reports a member's name that is no UTF-8. body is one JSON value.
+func checkNames(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
+	for {
+		kind, members := d.StackIndex(d.StackDepth())
+		token, err := d.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case kind == '{' && members%2 == 0 && token.Kind() == '"' && strings.ContainsRune(token.String(), utf8.RuneError):
+			return errName
+		}
+	}
 }
 
 // undelivered is the verdict on a refund whose request got no answer at all.
@@ -129,6 +171,8 @@ func (r reply) undelivered() (Verdict, bool) {
 	case late:
 		return Verdict{Class: NotExecuted, Cause: TooLate, Problem: r.problem}, true
 	case noAnswer:
+		return Verdict{Class: Unknown, Cause: Failing, Problem: r.problem}, true
+	case abandoned:
 		return Verdict{Class: Unknown, Problem: r.problem}, true
 	default:
 		return Verdict{}, false
@@ -141,6 +185,8 @@ func (r reply) unheard() (Inquiry, bool) {
 	case notWritten, late:
 		return Inquiry{Cause: NotWritten, Problem: r.problem}, true
 	case noAnswer:
+		return Inquiry{Cause: Failing, Problem: r.problem}, true
+	case abandoned:
 		return Inquiry{Problem: r.problem}, true
 	default:
 		return Inquiry{}, false

@@ -28,7 +28,7 @@ const (
 	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
-	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
+	Collision           // Unknown: the identifier was used before, and no stored answer to our very request is there
 	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
 	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
 )
@@ -51,6 +51,7 @@ type Verdict struct {
 	RetryAfter time.Duration // as DOKU asked; 0 where it did not
 	Said       Said
 	Mismatches []string // names of answer fields that are present and not ours, from a closed set
+	Unlisted   bool     // Said.Code stands in no table
 	Problem    string   // why the class is what it is, in our words, for logs; never holds a secret or a body
 }
 
@@ -61,7 +62,7 @@ type Said struct {
 	Message         string // refund.message or responseMessage
 	ErrorMessage    string // error.message (cards)
 	Type            string // error.type (cards)
-	RefundType      string // refund.type (cards)
+	RefundType      string // refund.type (cards); of an inquiry VOID or nothing
 	ApprovalCode    string
 	RefundNo        string // SNAP
 	ReferenceNo     string // SNAP originalReferenceNo
@@ -90,5 +91,6 @@ type Inquiry struct {
 	Cause      Cause // Credentials, Throttled, NotWritten, Unavailable, Failing or Plain, for the breaker
 	RetryAfter time.Duration
 	Said       Said
+	Unlisted   bool // Said.Code stands in no table
 	Problem    string
 }

@@ -91,12 +91,16 @@ func (l Line) String() string {
 	if l.Fits {
 		verdict = "as expected"
 	}
-	text := fmt.Sprintf("%-15s %s: HTTP %d %s, classified %s %s", verdict, l.Probe, l.Got.Status, l.Classified.Code, l.Classified.As, l.Classified.Cause)
+	name := l.Probe
+	if l.Order.Channel != "" {
+		name += " (" + string(l.Order.Channel) + ")"
+	}
+	text := fmt.Sprintf("%-15s %s: HTTP %d %s, classified %s %s", verdict, name, l.Got.Status, l.Classified.Code, l.Classified.As, l.Classified.Cause)
 	if l.Signature.Present {
 		text += fmt.Sprintf(", signature fits with Digest: %v, without: %v", l.Signature.WithDigest, l.Signature.WithoutDigest)
 	}
 	if l.Means != "" {
-		text += " (" + l.Means + ")"
+		text += ": " + l.Means
 	}
 	return text
 }

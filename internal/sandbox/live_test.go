@@ -29,15 +29,8 @@ func TestSandbox(t *testing.T) {
 	}
 	cfg := a.config(t)
 	lines, failed := Run(t.Context(), cfg)
-	file, err := os.Create(a.File)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Write(file, lines); err != nil {
-		t.Error(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Error(err)
+	if len(lines) > 0 { // else an older transcript would be lost for nothing
+		a.write(t, lines)
 	}
 	for _, l := range lines {
 		t.Log(l)
@@ -48,7 +41,21 @@ func TestSandbox(t *testing.T) {
 	if failed != nil {
 		t.Error(failed)
 	}
-	t.Logf("%d lines in %s", len(lines), a.File)
+	t.Logf("%d lines for %s", len(lines), a.File)
+}
+
+func (a asked) write(t *testing.T, lines []Line) {
+	t.Helper()
+	file, err := os.Create(a.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(file, lines); err != nil {
+		t.Error(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func (a asked) config(t *testing.T) Config {

@@ -22,6 +22,7 @@ type runner struct {
 	cfg      Config
 	tap      *tap
 	redactor *redactor
+	shared   *doku.Client
 	order    doku.Order // of the probe before
 	lines    []Line
 }
@@ -48,11 +49,11 @@ func (r *runner) run(ctx context.Context, p probe) error {
 	if p.op != opToken {
 		l.Order = r.redactor.order(r.order)
 	}
-	client, err := newClient(r.cfg, r.tap.address, p.late)
+	client, done, err := r.client(p)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer done()
 	if l.Classified, err = r.send(ctx, client, p); err != nil {
 		return err
 	}
@@ -64,6 +65,19 @@ func (r *runner) run(ctx context.Context, p probe) error {
 	l.judge(p.readings)
 	r.lines = append(r.lines, l)
 	return nil
+}
+
+// client is one for all probes, so that they share a token, but for those that
+// ask for a token or need another clock.
+func (r *runner) client(p probe) (client *doku.Client, done func(), err error) {
+	if p.op != opToken && p.late == 0 {
+		return r.shared, func() {}, nil
+	}
+	client, err = newClient(r.cfg, r.tap.address, p.late)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, client.Close, nil
 }
 
 // newClient is the worker's client, with a clock that may be behind.

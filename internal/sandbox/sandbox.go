@@ -77,7 +77,12 @@ func Run(ctx context.Context, cfg Config) ([]Line, error) {
 		return nil, err
 	}
 	defer tap.close()
-	r := &runner{cfg: cfg, tap: tap, redactor: newRedactor(cfg)}
+	shared, err := newClient(cfg, tap.address, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer shared.Close()
+	r := &runner{cfg: cfg, tap: tap, redactor: newRedactor(cfg), shared: shared}
 	for _, p := range probes(cfg.Channels, cfg.Private != nil) {
 		if err := r.run(ctx, p); err != nil {
 			return r.lines, fmt.Errorf("probe %q: %w", p.name, err)

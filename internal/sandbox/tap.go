@@ -45,7 +45,8 @@ type watch struct {
 // exchange is one request as DOKU got it, and its answer.
 type exchange struct {
 	method, target string
-	sent           http.Header
+	asked          http.Header // as the worker's client wrote it
+	sent           http.Header // as DOKU got it
 	body           []byte
 	status         int // 0: no answer
 	header         http.Header
@@ -105,6 +106,7 @@ func (t *tap) pass(w http.ResponseWriter, q *http.Request) {
 	}
 	x := exchange{method: q.Method, target: q.URL.EscapedPath(), sent: q.Header.Clone(), body: body}
 	x.sent.Del("Connection")
+	x.asked = x.sent.Clone()
 	if kept && wanted.spoil != nil {
 		wanted.spoil(x.sent)
 	}
@@ -166,15 +168,15 @@ func unzip(wire []byte) ([]byte, error) {
 	return plain, errors.Join(err, zip.Close())
 }
 
-// signature checks the answer's with every key that the merchant has. It is
-// over the request as it was sent, spoilt or not.
+// signature checks the answer's with every key that the merchant has, over what
+// the worker's client asked for, as that client does.
 func (t *tap) signature(x exchange, wire []byte) Signature {
 	given := x.header.Get("Signature")
 	if given == "" {
 		return Signature{}
 	}
 	s := Signature{Present: true}
-	text := "Client-Id:" + x.sent.Get("Client-Id") + "\nRequest-Id:" + x.sent.Get("Request-Id") +
+	text := "Client-Id:" + x.asked.Get("Client-Id") + "\nRequest-Id:" + x.asked.Get("Request-Id") +
 		"\nResponse-Timestamp:" + x.header.Get("Response-Timestamp") + "\nRequest-Target:" + x.target
 	for line := range strings.Lines(t.secret.Reveal()) {
 		key := strings.TrimSpace(line)

@@ -24,6 +24,7 @@ type act struct {
 	inquiries []dokusim.Fault         // what inquiries about it meet
 	earlier   func(jobs.Job) jobs.Job // DOKU has had this request already, under our Request-Id
 	expire    bool                    // B2B tokens end just before it is published
+	outage    time.Duration           // of its channel at DOKU, from when it is published
 	copies    int                     // how often it is published; 0 is once
 	deadline  time.Duration           // of the job, from when it is published; 0: none
 	after     []string                // the lines that have to end first

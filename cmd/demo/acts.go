@@ -12,7 +12,9 @@ import (
 )
 
 // program is the whole show, in the order of the table.
-func program() []act { return slices.Concat(channels, cards, losses, doubts, refusals, messages) }
+func program() []act {
+	return slices.Concat(channels, maintenance, cards, late, losses, doubts, refusals, messages)
+}
 
 var (
 	token    = jobs.Customer{AccessToken: secret.New("demo-customer-token")}
@@ -82,6 +84,30 @@ var channels = []act{
 	},
 }
 
+// maintenance is a window in which a gateway answers in DOKU's place, on one
+// channel. The breaker needs three refunds and five answers to open; what is
+// published after that is never sent into the window.
+var maintenance = []act{
+	{
+		job: snap("window-1", channel.DirectDebitBRI, "INV-WINDOW-1", 12100, token), outage: 6 * time.Second, after: []string{"bri"},
+		why: "maintenance begins: 503, a page of HTML", want: "succeeded response",
+	},
+	{
+		job: snap("window-2", channel.DirectDebitBRI, "INV-WINDOW-2", 12200, token),
+		why: "503: unknown, asked, not found, sent again", want: "succeeded response",
+	},
+	{
+		job: snap("window-3", channel.DirectDebitBRI, "INV-WINDOW-3", 12300, token),
+		why: "the same; nothing was executed meanwhile", want: "succeeded response",
+	},
+}
+
+// late comes when the channel's breaker is open, and before the window ends.
+var late = []act{{
+	job: snap("window-4", channel.DirectDebitBRI, "INV-WINDOW-4", 12400, token),
+	why: "waits in the queue until DOKU is back", want: "succeeded response",
+}}
+
 // cards holds what DOKU makes of card refunds.
 var cards = []act{
 	{
@@ -111,6 +137,10 @@ var losses = []act{
 	{
 		job: card("throttled", 17300), refunds: []dokusim.Fault{{Kind: dokusim.TooMany, Count: 2, RetryAfter: time.Second}},
 		why: "429 twice, Retry-After 1s: sent a third time", want: "succeeded response",
+	},
+	{
+		job: card("live-refusal", 51500), refunds: []dokusim.Fault{{Kind: dokusim.Refuse, Code: "invalid_client_id"}},
+		why: "400 invalid_client_id: not executed, again", want: "succeeded response",
 	},
 	{
 		job: card("lost-500", 26700), refunds: []dokusim.Fault{{Kind: dokusim.ErrorAfter}},

@@ -46,12 +46,14 @@ type board struct {
 	bySeq   map[uint64]int    // messages that may become dead letters, by their number in REFUND_JOBS
 	letters map[uint64]string // dead letters seen before their number was known
 	changes int
-	told    func(row) // of every change; may be nil
+
+	breakers map[string]string // channels whose circuit breaker is open, and why
+	told     func(row)         // of every change; may be nil
 }
 
 // newBoard has a line for every act.
 func newBoard(acts []act) *board {
-	b := &board{byName: map[string]int{}, bySeq: map[uint64]int{}, letters: map[uint64]string{}}
+	b := &board{byName: map[string]int{}, bySeq: map[uint64]int{}, letters: map[uint64]string{}, breakers: map[string]string{}}
 	for _, a := range acts {
 		b.byName[a.name()] = len(b.rows)
 		b.rows = append(b.rows, row{

@@ -92,7 +92,7 @@ func newShow(ctx context.Context, o options, dir string, stdout io.Writer, scr *
 	if s.logFile, err = os.Create(logPath(dir)); err != nil {
 		return s, fmt.Errorf("open the worker's log: %w", err)
 	}
-	s.log = observe.NewLogger(s.logFile, slog.LevelInfo, false)
+	s.log = slog.New(breakerLog{Handler: observe.NewLogger(s.logFile, slog.LevelInfo, false).Handler(), events: s.events})
 	// The stack outlives a signal: the worker drains before it ends.
 	s.stack, err = devstack.Start(context.WithoutCancel(ctx), devstack.Config{
 		Dir: dir, NATSPort: o.natsPort, DOKUAddr: o.dokuAddr, Delay: o.delay, AckWait: o.ackWait,

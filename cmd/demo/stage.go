@@ -75,6 +75,12 @@ func (s *show) publish(ctx context.Context, a act) error {
 	if a.expire {
 		s.stack.DOKU.ExpireTokens()
 	}
+	if a.outage > 0 {
+		match := dokusim.Match{Operation: dokusim.OpAny, Channel: string(a.job.Channel)}
+		if err := s.stack.DOKU.Outage(dokusim.Outage{Match: match, For: a.outage}); err != nil {
+			return fmt.Errorf("stage %s: %w", a.name(), err)
+		}
+	}
 	body := a.body(time.Now())
 	if err := s.tell(ctx, func(b *board) { b.queued(a.name()) }); err != nil {
 		return err

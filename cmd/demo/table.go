@@ -193,7 +193,7 @@ func (b *board) footer(hidden int) string {
 			text += fmt.Sprintf(" %d %s,", counts[state], state)
 		}
 	}
-	text = strings.TrimRight(text, ",:")
+	text = strings.TrimRight(text, ",:") + b.openBreakers()
 	if hidden > 0 {
 		text += fmt.Sprintf(" (%d not shown)", hidden)
 	}

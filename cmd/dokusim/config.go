@@ -38,6 +38,14 @@ var defaultFaults = []dokusim.Kind{
 	dokusim.ResetAfter, dokusim.ResetBefore, dokusim.TooMany, dokusim.Truncated,
 }
 
+// rateKinds are the faults that need to be told nothing more. The others are
+// given one by one, to /_sim/faults.
+func rateKinds() []dokusim.Kind {
+	return slices.DeleteFunc(dokusim.Kinds(), func(kind dokusim.Kind) bool {
+		return slices.Contains([]dokusim.Kind{dokusim.Edit, dokusim.Refuse, dokusim.RefuseAfter}, kind)
+	})
+}
+
 // check joins every problem, one line each.
 func (c *Config) check() error {
 	var problems []error
@@ -57,7 +65,7 @@ func (c *Config) check() error {
 	complain(c.SecretKey != "" && c.SecretKeyFile != "", "--secret-key: cannot be given together with --secret-key-file")
 	complain(levels[c.LogLevel] == nil, "--log-level: %.40q is none of debug, info, warn, error", c.LogLevel)
 	for _, name := range c.FaultKinds {
-		complain(!slices.Contains(dokusim.Kinds(), dokusim.Kind(name)), "--fault-kinds: no fault is called %.40q", name)
+		complain(!slices.Contains(rateKinds(), dokusim.Kind(name)), "--fault-kinds: no fault for a rate is called %.40q", name)
 	}
 	for _, name := range c.Quirks {
 		_, known := dokusim.Quirks()[dokusim.Quirk(name)]

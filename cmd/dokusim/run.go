@@ -57,7 +57,7 @@ func parse(c *Config, args []string, stdout, stderr io.Writer) (status int, done
 		kong.Vars{
 			"version": version, "default_keys": defaultKeys(), "default_faults": kindNames(defaultFaults),
 			"default_fault_list": strings.ReplaceAll(kindNames(defaultFaults), " ", ""),
-			"fault_kinds":        kindNames(dokusim.Kinds()), "quirks": quirkNames(),
+			"fault_kinds":        kindNames(rateKinds()), "quirks": quirkNames(),
 		},
 	)
 	if err != nil {

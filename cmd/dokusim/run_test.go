@@ -164,6 +164,16 @@ func TestFaultRateOfOneSparesNoRefund(t *testing.T) {
 	}
 }
 
+func TestEveryFaultOfTheHelpCanHaveARate(t *testing.T) {
+	t.Parallel()
+	for _, kind := range rateKinds() {
+		p := start(t, "--keys", t.TempDir(), "--fault-rate", "0.5", "--fault-kinds", string(kind))
+		if got := p.stop(); got != exitOK {
+			t.Errorf("%s: status %d, %s", kind, got, p.logs)
+		}
+	}
+}
+
 func TestUnknownInvoicesAreRefusedWhenAsked(t *testing.T) {
 	t.Parallel()
 	p := start(t, "--keys", t.TempDir(), "--auto-payments", "0")
@@ -196,6 +206,7 @@ func TestBadSettingsEndWithALineEach(t *testing.T) {
 			[]string{"--addr", "0.0.0.0:1", "--fault-rate", "NaN", "--client-id=", "--quirks", "odd", "--fault-kinds", "meteor", "--delay=-1s"},
 			[]string{"--addr", "--client-id", "--delay", "--fault-rate", "--fault-kinds", "--quirks"},
 		},
+		"a bare refusal":  {[]string{"--fault-kinds", "refuse"}, []string{"--fault-kinds"}},
 		"no address":      {[]string{"--addr", "here"}, []string{"--addr"}},
 		"two secrets":     {[]string{"--secret-key", "hush-hush", "--secret-key-file", "x"}, []string{"--secret-key"}},
 		"unknown flag":    {[]string{"--colour"}, []string{"--colour"}},

@@ -275,13 +275,11 @@ func putElement(elements []jsontext.Value, i int, rest []string, value jsontext.
 func parts(v jsontext.Value) (map[string]jsontext.Value, []jsontext.Value) {
 	var members map[string]jsontext.Value
 	var elements []jsontext.Value
-	switch v.Kind() {
-	case '{':
+	if v.Kind() == '{' {
 		_ = json.Unmarshal(v, &members)
-	case '[':
-		if json.Unmarshal(v, &elements) == nil && elements == nil {
-			elements = []jsontext.Value{}
-		}
+	}
+	if v.Kind() == '[' && json.Unmarshal(v, &elements) == nil && elements == nil {
+		elements = []jsontext.Value{}
 	}
 	return members, elements
 }

@@ -23,6 +23,7 @@ type asked struct {
 // TestSandbox sends the probes to the DOKU that the worker's settings name.
 // `make sandbox` runs it.
 func TestSandbox(t *testing.T) {
+	t.Parallel()
 	var a asked
 	if _, ok := (settings.Program{Name: "sandbox", Version: "-"}).Parse(&a, nil, os.Stdout, os.Stderr); !ok {
 		t.Fatal("bad settings")

@@ -65,7 +65,11 @@ func probes(channels []channel.Channel, withKey bool) []probe {
 	for _, ch := range snap {
 		all = append(all, probe{name: "SNAP refund of an unknown payment", op: opRefund, channel: ch, readings: snapUnknown})
 	}
-	return append(all, snapProbes(plainest(snap))...)
+	for _, p := range snapProbes {
+		p.channel = plainest(snap)
+		all = append(all, p)
+	}
+	return all
 }
 
 // plainest prefers a channel that wants nothing of the customer: a made-up token
@@ -181,56 +185,59 @@ var snapUnknown = both([]reading{
 	{404, []string{"00"}, failed, noCause, "an unknown payment has the wrong status"},
 }, refusedFirst)
 
-func snapProbes(ch channel.Channel) []probe {
-	snapUsed := func(means string) []reading {
-		return []reading{{409, []string{"00"}, unknown, collision, means}, {409, []string{"01"}, unknown, collision, "partnerRefundNo counts as used: " + means}}
+func snapUsed(means string) []reading {
+	return []reading{
+		{409, []string{"00"}, unknown, collision, means},
+		{409, []string{"01"}, unknown, collision, "partnerRefundNo counts as used: " + means},
 	}
-	snapFree := func(means string) []reading {
-		return both([]reading{{404, []string{"01", "00"}, failed, noCause, means}}, refusedFirst)
-	}
-	refund := func(p probe) probe { p.op, p.channel = opRefund, ch; return p }
-	return []probe{
-		{
-			name: "SNAP status inquiry of an unknown reference", op: opInquiry, channel: ch,
-			readings: []reading{
-				{404, []string{"01"}, notFound, noCause, "an unknown reference is not found"},
-				{200, []string{"00"}, notFound, noCause, "an unknown reference has the status not found"},
-				{200, []string{"00"}, noHistory, noCause, "an unknown reference has no history"},
-			},
+}
+
+func snapUnused(means string) []reading {
+	return both([]reading{{404, []string{"01", "00"}, failed, noCause, means}}, refusedFirst)
+}
+
+// snapProbes are sent on one channel.
+var snapProbes = []probe{
+	{
+		name: "SNAP status inquiry of an unknown reference", op: opInquiry,
+		readings: []reading{
+			{404, []string{"01"}, notFound, noCause, "an unknown reference is not found"},
+			{200, []string{"00"}, notFound, noCause, "an unknown reference has the status not found"},
+			{200, []string{"00"}, noHistory, noCause, "an unknown reference has no history"},
 		},
-		refund(probe{name: "SNAP refund of an unknown payment, once more", readings: snapUnknown}),
-		refund(probe{
-			name: "the same X-EXTERNAL-ID again", again: true,
-			readings: both(snapUsed("a refused request uses up its X-EXTERNAL-ID"), snapFree("a refused request leaves its X-EXTERNAL-ID unused")),
-		}),
-		refund(probe{
-			name: "SNAP refund with a wrong signature", spoil: forge("X-SIGNATURE", "", 88),
-			readings: []reading{{401, nil, notExecuted, credentials, "a wrong signature is refused with HTTP 401"}},
-		}),
-		refund(probe{
-			name: "the same X-EXTERNAL-ID after a wrong signature", again: true,
-			readings: both(snapFree("a request that was not executed leaves its X-EXTERNAL-ID unused"), snapUsed("DOKU counts the X-EXTERNAL-ID of a refused request as used")),
-		}),
-		refund(probe{
-			name: "SNAP refund with a wrong X-PARTNER-ID", spoil: set("X-PARTNER-ID", "BRN-0000-0000000000000"),
-			readings: []reading{
-				{401, nil, notExecuted, credentials, "a wrong client id is refused with HTTP 401"},
-				{400, []string{"01", "02"}, notExecuted, credentials, "a wrong client id is refused as a bad header"},
-				{404, []string{"08"}, notExecuted, credentials, "a wrong client id is no merchant"},
-			},
-		}),
-		refund(probe{
-			name: "SNAP refund without X-TIMESTAMP", spoil: drop("X-TIMESTAMP"),
-			readings: []reading{
-				{400, []string{"01", "02"}, notExecuted, credentials, "a missing header is refused by its name"},
-				{401, nil, notExecuted, credentials, "a missing header is a wrong signature"},
-			},
-		}),
-		refund(probe{
-			name: "SNAP refund with a reason outside the character set", reason: oddReason,
-			readings: both(snapUnknown, []reading{{400, []string{"01", "00"}, failed, noCause, "a reason outside the character set is refused"}}),
-		}),
-	}
+	},
+	{name: "SNAP refund of an unknown payment, once more", op: opRefund, readings: snapUnknown},
+	{
+		name: "the same X-EXTERNAL-ID again", op: opRefund, again: true,
+		readings: both(snapUsed("a refused request uses up its X-EXTERNAL-ID"), snapUnused("a refused request leaves its X-EXTERNAL-ID unused")),
+	},
+	{
+		name: "SNAP refund with a wrong signature", op: opRefund, spoil: forge("X-SIGNATURE", "", 88),
+		readings: []reading{{401, nil, notExecuted, credentials, "a wrong signature is refused with HTTP 401"}},
+	},
+	{
+		name: "the same X-EXTERNAL-ID after a wrong signature", op: opRefund, again: true,
+		readings: both(snapUnused("a request that was not executed leaves its X-EXTERNAL-ID unused"), snapUsed("DOKU counts the X-EXTERNAL-ID of a refused request as used")),
+	},
+	{
+		name: "SNAP refund with a wrong X-PARTNER-ID", op: opRefund, spoil: set("X-PARTNER-ID", "BRN-0000-0000000000000"),
+		readings: []reading{
+			{401, nil, notExecuted, credentials, "a wrong client id is refused with HTTP 401"},
+			{400, []string{"01", "02"}, notExecuted, credentials, "a wrong client id is refused as a bad header"},
+			{404, []string{"08"}, notExecuted, credentials, "a wrong client id is no merchant"},
+		},
+	},
+	{
+		name: "SNAP refund without X-TIMESTAMP", op: opRefund, spoil: drop("X-TIMESTAMP"),
+		readings: []reading{
+			{400, []string{"01", "02"}, notExecuted, credentials, "a missing header is refused by its name"},
+			{401, nil, notExecuted, credentials, "a missing header is a wrong signature"},
+		},
+	},
+	{
+		name: "SNAP refund with a reason outside the character set", op: opRefund, reason: oddReason,
+		readings: both(snapUnknown, []reading{{400, []string{"01", "00"}, failed, noCause, "a reason outside the character set is refused"}}),
+	},
 }
 
 // fits reports whether the line is the answer that r speaks of.

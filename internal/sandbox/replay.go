@@ -22,7 +22,7 @@ import (
 // were: redaction has changed what a signature covers.
 const (
 	replayClient = "BRN-REPLAY"
-	replaySecret = "SK-replay" //nolint:gosec // of nobody
+	replaySecret = "SK-replay"
 )
 
 // Replay gives the answers of a transcript to the worker's client once more and
@@ -56,7 +56,7 @@ func (l Line) replay(ctx context.Context, cfg Config) (Classified, error) {
 		_ = server.Serve(listener)
 	}()
 	defer func() { _ = server.Close(); <-ended }()
-	client, err := newClient(cfg, "http://"+listener.Addr().String(), 0)
+	client, err := newClient(cfg, "http://"+listener.Addr().String(), 0) //nolint:contextcheck // a token's renewal is bounded by its own timeout
 	if err != nil {
 		return Classified{}, err
 	}

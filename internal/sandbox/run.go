@@ -49,7 +49,7 @@ func (r *runner) run(ctx context.Context, p probe) error {
 	if p.op != opToken {
 		l.Order = r.redactor.order(r.order)
 	}
-	client, done, err := r.client(p)
+	client, done, err := r.client(p) //nolint:contextcheck // a token's renewal is bounded by its own timeout
 	if err != nil {
 		return err
 	}

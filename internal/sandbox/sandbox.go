@@ -77,7 +77,7 @@ func Run(ctx context.Context, cfg Config) ([]Line, error) {
 		return nil, err
 	}
 	defer tap.close()
-	shared, err := newClient(cfg, tap.address, 0)
+	shared, err := newClient(cfg, tap.address, 0) //nolint:contextcheck // a token's renewal is bounded by its own timeout
 	if err != nil {
 		return nil, err
 	}

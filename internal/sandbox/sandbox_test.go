@@ -103,7 +103,7 @@ func TestEveryProbeOfTheSimulatorIsAsExpected(t *testing.T) {
 		t.Errorf("a probe is in the book: %+v", book.Refunds)
 	}
 	if *update {
-		if err := os.WriteFile(filepath.Join(transcripts, "simulator.jsonl"), []byte(transcript(t, lines)), 0o644); err != nil { //nolint:gosec // nothing secret
+		if err := os.WriteFile(filepath.Join(transcripts, "simulator.jsonl"), []byte(transcript(t, lines)), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -97,6 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 		health:  observe.NewHealth(len(cfg.Channels)),
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
 	}
+	p.metrics.WorkerInfo.WithLabelValues(cfg.ClientID, cfg.Environment, cfg.Version).Set(1)
 	p.Retry.Rand = mathrand.Float64
 	p.metrics.Expect(observe.Calls{
 		Operations: []string{doku.OpRefund, doku.OpInquiry, doku.OpToken}, Outcomes: doku.Outcomes(),

@@ -31,7 +31,7 @@ const (
 	tokenThrottled       = "throttled"        // no token: too many requests
 	tokenNotSent         = "not_sent"         // no token: no connection
 	tokenUnavailable     = "unavailable"      // no token: no answer, or one without a token
-	tokenRefused         = "refused"          // a call was refused because of the B2B token or our signature
+	tokenRefused         = "refused"          // a call was refused because of the B2B token, our signature or our configuration
 	customerTokenRefused = "customer_refused" // a call was refused because of the customer's token
 )
 

@@ -24,7 +24,7 @@ const (
 	Plain         Cause = iota
 	NotWritten          // NotExecuted: no byte of the request left (no connection, handshake failed, or the context ended before)
 	TooLate             // NotExecuted: SendBy had passed at the last look before the first byte
-	Credentials         // NotExecuted: 401 and its card equivalents; the B2B token has been dropped
+	Credentials         // NotExecuted: 401 and its equivalents, and what else is our configuration's fault; the B2B token has been dropped
 	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing

@@ -218,6 +218,24 @@ func TestCardAnswerThatIsNotPlainlyOursIsUnknown(t *testing.T) {
 	})
 }
 
+// An identifier that looks like a number may come as one; digit for digit, or it
+// is another.
+func TestCardIdentifiersMayComeAsNumbers(t *testing.T) {
+	t.Parallel()
+	o := cardOrder()
+	o.InvoiceNumber, o.OriginalRequestID = "20210118", "5450"
+	for ids, class := range map[[2]string]Class{
+		{`20210118`, `5450`}: Succeeded, {`"20210118"`, `"5450"`}: Succeeded, {`20210118`, `null`}: Succeeded,
+		{`20210118.0`, `5450`}: Unknown, {`2.0210118E7`, `5450`}: Unknown, {`20210118`, `5451`}: Unknown, {`20210118`, `true`}: Unknown,
+	} {
+		body := `{"order":{"invoice_number":` + ids[0] + `},"payment":{"original_request_id":` + ids[1] + `},` +
+			`"refund":{"amount":90000,"status":"SUCCESS","approval_code":12321}}`
+		if v := classifyCard(o, respond(200, body), sealRight); v.Class != class {
+			t.Errorf("%s: %v (%s)", ids, v.Class, v.Problem)
+		}
+	}
+}
+
 func TestForeignCardAnswerNamesItsFields(t *testing.T) {
 	t.Parallel()
 	body := strings.NewReplacer("INV-20210118-0001", "X", "b266c265", "Y", "90000", "1").Replace(cardSuccessBody)

@@ -31,7 +31,7 @@ const (
 	tokenThrottled       = "throttled"        // no token: too many requests
 	tokenNotSent         = "not_sent"         // no token: no connection
 	tokenUnavailable     = "unavailable"      // no token: no answer, or one without a token
-	tokenRefused         = "refused"          // a call was refused because of the B2B token or our signature
+	tokenRefused         = "refused"          // a call was refused because of the B2B token, our signature or our configuration
 	customerTokenRefused = "customer_refused" // a call was refused because of the customer's token
 )
 
@@ -46,6 +46,7 @@ var failureKinds = map[Cause]string{
 	Credentials: tokenUnauthorized,
 	Throttled:   tokenThrottled,
 	NotWritten:  tokenNotSent,
+	NoSocket:    tokenNotSent,
 	Failing:     tokenUnavailable,
 }
 
@@ -251,6 +252,8 @@ func (a *tokenAnswer) cause(r reply, unreadable error) (cause Cause, unlisted bo
 	switch {
 	case r.fault == notWritten:
 		return NotWritten, false
+	case r.fault == noSocket:
+		return NoSocket, false
 	case r.status == http.StatusUnauthorized, r.status == http.StatusTooManyRequests:
 		return tokenCauses[r.status], false
 	case unreadable != nil || code == 0 || code != r.status && r.status != http.StatusOK:

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/secret"
@@ -103,6 +104,7 @@ func told(t *testing.T, o Order, status int, body string, codes ...string) (coun
 		c.Observe.UnlistedCode = func(operation string) { counted = append(counted, operation) }
 	})
 	prepare(t, c)
+	o.SendBy = time.Now().Add(time.Minute)
 	v = c.Refund(t.Context(), o)
 	prepare(t, c)
 	c.Inquire(t.Context(), o)

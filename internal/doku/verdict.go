@@ -24,12 +24,13 @@ const (
 	Plain         Cause = iota
 	NotWritten          // NotExecuted: no byte of the request left (no connection, handshake failed, or the context ended before)
 	TooLate             // NotExecuted: SendBy had passed at the last look before the first byte
-	Credentials         // NotExecuted: 401 and its card equivalents; the B2B token has been dropped
+	Credentials         // NotExecuted: 401 and its equivalents, and what else is our configuration's fault; the B2B token has been dropped
 	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
 	Collision           // Unknown: the identifier was used before, and no stored answer to our very request is there
 	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
+	NoSocket            // NotExecuted, and inquiries: this machine had no file descriptor or port left for a connection; nothing was written
 	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
 )
 

@@ -29,6 +29,7 @@ type Metrics struct {
 	UnlistedCodes    *prometheus.CounterVec   // operation
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
+	WorkerInfo       *prometheus.GaugeVec // client_id, environment, version: always 1
 }
 
 // Closed label sets that stand in the contract.
@@ -70,6 +71,7 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		UnlistedCodes:    f.counters("doku_unlisted_codes_total", "Codes in DOKU's answers that no table lists.", "operation"),
 		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
 		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
+		WorkerInfo:       f.gauges("refund_worker_info", "Whose refunds the worker handles, as labels.", "client_id", "environment", "version"),
 	}
 	build := f.gauges("build_info", "The version of the program, as labels.", "version", "revision")
 	build.WithLabelValues(version, revision).Set(1)

@@ -65,7 +65,7 @@ func (a asked) config(t *testing.T) Config {
 	m := a.Check(&p)
 	cfg := Config{
 		BaseURL: m.BaseURL, ClientID: m.ClientID, Environment: m.Environment, Private: m.Private, Secret: m.Secret, Timeout: m.Timeout,
-		Channels: channel.All(),
+		Proxy: m.Proxy, Channels: channel.All(),
 	}
 	if a.Channels != "" {
 		cfg.Channels = nil

@@ -44,6 +44,7 @@ type Config struct {
 	Environment string // sandbox or simulator
 	Now         func() time.Time
 	Private     *rsa.PrivateKey // nil: cards alone
+	Proxy       *url.URL        // that DOKU is reached through; nil: none
 	Secret      secret.Text
 	Timeout     time.Duration
 }
@@ -72,7 +73,7 @@ func Run(ctx context.Context, cfg Config) ([]Line, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	tap, err := listen(ctx, base, cfg.Timeout, cfg.Secret)
+	tap, err := listen(ctx, base, cfg)
 	if err != nil {
 		return nil, err
 	}

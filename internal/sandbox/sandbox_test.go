@@ -8,6 +8,7 @@ import (
 	"flag"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -264,6 +265,32 @@ func TestProductionIsRefused(t *testing.T) {
 	} {
 		if lines, err := Run(t.Context(), cfg); !errors.Is(err, ErrProduction) || len(lines) != 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestProbesGoThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	_, cfg := setup(t)
+	cfg.Channels = []channel.Channel{channel.CreditCard}
+	asked := make(chan string, 64)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		asked <- q.URL.Host
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	t.Cleanup(proxy.Close)
+	// Proxies are passed over for loopback, and nobody answers at this name.
+	cfg.BaseURL = "http://doku.invalid"
+	var err error
+	if cfg.Proxy, err = url.Parse(proxy.URL); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range probed(t, cfg) {
+		if l.Got.Status != http.StatusBadGateway || l.Fits {
+			t.Errorf("%s", l)
+		}
+		if host := <-asked; host != "doku.invalid" {
+			t.Errorf("asked for %s", host)
 		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"refundworker/internal/secret"
 )
@@ -57,16 +56,19 @@ type exchange struct {
 // largest is what is read of an answer: more than the worker reads.
 const largest = 1 << 20
 
-func listen(ctx context.Context, base *url.URL, timeout time.Duration, key secret.Text) (*tap, error) {
+func listen(ctx context.Context, base *url.URL, cfg Config) (*tap, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for the worker's client: %w", err)
 	}
 	t := &tap{
-		base: base, secret: key, address: "http://" + l.Addr().String(), ended: make(chan struct{}),
-		out: &http.Transport{DisableCompression: true, ResponseHeaderTimeout: timeout},
+		base: base, secret: cfg.Secret, address: "http://" + l.Addr().String(), ended: make(chan struct{}),
+		out: &http.Transport{DisableCompression: true, ResponseHeaderTimeout: cfg.Timeout},
 	}
-	t.server = &http.Server{Handler: http.HandlerFunc(t.pass), ReadHeaderTimeout: timeout}
+	if cfg.Proxy != nil {
+		t.out.Proxy = http.ProxyURL(cfg.Proxy)
+	}
+	t.server = &http.Server{Handler: http.HandlerFunc(t.pass), ReadHeaderTimeout: cfg.Timeout}
 	go func() {
 		defer close(t.ended)
 		_ = t.server.Serve(l)

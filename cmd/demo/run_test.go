@@ -40,8 +40,8 @@ func TestTheWholeShowAgreesToTheRupiah(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"34 refunds: 26 succeeded, 3 failed, 3 rejected, 2 unresolved",
-		"Succeeded by the results: Rp 934.576. Moved by the book: Rp 934.576.",
+		"35 refunds: 27 succeeded, 3 failed, 3 rejected, 2 unresolved",
+		"Succeeded by the results: Rp 947.076. Moved by the book: Rp 947.076.",
 		"They agree, to the rupiah", "The show took", "go run ./cmd/demo --keep",
 	} {
 		// A day's end forbids the repeat, and then that refund ends unresolved.

@@ -35,7 +35,7 @@ func TestARowShowsWhereItsRefundStands(t *testing.T) {
 		"throttled    credit_card          waiting     2   1.5s  429 twice, Retry-After 1s: sent a third time    not executed: DOKU says",
 		"void         credit_card          succeeded   2         not settled yet: DOKU voids the payment",
 		"by response",
-		"36 lines: 1 waiting, 1 succeeded",
+		"37 lines: 1 waiting, 1 succeeded",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
@@ -70,7 +70,7 @@ func TestALowTerminalShowsWhatIsUnderWay(t *testing.T) {
 		b.settled(ended(id, jobs.StatusSucceeded))
 	}
 	text := strings.Join(b.frame(100, 5, noon, false), "\n")
-	for name, want := range map[string]bool{"\ntwice ": true, "\ncimb ": true, "\nbri ": true, "\nseed-1 ": false, "(33 not shown)": true} {
+	for name, want := range map[string]bool{"\ntwice ": true, "\ncimb ": true, "\nbri ": true, "\nseed-1 ": false, "(34 not shown)": true} {
 		if strings.Contains(text, name) != want {
 			t.Errorf("%q: want %v in\n%s", name, want, text)
 		}

@@ -83,9 +83,14 @@ var rooms = map[string][]string{
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
 	"internal/observe": {"internal/jobs"},
-	"internal/operate": {"internal/doku", "internal/jobs", "internal/ledger", "internal/refund"},
+	"internal/operate": {
+		"internal/doku", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund", "internal/spreadsheet",
+	},
+	"internal/printable":   {},
+	"internal/spreadsheet": {},
 	"internal/worker": {
-		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/refund", "internal/retry",
+		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/printable", "internal/refund",
+		"internal/retry",
 	},
 }
 

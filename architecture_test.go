@@ -82,7 +82,7 @@ var rooms = map[string][]string{
 	"internal/model":   {"internal/check", "internal/refund"},
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
-	"internal/observe": {"internal/jobs"},
+	"internal/observe": {"internal/jobs", "internal/printable"},
 	"internal/operate": {
 		"internal/doku", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund", "internal/spreadsheet",
 	},

@@ -16,6 +16,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/doku"
 	"refundworker/internal/jobs"
+	"refundworker/internal/ledger"
 )
 
 // The levels of a [Finding].
@@ -118,10 +119,12 @@ func heartbeats(report jobs.Report) []Finding {
 
 func (o Operator) owner(ctx context.Context) Finding {
 	const name = "ledger"
-	if err := o.cfg.Ledger.Verify(ctx); unanswered(err) {
+	err := o.cfg.Ledger.Verify(ctx)
+	if err != nil && !errors.Is(err, ledger.ErrForeign) {
 		text, do := o.why(err)
 		return Finding{LevelProblem, name, text, do}
-	} else if err != nil {
+	}
+	if err != nil {
 		return Finding{LevelProblem, name, err.Error(), "one set of streams per merchant and environment: check DOKU_CLIENT_ID, DOKU_ENV and the NATS account"}
 	}
 	text := "empty: anybody's"

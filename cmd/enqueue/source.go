@@ -113,7 +113,7 @@ func (p plan) kept(r io.Reader) func() (iter.Seq[item], error) {
 			return nil, failed
 		}
 		if failed != nil { // named where the reading gets to it
-			return p.read(io.MultiReader(bytes.NewReader(text), failing{failed})), nil
+			return p.read(io.MultiReader(bytes.NewReader(text), failing{failed})), nil //nolint:nilerr // its reader says so
 		}
 		return p.read(bytes.NewReader(text)), nil
 	}

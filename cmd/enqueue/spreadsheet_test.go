@@ -179,7 +179,7 @@ func TestAFileThatChangesWhileItIsReadIsNotTrusted(t *testing.T) {
 	}
 }
 
-// Not parallel: it measures the memory of the process.
+//nolint:paralleltest // it measures the memory of the process
 func TestAFileOfManyLinesCostsSomeBytesALine(t *testing.T) {
 	const lines = 100_000
 	many := func(yield func(item) bool) {

@@ -28,7 +28,7 @@ func sockets(t *testing.T) int {
 	return n
 }
 
-// Not parallel: it counts the sockets of the process.
+//nolint:paralleltest // it counts the sockets of the process
 func TestSlowClientsCostAFewConnectionsAndKeepNobodyOut(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -32,7 +32,8 @@ func drawStatus(p *sheet, s operate.Status, now time.Time) {
 	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
 		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
 		"reason", s.Reason, "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline), "next", nextText(s.View, now),
-		"wait fires", clock(s.WaitFires), "request id", s.RequestID, "partner no.", s.PartnerRefundNo, "external id", s.ExternalID)
+		"wait fires", clock(s.WaitFires), "request id", s.RequestID, "partner no.", s.PartnerRefundNo,
+		"same no. as", strings.Join(s.SameNumber, ", "), "external id", s.ExternalID)
 	if s.FirstUnknown > 0 {
 		p.fields("in doubt", fmt.Sprintf("since attempt %d, which may have been executed unseen", s.FirstUnknown))
 	}

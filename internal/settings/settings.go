@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker/internal/printable"
 	"refundworker/internal/secret"
 )
 
@@ -77,10 +78,10 @@ func withDefault(v *kong.Value) string {
 	return help + " Default: " + v.Default + "."
 }
 
-// Report prints one line a problem.
+// Report prints one line a problem. A problem may quote what it is about.
 func Report(stderr io.Writer, program string, problems []string) {
 	for _, problem := range problems {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, problem)
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, printable.Text(problem))
 	}
 }
 

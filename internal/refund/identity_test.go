@@ -152,7 +152,7 @@ func TestIdentifiersAlwaysFitTheirChannel(t *testing.T) {
 	digits, partner := regexp.MustCompile(`^1[0-9]{29}$`), regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 	rapid.Check(t, func(t *rapid.T) {
 		client := rapid.StringMatching(`[A-Z0-9-]{1,40}`).Draw(t, "client")
-		id := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Draw(t, "refund id")
+		id := rapid.StringMatching(`[A-Za-z0-9_/:#-]{1,64}`).Draw(t, "refund id")
 		k := rapid.Int32Min(0).Draw(t, "k")
 		if no := ExternalID(client, id, k); !digits.MatchString(no) {
 			t.Fatalf("X-EXTERNAL-ID %s", no)

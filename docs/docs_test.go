@@ -64,7 +64,9 @@ func TestEverySettingIsDocumented(t *testing.T) {
 func TestMetricsAreDocumentedWithTheirLabels(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	observe.NewMetrics(registry, "v", "r").Expect(observe.Calls{
+	metrics := observe.NewMetrics(registry, "v", "r")
+	metrics.WorkerInfo.WithLabelValues("c", "e", "v").Set(1)
+	metrics.Expect(observe.Calls{
 		Operations: []string{doku.OpRefund, doku.OpInquiry, doku.OpToken}, Outcomes: doku.Outcomes(),
 		TokenFailures: doku.TokenFailures(), Mismatches: doku.MismatchFields(),
 	})
@@ -82,7 +84,7 @@ func TestMetricsAreDocumentedWithTheirLabels(t *testing.T) {
 		}
 		for _, metric := range family.GetMetric() {
 			for _, label := range metric.GetLabel() {
-				open := slices.Contains([]string{"channel", "status", "version", "revision"}, label.GetName()) // documented elsewhere
+				open := slices.Contains([]string{"channel", "status", "version", "revision", "client_id", "environment"}, label.GetName()) // documented elsewhere
 				if !strings.Contains(row, "`"+label.GetName()+"`") || !open && !strings.Contains(row, "`"+label.GetValue()+"`") {
 					t.Errorf("%s: %s=%s is not documented", family.GetName(), label.GetName(), label.GetValue())
 				}

@@ -119,7 +119,8 @@ func (s *session) merchant() (merchant.Merchant, error) {
 	}
 	var err error
 	s.doku, err = doku.New(doku.Config{
-		BaseURL: m.BaseURL, ClientID: m.ClientID, Secret: m.Secret, PrivateKey: m.Private, Timeout: m.Timeout, Slots: 2,
+		BaseURL: m.BaseURL, ClientID: m.ClientID, Secret: m.Secret, PrivateKey: m.Private, Proxy: m.Proxy,
+		Timeout: m.Timeout, Slots: 2,
 	})
 	return m, err
 }

@@ -64,6 +64,7 @@ func (f flags) config() (service.Config, settings.Problems) {
 			RetryDeadline: p.Duration("RETRY_DEADLINE", f.RetryDeadline, time.Second),
 			Repeat:        p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never") == "same-day",
 		},
+		Proxy:     m.Proxy,
 		RateLimit: p.Rate("RATE_LIMIT", f.RateLimit),
 		Retry:     f.retry(&p),
 		Revision:  revision,

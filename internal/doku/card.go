@@ -49,9 +49,10 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 	sent.digest = cardDigest(body)
 	got := c.wire.send(ctx, request{
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
-		header: c.cardHeader(sent), body: body, limit: l,
+		header: c.cardHeader(sent), body: body, limit: l, shared: true,
 	})
-	return classifyCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
+	s := got.seal(c.keys.Load().shared, sent)
+	return classifyCard(o, got.matched(s), s)
 }
 
 func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
@@ -66,7 +67,8 @@ func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
 	got := c.wire.send(ctx, request{
 		operation: OpInquiry, method: http.MethodGet, path: sent.target, header: c.cardHeader(sent),
 	})
-	return findCard(o, got, checkSeal(c.keys.Load().shared, sent, got.header, got.body))
+	s := got.seal(c.keys.Load().shared, sent)
+	return findCard(o, got.matched(s), s)
 }
 
 func (c *Client) cardText(requestID, target string) cardText {

@@ -78,7 +78,7 @@ func (c *Client) Close() {
 	c.end()
 	c.tokens.mu.Unlock()
 	c.tokens.running.Wait()
-	c.wire.http.CloseIdleConnections()
+	c.wire.pool.close()
 }
 
 // Format implements [fmt.Formatter]: no verb looks inside, where fmt would find

@@ -42,6 +42,11 @@ type Config struct {
 	// Observe is told of calls, token failures and mismatches. Default: nobody.
 	Observe Observer
 
+	// Proxy is an HTTP CONNECT proxy that connections go through, as of
+	// [ParseProxy]. Default: none; proxies of the environment are ignored, for
+	// nothing that nobody chose may stand between us and DOKU.
+	Proxy *url.URL
+
 	// PrivateKey signs requests for B2B tokens. Nil: only cards can be used.
 	PrivateKey *rsa.PrivateKey
 

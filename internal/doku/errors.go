@@ -24,12 +24,11 @@ var (
 )
 
 // Why a connection refused bytes of a request or an answer. They never leave
-// the package: the flight's state, not net/http's error, decides the verdict.
+// the package: the [sendState], not the error, decides the verdict.
 var (
-	errTooLate          = errors.New("send_by has passed")
-	errSealed           = errors.New("the call has ended")
-	errSecondConnection = errors.New("a refund request goes over one connection")
-	errUnsolicited      = errors.New("an answer that nobody asked for")
+	errTooLate        = errors.New("send_by has passed")
+	errUnsolicited    = errors.New("bytes came before the request was sent")
+	errTooManyInterim = errors.New("too many interim answers")
 )
 
 // PrepareError is what [Client.Prepare] returns: no B2B token is at hand, so no

@@ -138,7 +138,7 @@ func wantVerdict(t testing.TB, got Verdict, class Class, cause Cause) {
 	if got.Problem == "" {
 		t.Error("a verdict must say why")
 	}
-	if (got.Class == Unknown || got.Cause == NotWritten || got.Cause == TooLate || got.Cause == NoToken) != (got.Evidence == "") {
+	if (got.Class == Unknown || got.Cause == NotWritten || got.Cause == TooLate || got.Cause == NoToken || got.Cause == NoSocket) != (got.Evidence == "") {
 		t.Errorf("%v/%v carries evidence %q", got.Class, got.Cause, got.Evidence)
 	}
 }

@@ -8,7 +8,7 @@ var classNames = []string{"unknown", "succeeded", "failed", "not_executed", "in_
 func (c Class) String() string { return name(classNames, int(c)) }
 
 var causeNames = []string{
-	"plain", "not_written", "too_late", "credentials", "customer_token", "throttled", "unavailable", "collision", "no_token", "failing",
+	"plain", "not_written", "too_late", "credentials", "customer_token", "throttled", "unavailable", "collision", "no_token", "no_socket", "failing",
 }
 
 // String returns the cause as it stands in logs.

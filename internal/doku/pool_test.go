@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"refundworker/internal/secret"
 )
 
 const keptAlive = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
@@ -41,20 +39,6 @@ func TestRequestLostOnAPooledConnectionIsNotRepeated(t *testing.T) {
 	wantVerdict(t, c.Refund(t.Context(), cardOrder()), Unknown, Plain)
 	if posts.Load() != 2 || conns.Load() != 1 {
 		t.Errorf("%d posts over %d connections", posts.Load(), conns.Load())
-	}
-}
-
-// net/http repeats a request whose body it can get once more.
-func TestBodyOfARefundCannotBeReadTwice(t *testing.T) {
-	t.Parallel()
-	c := newTestClient(t, "http://127.0.0.1")
-	r := request{method: http.MethodPost, path: cardRefundPath, header: http.Header{}, body: []byte("{}")}
-	for _, l := range []*limit{nil, newLimit(time.Now(), time.Now)} {
-		r.limit = l
-		req, err := c.wire.newRequest(t.Context(), r)
-		if err != nil || (req.GetBody == nil) != (l != nil) {
-			t.Errorf("limit %v: body can be had again: %v, %v", l != nil, req.GetBody != nil, err)
-		}
 	}
 }
 
@@ -183,7 +167,7 @@ func TestOrderThatComesTooLateOpensNoConnection(t *testing.T) {
 // What lies in an idle connection is an answer to nobody: the connection goes.
 func TestUnaskedAnswerIsNotTakenForTheNextOne(t *testing.T) {
 	t.Parallel()
-	idle, gone := make(chan struct{}), make(chan struct{})
+	idle, written, rest := make(chan struct{}), make(chan struct{}), make(chan []byte, 1)
 	url := rawServer(t, func(conn net.Conn, n int) {
 		r := bufio.NewReader(conn)
 		if _, err := readRequest(r); err != nil {
@@ -193,17 +177,19 @@ func TestUnaskedAnswerIsNotTakenForTheNextOne(t *testing.T) {
 		if n == 1 {
 			<-idle
 			_, _ = io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
-			if got, _ := io.ReadAll(r); len(got) != 0 {
-				t.Errorf("the client went on with %q", got)
-			}
-			close(gone)
+			close(written)
+			got, _ := io.ReadAll(r)
+			rest <- got
 		}
 	})
 	c := newTestClient(t, url)
 	wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, Throttled)
 	close(idle)
-	<-gone
+	<-written
 	wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, Throttled)
+	if got := <-rest; len(got) != 0 {
+		t.Errorf("the client went on with %q", got)
+	}
 }
 
 func TestPoolKeepsAConnectionForEverySlot(t *testing.T) {
@@ -233,41 +219,5 @@ func TestPoolKeepsAConnectionForEverySlot(t *testing.T) {
 	}
 	if conns.Load() != slots {
 		t.Errorf("%d connections for %d slots", conns.Load(), slots)
-	}
-}
-
-// Refund, inquiry and token share the pool; a late refund's limit must not
-// stick to the connection.
-func TestInquiryGoesOutOnTheConnectionOfALateRefund(t *testing.T) {
-	t.Parallel()
-	var conns atomic.Int32
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			answerSigned(w, r, 200, cardStatusBody)
-			return
-		}
-		answerSigned(w, r, 200, cardSuccessBody)
-	})
-	now := time.Now()
-	clock := &steppingClock{times: []time.Time{now}}
-	c := newTestClient(t, s.URL, func(c *Config) {
-		c.Now = clock.now
-		c.Secret = secret.New(testKey)
-		c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			conns.Add(1)
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		}
-	})
-	o := cardOrder()
-	o.SendBy = now.Add(10 * time.Second)
-	wantVerdict(t, c.Refund(t.Context(), o), Succeeded, Plain)
-	clock.mu.Lock()
-	clock.times = []time.Time{now.Add(time.Hour)}
-	clock.mu.Unlock()
-	if i := c.Inquire(t.Context(), o); i.Finding != FoundSuccess {
-		t.Errorf("inquiry: %+v", i)
-	}
-	if conns.Load() != 1 {
-		t.Errorf("%d connections", conns.Load())
 	}
 }

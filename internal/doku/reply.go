@@ -1,37 +1,90 @@
 package doku
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
 	json "github.com/go-json-experiment/json"
 
 	"refundworker/internal/retry"
+	"refundworker/internal/secret"
 )
 
 // read takes the whole answer, or tells why it cannot.
-func read(res *http.Response) reply {
+func read(ctx context.Context, res *http.Response) reply {
 	r := reply{status: res.StatusCode, header: res.Header}
 	if res.StatusCode < http.StatusOK {
 		// The body of a 101 is the open connection: reading it never ends.
 		return r.cut("no answer but an upgrade")
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	switch {
-	case err != nil:
-		return r.cut("answer cut short: " + describe(err))
-	case len(body) > maxBody:
-		return r.cut("answer is longer than 64 KiB")
+	body, problem := readBody(ctx, res.Body)
+	if problem != "" {
+		return r.cut(problem)
 	}
 	r.body = body
+	return r.decompressed(ctx)
+}
+
+// readBody reads at most maxBody bytes.
+func readBody(ctx context.Context, body io.Reader) (read []byte, problem string) {
+	read, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, "answer cut short: " + describe(ctx, err)
+	case len(read) > maxBody:
+		return nil, "answer is longer than 64 KiB"
+	}
+	return read, ""
+}
+
+// decompressed undoes gzip, which is not asked for and comes all the same from
+// what stands before DOKU. Any other encoding cannot be read.
+func (r reply) decompressed(ctx context.Context) reply {
+	encoding := strings.ToLower(strings.TrimSpace(strings.Join(r.header.Values("Content-Encoding"), ",")))
+	switch encoding {
+	case "", "identity":
+		return r
+	case "gzip", "x-gzip":
+	default:
+		return r.cut("answer has a content encoding that was not asked for")
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(r.body))
+	if err != nil {
+		return r.cut("answer is not the gzip that it says it is")
+	}
+	body, problem := readBody(ctx, unzipped)
+	if problem != "" {
+		return r.cut("gzip: " + problem)
+	}
+	r.wire, r.body = r.body, body
+	return r
+}
+
+// seal is what the signature of a card's answer is worth: DOKU's digest may be
+// of the body before or after it was compressed.
+func (r reply) seal(keys []secret.Text, sent cardText) seal {
+	s := checkSeal(keys, sent, r.header, r.body)
+	if s == sealWrong && r.wire != nil {
+		return checkSeal(keys, sent, r.header, r.wire)
+	}
+	return s
+}
+
+// matched takes the doubt from an answer that is signed for this very request.
+func (r reply) matched(s seal) reply {
+	if r.fault == unmatched && s == sealRight {
+		r.fault, r.problem = whole, ""
+	}
 	return r
 }
 
@@ -40,17 +93,35 @@ func (r reply) cut(problem string) reply {
 	return r
 }
 
+func (r reply) unmatched(problem string) reply {
+	r.fault, r.problem = unmatched, problem
+	return r
+}
+
 // failure is the reply to a request that got none.
-func failure(state flightState, err error) reply {
-	switch state {
-	case tooLate:
+func failure(ctx context.Context, state sendState, err error) reply {
+	switch {
+	case state == tooLate:
 		return reply{fault: late, problem: "send_by passed before the first byte"}
-	case leaving:
-		return reply{fault: noAnswer, problem: "no answer: " + describe(err)}
+	case state == leaving:
+		return reply{fault: noAnswer, problem: "no answer: " + describe(ctx, err)}
+	case exhausted(err):
+		return reply{fault: noSocket, problem: fmt.Sprintf("nothing sent, for want of a socket on this machine: %.200s", err)}
 	default:
 		// Nobody has seen the request yet, so these words cannot quote it.
-		return reply{fault: notWritten, problem: fmt.Sprintf("nothing sent: %.200s", unwrapURL(err))}
+		return reply{fault: notWritten, problem: fmt.Sprintf("nothing sent: %.200s", err)}
 	}
+}
+
+// exhausted reports whether this machine could not open a connection for want
+// of file descriptors, ports or memory. That says nothing about DOKU.
+func exhausted(err error) bool {
+	for _, lack := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, lack) {
+			return true
+		}
+	}
+	return false
 }
 
 // faults: net/http's own words about an answer may quote it, so only these are
@@ -70,7 +141,10 @@ var faultWords = []struct {
 	{net.ErrClosed, "connection closed"},
 }
 
-func describe(err error) string {
+func describe(ctx context.Context, err error) string {
+	if ended := ctx.Err(); ended != nil {
+		err = ended // the connection only knows that its time was over
+	}
 	for _, w := range faultWords {
 		if errors.Is(err, w.err) {
 			return w.text
@@ -79,18 +153,10 @@ func describe(err error) string {
 	return "unreadable or connection lost"
 }
 
-func unwrapURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
-}
-
 // outcome is the label of what came.
 func (r reply) outcome() string {
 	switch {
-	case r.fault == notWritten || r.fault == late:
+	case r.fault == notWritten || r.fault == noSocket || r.fault == late:
 		return outcomeNotSent
 	case r.fault != whole:
 		return outcomeNoAnswer
@@ -128,8 +194,12 @@ func (r reply) undelivered() (Verdict, bool) {
 		return Verdict{Class: NotExecuted, Cause: NotWritten, Problem: r.problem}, true
 	case late:
 		return Verdict{Class: NotExecuted, Cause: TooLate, Problem: r.problem}, true
+	case noSocket:
+		return Verdict{Class: NotExecuted, Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
 		return Verdict{Class: Unknown, Problem: r.problem}, true
+	case unmatched:
+		return Verdict{Class: Unknown, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
 	default:
 		return Verdict{}, false
 	}
@@ -140,8 +210,12 @@ func (r reply) unheard() (Inquiry, bool) {
 	switch r.fault {
 	case notWritten, late:
 		return Inquiry{Cause: NotWritten, Problem: r.problem}, true
+	case noSocket:
+		return Inquiry{Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
 		return Inquiry{Problem: r.problem}, true
+	case unmatched:
+		return Inquiry{Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
 	default:
 		return Inquiry{}, false
 	}

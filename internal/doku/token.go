@@ -46,6 +46,7 @@ var failureKinds = map[Cause]string{
 	Credentials: tokenUnauthorized,
 	Throttled:   tokenThrottled,
 	NotWritten:  tokenNotSent,
+	NoSocket:    tokenNotSent,
 	Unavailable: tokenUnavailable,
 }
 
@@ -243,8 +244,12 @@ var tokenCauses = map[int]Cause{
 }
 
 func tokenCause(r reply) Cause {
-	if r.fault == notWritten {
+	switch r.fault {
+	case notWritten:
 		return NotWritten
+	case noSocket:
+		return NoSocket
+	default:
 	}
 	if cause, ok := tokenCauses[r.status]; ok {
 		return cause

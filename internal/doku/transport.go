@@ -3,14 +3,11 @@ package doku
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -33,8 +30,8 @@ const (
 )
 
 const (
-	maxBody      = 64 << 10         // bytes of an answer that are read (design.md §7)
-	dialTimeout  = 10 * time.Second // TCP and TLS together
+	maxBody      = 64 << 10         // bytes of an answer that are read, encoded or decoded
+	dialTimeout  = 10 * time.Second // TCP, proxy and TLS together
 	idleTimeout  = 25 * time.Second // shorter than servers' usual 60 s: a request on a connection that they are closing is an unknown outcome
 	writeBuffer  = 16 << 10         // one write takes the whole request, however long its tokens
 	userAgent    = "refundworker"
@@ -47,6 +44,7 @@ type request struct {
 	header                  http.Header
 	body                    []byte // nil: none
 	limit                   *limit // refund calls only
+	shared                  bool   // may go over a connection that carried others
 }
 
 // fault says what kept an answer from being whole.
@@ -55,9 +53,11 @@ type fault uint8
 const (
 	whole      fault = iota
 	notWritten       // no byte left
+	noSocket         // no byte left, for this machine had no means to open a connection
 	late             // no byte left, because send_by had passed
 	noAnswer         // a byte may have left, and no answer came
 	cutShort         // the answer began and did not end, or was too long
+	unmatched        // an answer came, and perhaps to another request
 )
 
 // reply is what came back.
@@ -65,144 +65,134 @@ type reply struct {
 	status  int
 	header  http.Header
 	body    []byte
+	wire    []byte // the body as it came, where it was compressed
 	at      time.Time
 	fault   fault
 	problem string // why, where fault is set
 }
 
-// transport sends requests as they are, once. It is used as a bare
-// RoundTripper: there is nothing that could follow a redirect.
+// transport sends requests as they are, once. It does not use net/http's client
+// machinery, which repeats requests on connections that were lost, follows what
+// it is told, and writes bytes that answer no request to the standard logger.
+//
+// Only card refunds share connections: DOKU signs their answers over the
+// Request-Id. Nothing signs the answers to SNAP calls, to tokens and to
+// inquiries that find nothing: on a connection that is out of step one of them
+// would pass for the answer to another request, so each of these calls has a
+// connection of its own.
 type transport struct {
-	base    *url.URL
-	cfg     Config
-	life    context.Context // ends dials that outlive their request
-	http    *http.Transport
-	timeout time.Duration
+	base   *url.URL
+	cfg    Config
+	dialer *dialer
+	pool   pool
 }
 
 func newTransport(life context.Context, cfg Config, base *url.URL) *transport {
-	t := &transport{base: base, cfg: cfg, life: life, timeout: cfg.Timeout}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // HTTP/2 repeats requests of its own accord
-	t.http = &http.Transport{
-		// No proxy from the environment: nothing between us and DOKU may
-		// repeat a request.
-		Proxy:                  nil,
-		DialContext:            t.dial,
-		DialTLSContext:         t.dialTLS,
-		Protocols:              protocols,
-		DisableCompression:     true, // digests are over the bytes on the wire
-		MaxIdleConns:           cfg.Slots,
-		MaxIdleConnsPerHost:    cfg.Slots,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxBody,
-		WriteBufferSize:        writeBuffer,
-	}
-	return t
+	return &transport{base: base, cfg: cfg, dialer: newDialer(life, cfg, base), pool: pool{size: cfg.Slots}}
 }
 
 // send sends r and reads the answer. It returns when both are done, at the
 // latest after the timeout; a reply with a fault tells how far it came.
 func (t *transport) send(ctx context.Context, r request) reply {
-	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
 	defer cancel()
 	start := t.cfg.Now()
-	f := &flight{limit: r.limit}
-	got := t.exchange(httptrace.WithClientTrace(ctx, arm(f)), r, f)
+	got := t.exchange(ctx, r)
 	got.at = t.cfg.Now()
 	t.cfg.Observe.request(r.operation, got.outcome(), got.at.Sub(start))
 	return got
 }
 
-func (t *transport) exchange(ctx context.Context, r request, f *flight) reply {
+func (t *transport) exchange(ctx context.Context, r request) reply {
 	req, err := t.newRequest(ctx, r)
 	if err != nil {
 		return reply{fault: notWritten, problem: err.Error()}
 	}
-	res, err := t.http.RoundTrip(req)
-	state := f.settle()
+	c, err := t.connection(ctx, r)
 	if err != nil {
-		return failure(state, err)
+		return failure(ctx, unsentYet, err)
 	}
-	defer f.land()
+	stop := c.watch(ctx)
+	got, again := t.roundTrip(ctx, c, r, req)
+	if stop() && again {
+		t.pool.put(c)
+	} else {
+		_ = c.Close()
+	}
+	return got
+}
+
+// connection returns one that no byte lies in.
+func (t *transport) connection(ctx context.Context, r request) (*connection, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if r.shared {
+		if c := t.pool.take(); c != nil {
+			return c, nil
+		}
+	}
+	c, err := t.dialer.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = ctx.Err()
+	if err == nil && t.dialer.tls == nil && peek(c.Conn) == surplus {
+		err = errUnsolicited
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// roundTrip writes the request, reads the answer, and reports whether the
+// connection may carry another.
+func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req *http.Request) (got reply, again bool) {
+	if state, err := c.write(req, r.limit); err != nil {
+		return failure(ctx, state, err), false
+	}
+	res, err := c.read(req)
+	if err != nil {
+		return failure(ctx, leaving, err), false
+	}
 	defer func() { _ = res.Body.Close() }()
-	if state != leaving {
-		return failure(state, errUnsolicited)
+	got = read(ctx, res)
+	if got.fault != whole {
+		return got, false
 	}
-	return read(res)
+	left := c.rest()
+	switch {
+	case left == surplus:
+		return got.unmatched("more came than one answer"), false
+	case foreign(req, res):
+		return got.unmatched("the answer names another Request-Id"), false
+	}
+	return got, left == nothing && r.shared && !res.Close
+}
+
+// foreign reports whether the answer repeats the Request-Id of another request.
+func foreign(req *http.Request, res *http.Response) bool {
+	echoed, sent := res.Header.Get("Request-Id"), req.Header.Get("Request-Id")
+	return sent != "" && echoed != "" && !strings.EqualFold(strings.TrimSpace(echoed), sent)
 }
 
 func (t *transport) newRequest(ctx context.Context, r request) (*http.Request, error) {
-	target := t.base.String() + r.path
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, target, body)
+	req, err := http.NewRequestWithContext(ctx, r.method, t.base.String()+r.path, body)
 	if err != nil {
 		return nil, errors.New("request cannot be built")
 	}
+	req.Close = !r.shared
 	req.Header = r.header
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept", jsonMimeType)
 	if r.body != nil {
 		req.Header.Set("Content-Type", jsonMimeType)
 	}
-	if r.limit != nil {
-		// Without it net/http cannot send a body a second time, whatever
-		// happens to the connection.
-		req.GetBody = nil
-	}
 	return req, nil
-}
-
-// arm binds the connection to the flight from the moment that net/http hands it
-// out, and so frees it from the flight before.
-func arm(f *flight) *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
-		conn, ok := info.Conn.(*guardedConn)
-		if !ok {
-			_ = info.Conn.Close() // nothing leaves unguarded
-			return
-		}
-		conn.flight.Store(f)
-	}}
-}
-
-func (t *transport) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := t.dialContext(ctx)
-	defer cancel()
-	conn, err := t.cfg.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &guardedConn{Conn: conn}, nil
-}
-
-func (t *transport) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	ctx, cancel := t.dialContext(ctx)
-	defer cancel()
-	plain, err := t.cfg.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	conn := tls.Client(plain, &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"},
-		RootCAs:    t.cfg.RootCAs,
-		ServerName: t.base.Hostname(),
-	})
-	if err := conn.HandshakeContext(ctx); err != nil {
-		_ = plain.Close()
-		return nil, fmt.Errorf("tls handshake: %w", err)
-	}
-	return &guardedConn{Conn: conn}, nil
-}
-
-// dialContext bounds a dial by itself: net/http lets it run on after its
-// request has gone, for the next one.
-func (t *transport) dialContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, min(dialTimeout, t.timeout))
-	stop := context.AfterFunc(t.life, cancel)
-	return ctx, func() { stop(); cancel() }
 }

@@ -30,6 +30,7 @@ const (
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
 	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
 	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
+	NoSocket            // NotExecuted, and inquiries: this machine had no file descriptor or port left for a connection; nothing was written
 	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
 )
 

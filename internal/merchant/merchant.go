@@ -9,6 +9,7 @@ package merchant
 
 import (
 	"crypto/rsa"
+	"net/url"
 	"os"
 	"time"
 
@@ -25,6 +26,8 @@ type Settings struct {
 	DOKUSecretKey      string `name:"doku-secret-key" env:"DOKU_SECRET_KEY" group:"DOKU" help:"The shared secret key. This or DOKU_SECRET_KEY_FILE must be given; a flag can be seen in the list of processes." placeholder:"KEY"`
 	DOKUSecretKeyFile  string `name:"doku-secret-key-file" env:"DOKU_SECRET_KEY_FILE" group:"DOKU" help:"File that holds the secret key." placeholder:"FILE"`
 	DOKUPrivateKeyFile string `name:"doku-private-key-file" env:"DOKU_PRIVATE_KEY_FILE" group:"DOKU" help:"RSA key, PKCS#1 or PKCS#8 PEM; needed by every channel but credit_card." placeholder:"FILE"`
+	DOKUProxy          string `name:"doku-proxy" env:"DOKU_PROXY" group:"DOKU" help:"HTTP CONNECT proxy for calls to DOKU, http://host:port; proxies of the environment are ignored. A flag with a password can be seen in the list of processes." placeholder:"URL"`
+	DOKUProxyFile      string `name:"doku-proxy-file" env:"DOKU_PROXY_FILE" group:"DOKU" help:"File that holds DOKU_PROXY." placeholder:"FILE"`
 	DOKUTimeout        string `name:"doku-timeout" env:"DOKU_TIMEOUT" group:"DOKU" default:"60s" help:"One call; at least 30s in production. A short one makes unknown outcomes."`
 }
 
@@ -47,6 +50,7 @@ type Merchant struct {
 	Environment string
 	Least       time.Duration // of DOKU_TIMEOUT and INQUIRY_DELAY
 	Private     *rsa.PrivateKey
+	Proxy       *url.URL    // nil: none
 	Secret      secret.Text // may hold several lines, newest first
 	Timeout     time.Duration
 }
@@ -65,6 +69,7 @@ func (f Settings) Check(p *settings.Problems) Merchant {
 	m.Timeout = p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, m.Least)
 	m.Secret, m.Private = f.Keys(p)
 	m.BaseURL = f.baseURL(p, m.Environment)
+	m.Proxy = f.proxy(p)
 	return m
 }
 
@@ -99,6 +104,18 @@ func (f Settings) baseURL(p *settings.Problems, env string) string {
 		p.Add("DOKU_BASE_URL", "the simulator is called on loopback only")
 	}
 	return base
+}
+
+func (f Settings) proxy(p *settings.Problems) *url.URL {
+	text := p.Secret("DOKU_PROXY", f.DOKUProxy, f.DOKUProxyFile)
+	if text.IsZero() {
+		return nil
+	}
+	proxy, err := doku.ParseProxy(text.Reveal())
+	if err != nil {
+		p.Add("DOKU_PROXY", "%s", err)
+	}
+	return proxy
 }
 
 func (f Settings) privateKey(p *settings.Problems) *rsa.PrivateKey {

@@ -28,6 +28,7 @@ type Metrics struct {
 	TokenFailures    *prometheus.CounterVec   // kind
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
+	WorkerInfo       *prometheus.GaugeVec // client_id, environment, version: always 1
 }
 
 // Closed label sets that stand in the contract.
@@ -68,6 +69,7 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		TokenFailures:    f.counters("doku_token_failures_total", "B2B tokens that could not be had, by kind.", "kind"),
 		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
 		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
+		WorkerInfo:       f.gauges("refund_worker_info", "Whose refunds the worker handles, as labels.", "client_id", "environment", "version"),
 	}
 	build := f.gauges("build_info", "The version of the program, as labels.", "version", "revision")
 	build.WithLabelValues(version, revision).Set(1)

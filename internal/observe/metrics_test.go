@@ -33,6 +33,7 @@ func gather(t *testing.T) (*observe.Metrics, []*dto.MetricFamily) {
 	reg := prometheus.NewPedanticRegistry()
 	m := observe.NewMetrics(reg, "v1.2.3", "abc")
 	m.Expect(calls())
+	m.WorkerInfo.WithLabelValues("client", "sandbox", "v1.2.3").Set(1)
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +105,7 @@ func TestSeriesOfClosedSetsExistAtZero(t *testing.T) {
 		"refund_retries_scheduled_total": n,
 		"refund_unresolved":              1,
 		"refund_waiting":                 1,
+		"refund_worker_info":             1,
 	}
 	for _, f := range families {
 		if got := len(f.GetMetric()); got != want[f.GetName()] {

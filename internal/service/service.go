@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
+	"net/url"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DialDOKU, HTTPAddr,
-// Interrupt, NATSOptions, Private, RateLimit and Reload is required.
+// Interrupt, NATSOptions, Private, Proxy, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -59,6 +60,7 @@ type Config struct {
 	Log         *slog.Logger
 	NATSOptions []nats.Option // tests only: a server within the process
 	Policy      refund.Policy
+	Proxy       *url.URL // to DOKU; nil: none
 	Keys
 	RateLimit float64              // calls a second and channel; 0: none
 	Reload    func() (Keys, error) // reads Secret and Private again; nil: they never change
@@ -95,6 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 		health:  observe.NewHealth(len(cfg.Channels)),
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
 	}
+	p.metrics.WorkerInfo.WithLabelValues(cfg.ClientID, cfg.Environment, cfg.Version).Set(1)
 	p.Retry.Rand = mathrand.Float64
 	p.metrics.Expect(observe.Calls{
 		Operations: []string{doku.OpRefund, doku.OpInquiry, doku.OpToken}, Outcomes: doku.Outcomes(),
@@ -196,7 +199,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 func (p *process) dokuConfig() doku.Config {
 	return doku.Config{
 		BaseURL: p.BaseURL, ClientID: p.ClientID, DialContext: p.DialDOKU, Secret: p.Secret, PrivateKey: p.Private,
-		Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log,
+		Proxy: p.Proxy, Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log,
 		Observe: doku.Observer{
 			Request: func(operation, outcome string, took time.Duration) {
 				p.metrics.Requests.WithLabelValues(operation, outcome).Observe(took.Seconds())

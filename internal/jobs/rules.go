@@ -52,7 +52,7 @@ const (
 	ruleBlank     = "must not be blank"
 	ruleEnds      = "must not begin or end with a space"
 	ruleVisible   = "must be printable ASCII without spaces"
-	ruleAmount    = "must be a number of whole rupiah from 1 to 9999999999999999, such as 90000 or 90000.00: no sign, no exponent, no other fraction"
+	ruleAmount    = "must be an integer from 1 to 9999999999999999, without sign or exponent, and with no fraction but .0 or .00"
 	ruleCurrency  = "must be IDR"
 	ruleReason    = "must have at most 255 characters"
 	ruleCustomer  = "must have at most 2048 characters"

@@ -105,7 +105,7 @@ var ruleCases = []struct {
 		"amount: " + amountRule + "; currency: must be a string; reason: must hold no card number"},
 }
 
-const amountRule = "must be a number of whole rupiah from 1 to 9999999999999999, such as 90000 or 90000.00: no sign, no exponent, no other fraction"
+const amountRule = "must be an integer from 1 to 9999999999999999, without sign or exponent, and with no fraction but .0 or .00"
 
 func pairs(n int, value string) string {
 	members := make([]string, n)

@@ -18,7 +18,7 @@ func wide(text string, mark, big bool) string {
 	}
 	var b strings.Builder
 	for _, u := range units {
-		low, high := byte(u), byte(u>>8) //nolint:gosec // the two halves of it
+		low, high := byte(u), byte(u>>8)
 		if big {
 			low, high = high, low
 		}

@@ -11,6 +11,7 @@ import (
 
 	"refundworker/internal/channel"
 	"refundworker/internal/connect"
+	"refundworker/internal/doku"
 	"refundworker/internal/merchant"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
@@ -29,6 +30,7 @@ type flags struct {
 
 	merchant.Settings
 
+	DefiniteCodes      string          `name:"doku-definite-codes" env:"DOKU_DEFINITE_CODES" help:"Comma-separated error codes of DOKU by which a card refund is definitely refused, beside those that are known; any other leaves the outcome unknown." placeholder:"LIST"`
 	Channels           string          `name:"channels" env:"CHANNELS" help:"Comma-separated; by default all that the credentials allow." placeholder:"LIST"`
 	Concurrency        string          `name:"concurrency" env:"CONCURRENCY" default:"32" help:"Calls at once, per channel and process."`
 	RateLimit          string          `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
@@ -56,6 +58,9 @@ func (f flags) config() (service.Config, settings.Problems) {
 		ClientID:    m.ClientID,
 		Concurrency: p.Int("CONCURRENCY", f.Concurrency, 1, 4096),
 		Connect:     f.Flags,
+
+		DefiniteCodes: f.definiteCodes(&p),
+
 		Environment: m.Environment,
 		HTTPAddr:    f.httpAddr(&p),
 		Policy: refund.Policy{
@@ -134,6 +139,24 @@ func (f flags) channels(p *settings.Problems, withKey bool) []channel.Channel {
 		}
 	}
 	return list
+}
+
+// definiteCodes are error codes that the documents do not have, and that support
+// has explained.
+func (f flags) definiteCodes(p *settings.Problems) []string {
+	var codes []string
+	for part := range strings.SplitSeq(f.DefiniteCodes, ",") {
+		code := strings.TrimSpace(part)
+		if code == "" {
+			continue
+		}
+		if err := doku.CheckDefiniteCode(code); err != nil {
+			p.Add("DOKU_DEFINITE_CODES", "%s", err)
+			continue
+		}
+		codes = append(codes, code)
+	}
+	return codes
 }
 
 func (f flags) replicas(p *settings.Problems) int {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,6 +118,11 @@ func TestEveryBadSettingIsNamedAndNoSecretIsShown(t *testing.T) {
 		"certificate alone":     {good("--nats-cert=" + notAKey), "NATS_CERT:"},
 		"inbox prefix":          {good("--nats-inbox-prefix=a.>"), "NATS_INBOX_PREFIX:"},
 		"no server":             {good("--nats-url="), "NATS_URL:"},
+		"code of another row":   {good("--doku-definite-codes=MAINTENANCE_MODE"), "DOKU_DEFINITE_CODES: MAINTENANCE_MODE "},
+		"code of ours":          {good("--doku-definite-codes=X, invalid_client_id"), "DOKU_DEFINITE_CODES: invalid_client_id "},
+		"code of a time-out":    {good("--doku-definite-codes=PAYMENT_TIMEOUT"), "DOKU_DEFINITE_CODES: PAYMENT_TIMEOUT "},
+		"code of a duplicate":   {good("--doku-definite-codes=,DUPLICATE_TRANSACTION,"), "DOKU_DEFINITE_CODES: DUPLICATE_TRANSACTION "},
+		"no code":               {good("--doku-definite-codes=not a code"), "DOKU_DEFINITE_CODES: \"not a code\" "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -130,6 +136,18 @@ func TestEveryBadSettingIsNamedAndNoSecretIsShown(t *testing.T) {
 				t.Errorf("a secret is shown: %s", text)
 			}
 		})
+	}
+}
+
+func TestDefiniteCodesAreAList(t *testing.T) {
+	t.Parallel()
+	for list, want := range map[string]string{
+		"": "[]", "REFUND_NOT_ALLOWED": "[REFUND_NOT_ALLOWED]", " A , b.c ,, INVALID_PARAMETER": "[A b.c INVALID_PARAMETER]",
+	} {
+		c, problems := parse(t, good("--doku-definite-codes="+list)...).config()
+		if len(problems) > 0 || fmt.Sprint(c.DefiniteCodes) != want {
+			t.Errorf("%q: %v, problems %v", list, c.DefiniteCodes, problems)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 		header: c.cardHeader(sent), body: body, limit: l, shared: true,
 	})
 	s := got.seal(c.keys.Load().shared, sent)
-	return classifyCard(o, got.matched(s), s)
+	return classifyCard(o, got.matched(s), s, c.cfg.DefiniteCodes...)
 }
 
 func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
@@ -67,8 +67,8 @@ func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
 	got := c.wire.send(ctx, request{
 		operation: OpInquiry, method: http.MethodGet, path: sent.target, header: c.cardHeader(sent),
 	})
-	s := got.seal(c.keys.Load().shared, sent)
-	return findCard(o, got.matched(s), s)
+	s := got.getSeal(c.keys.Load().shared, sent)
+	return findCard(o, got.matched(s), s, c.cfg.DefiniteCodes...)
 }
 
 func (c *Client) cardText(requestID, target string) cardText {

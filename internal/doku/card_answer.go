@@ -2,7 +2,6 @@ package doku
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -18,17 +17,18 @@ type cardAnswer struct {
 		OriginalRequestID string `json:"original_request_id"`
 	} `json:"payment"`
 	Refund struct {
-		Amount       rupiah `json:"amount"`
-		Type         string `json:"type"`
-		Status       string `json:"status"`
-		Message      string `json:"message"`
-		ApprovalCode string `json:"approval_code"`
+		Amount       rupiah  `json:"amount"`
+		Type         string  `json:"type"`
+		Status       string  `json:"status"`
+		Message      wording `json:"message"`
+		ApprovalCode string  `json:"approval_code"`
+		Error        filled  `json:"error"`
 	} `json:"refund"`
-	Error cardError `json:"error"`
+	Error  cardError `json:"error"`
+	Errors filled    `json:"errors"`
 }
 
-// cardError is the member error: an object, or in a 500 a mere string
-// (doku-api.md §1).
+// cardError is the member error: an object, or in a 500 a mere string.
 type cardError struct {
 	present, object     bool
 	code, message, kind string
@@ -41,14 +41,14 @@ func (e *cardError) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		return d.SkipValue()
 	}
 	var members struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-		Type    string `json:"type"`
+		Code    string  `json:"code"`
+		Message wording `json:"message"`
+		Type    string  `json:"type"`
 	}
 	if err := json.UnmarshalDecode(d, &members); err != nil {
 		return err
 	}
-	e.code, e.message, e.kind = members.Code, members.Message, members.Type
+	e.code, e.message, e.kind = members.Code, string(members.Message), members.Type
 	return nil
 }
 
@@ -65,60 +65,33 @@ const (
 	fieldAmount          = "refund.amount"
 )
 
-// cardRow is one row of the table of refusals; the first that fits decides.
-type cardRow struct {
-	statuses []int    // nil: any
-	codes    []string // nil: any, and none as well
-	coded    bool     // there must be a code
-	class    Class
-	cause    Cause
-	why      string
-}
-
-// cardRows is the table of doku-api.md §1 below the rows that speak of a refund
-// object. What stands nowhere here is unknown.
-var cardRows = []cardRow{
-	{
-		codes: []string{"invalid_signature", "invalid_token", "merchant_not_active"},
-		class: NotExecuted, cause: Credentials, why: "credentials refused",
-	},
-	{statuses: []int{http.StatusUnauthorized}, class: NotExecuted, cause: Credentials, why: "credentials refused"},
-	{statuses: []int{http.StatusTooManyRequests}, class: NotExecuted, cause: Throttled, why: "too many requests"},
-	{codes: []string{"too_many_requests"}, class: NotExecuted, cause: Throttled, why: "too many requests"},
-	{
-		statuses: []int{http.StatusServiceUnavailable}, codes: []string{"maintenance_mode"},
-		class: NotExecuted, cause: Unavailable, why: "maintenance",
-	},
-	{
-		statuses: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity}, coded: true,
-		class: Failed, why: "refused",
-	},
-}
-
-func (r cardRow) fits(status int, code string) bool {
-	return (r.statuses == nil || slices.Contains(r.statuses, status)) &&
-		(r.codes == nil || slices.Contains(r.codes, strings.ToLower(code))) &&
-		(!r.coded || code != "")
-}
-
-// classifyCard says what the answer to a card refund proves (doku-api.md §1).
-func classifyCard(o Order, r reply, s seal) Verdict {
+// classifyCard says what the answer to a card refund proves. further are definite
+// codes of the merchant's settings.
+func classifyCard(o Order, r reply, s seal, further ...string) Verdict {
 	if v, ok := r.undelivered(); ok {
 		return v
 	}
 	var a cardAnswer
-	v := a.judge(o, r, s)
+	v := a.judge(o, r, s, further)
 	v.RetryAfter = r.retryAfter()
-	if v.Class != Unknown && v.Evidence == "" {
+	return v.finished(r.status)
+}
+
+// finished adds what follows from class and status.
+func (v Verdict) finished(status int) Verdict {
+	switch {
+	case v.Class != Unknown && v.Evidence == "":
 		v.Evidence = ByResponse
+	case v.Class == Unknown && v.Cause == Plain && status >= http.StatusInternalServerError:
+		v.Cause = Failing
 	}
 	return v
 }
 
-func (a *cardAnswer) judge(o Order, r reply, s seal) Verdict {
+func (a *cardAnswer) judge(o Order, r reply, s seal, further []string) Verdict {
 	bare := Said{HTTPStatus: r.status}
-	if r.status < 200 || r.status >= 300 && r.status < 400 {
-		return Verdict{Said: bare, Problem: "not a final answer"}
+	if !r.final() {
+		return Verdict{Said: bare, Cause: Failing, Problem: "not a final answer"}
 	}
 	if err := r.decode(a); err != nil {
 		return brokenCard(r, err)
@@ -126,13 +99,33 @@ func (a *cardAnswer) judge(o Order, r reply, s seal) Verdict {
 	if s == sealWrong {
 		return a.wrongSeal(r)
 	}
-	said := a.said(r.status)
-	if fields := a.others(o); len(fields) > 0 {
-		return Verdict{Said: said, Cause: collision(r), Mismatches: fields, Problem: "the answer speaks of another refund"}
-	}
-	v := a.ours(o, r, s)
-	v.Said = said
+	v := a.opened(o, r, s, further)
+	v.Said = a.said(r.status)
 	return v
+}
+
+// opened judges an answer that could be read, and whose signature is right or
+// absent.
+func (a *cardAnswer) opened(o Order, r reply, s seal, further []string) Verdict {
+	fields := a.others(o)
+	switch {
+	case listed(idempotencyCodes, a.Error.code):
+		return a.usedBefore(o, r, fields)
+	case len(fields) > 0:
+		return Verdict{Cause: collision(r), Mismatches: fields, Problem: "the answer speaks of another refund"}
+	default:
+		return a.ours(o, r, s, further)
+	}
+}
+
+// usedBefore: DOKU has seen the Request-Id before. A 409 may carry what it
+// answered then; beside this code, nobody can tell whether SUCCESS or FAILED
+// means the first request or its repeat.
+func (a *cardAnswer) usedBefore(o Order, r reply, fields []string) Verdict {
+	if r.status == http.StatusConflict && a.names(o) && a.Refund.Status != "" {
+		return Verdict{Problem: "the stored answer to our request, with an error of its repeat"}
+	}
+	return Verdict{Cause: Collision, Mismatches: fields, Problem: "the request id was used before"}
 }
 
 // brokenCard: a few statuses decide without a body.
@@ -140,8 +133,8 @@ func brokenCard(r reply, err error) Verdict {
 	v := byStatus(r.status)
 	if v.Class == Unknown {
 		v.Problem = err.Error()
-		if r.fault == whole { // a 409 cut short may have been a replay: worth asking
-			v.Cause = collision(r)
+		if r.fault == whole && r.status == http.StatusConflict { // one cut short may have been a replay: worth asking
+			v.Cause = Collision
 		}
 	}
 	v.Said = Said{HTTPStatus: r.status}
@@ -153,39 +146,42 @@ func brokenCard(r reply, err error) Verdict {
 func (a *cardAnswer) wrongSeal(r reply) Verdict {
 	v := byStatus(r.status)
 	if v.Class == Unknown && strings.EqualFold(a.Error.code, "invalid_signature") && a.Refund.Status == "" {
-		v = byCode(0, a.Error.code)
+		v = byCode(r.status, a.Error.code)
 	}
 	if v.Class == Unknown || a.Refund.Status != "" {
-		v = Verdict{Cause: collision(r), Problem: "the answer's signature is wrong"}
+		v = Verdict{Cause: Failing, Problem: "the answer's signature is wrong"}
+		if r.status == http.StatusConflict {
+			v.Cause = Collision
+		}
 	}
 	v.Said = Said{HTTPStatus: r.status}
 	return v
 }
 
 // ours judges an answer that is not somebody else's.
-func (a *cardAnswer) ours(o Order, r reply, s seal) Verdict {
+func (a *cardAnswer) ours(o Order, r reply, s seal, further []string) Verdict {
 	switch {
 	case r.status == http.StatusConflict && !a.names(o):
 		return Verdict{Cause: Collision, Problem: "409 without the stored answer to our request"}
 	case r.status == http.StatusConflict:
-		v := a.outcome(r.status)
+		v := a.outcome(r.status, further)
 		if v.Class != Unknown {
 			v.Evidence = ByReplay
 		}
 		return v
 	case s == sealAbsent && a.Refund.Status == cardFailed && !r.ok():
-		return byCode(r.status, a.Error.code) // the word FAILED is not believed unsigned, a refusal by code is
+		return byCode(r.status, a.Error.code, further...) // the word FAILED is not believed unsigned, a refusal by code is
 	case s == sealAbsent && a.Refund.Status != "":
 		return Verdict{Problem: "the answer's signature is missing"}
 	default:
-		return a.outcome(r.status)
+		return a.outcome(r.status, further)
 	}
 }
 
 // outcome reads refund.status, or else the table.
-func (a *cardAnswer) outcome(status int) Verdict {
+func (a *cardAnswer) outcome(status int, further []string) Verdict {
 	switch {
-	case a.Refund.Status == cardSuccess && !a.Error.present:
+	case a.Refund.Status == cardSuccess && !a.faulty():
 		return Verdict{Class: Succeeded, Problem: "status SUCCESS"}
 	case a.Refund.Status == cardSuccess:
 		return Verdict{Problem: "SUCCESS with an error"}
@@ -194,22 +190,14 @@ func (a *cardAnswer) outcome(status int) Verdict {
 	case a.Refund.Status != "":
 		return Verdict{Problem: "unknown refund.status"}
 	default:
-		return byCode(status, a.Error.code)
+		return byCode(status, a.Error.code, further...)
 	}
 }
 
-// byCode looks the refusal up.
-func byCode(status int, code string) Verdict {
-	for _, row := range cardRows {
-		if row.fits(status, code) {
-			return Verdict{Class: row.class, Cause: row.cause, Problem: row.why}
-		}
-	}
-	return Verdict{Problem: "the answer proves nothing"}
+// faulty reports whether the answer holds an error, wherever it stands.
+func (a *cardAnswer) faulty() bool {
+	return a.Error.present || bool(a.Refund.Error) || bool(a.Errors)
 }
-
-// byStatus looks up what a status alone decides.
-func byStatus(status int) Verdict { return byCode(status, "") }
 
 func collision(r reply) Cause {
 	if r.status == http.StatusConflict {
@@ -241,7 +229,7 @@ func (a *cardAnswer) others(o Order) []string {
 
 func (a *cardAnswer) said(status int) Said {
 	return Said{
-		HTTPStatus: status, Code: a.Error.code, Message: a.Refund.Message, ErrorMessage: a.Error.message,
+		HTTPStatus: status, Code: a.Error.code, Message: string(a.Refund.Message), ErrorMessage: a.Error.message,
 		Type: a.Error.kind, RefundType: a.Refund.Type, ApprovalCode: a.Refund.ApprovalCode,
 	}
 }

@@ -75,11 +75,15 @@ func TestRefundObjectDecidesWhateverTheStatus(t *testing.T) {
 	var tests []cardCase
 	for _, status := range []string{"200", "201", "400", "401", "403", "404", "422", "429", "500", "503"} {
 		code := int(status[0]-'0')*100 + int(status[1]-'0')*10 + int(status[2]-'0')
+		unsigned := Plain
+		if code >= 500 {
+			unsigned = Failing
+		}
 		tests = append(tests,
 			cardCase{"success with " + status, code, cardSuccessBody, sealRight, Succeeded, Plain},
 			cardCase{"failure with " + status, code, cardFailedBody, sealRight, Failed, Plain},
-			cardCase{"wrong signature with " + status, code, cardSuccessBody, sealWrong, Unknown, Plain},
-			cardCase{"unsigned success with " + status, code, cardSuccessBody, sealAbsent, Unknown, Plain},
+			cardCase{"wrong signature with " + status, code, cardSuccessBody, sealWrong, Unknown, Failing},
+			cardCase{"unsigned success with " + status, code, cardSuccessBody, sealAbsent, Unknown, unsigned},
 		)
 	}
 	runCardCases(t, tests)
@@ -92,20 +96,51 @@ func TestCardRefusalsByCode(t *testing.T) {
 	runCardCases(t, []cardCase{
 		{"invalid parameter", 400, object("INVALID_PARAMETER"), sealAbsent, Failed, Plain},
 		{"invalid parameter, signed", 400, object("INVALID_PARAMETER"), sealRight, Failed, Plain},
-		{"invalid parameter, signed wrong", 400, object("INVALID_PARAMETER"), sealWrong, Unknown, Plain},
+		{"invalid parameter, signed wrong", 400, object("INVALID_PARAMETER"), sealWrong, Unknown, Failing},
 		{"not found with a code", 404, object("DATA_NOT_FOUND"), sealAbsent, Failed, Plain},
-		{"unprocessable", 422, object("X"), sealAbsent, Failed, Plain},
+		{"unprocessable", 422, object("VALIDATION_ERROR"), sealAbsent, Failed, Plain},
+		{"payment failed", 422, object("payment_failed"), sealAbsent, Failed, Plain},
+		{"transaction not found", 404, object("Transaction_Not_Found"), sealAbsent, Failed, Plain},
+		{"a code that no row lists", 422, object("X"), sealAbsent, Unknown, Failing},
+		{"a definite code with 403", 403, object("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
+		{"a time-out", 404, object("payment_timeout"), sealAbsent, Unknown, Failing},
+		{"invalid client", 400, object("invalid_client_id"), sealAbsent, NotExecuted, Credentials},
+		{"our clock", 400, object("REQUEST_TIME_OUT_OF_RANGE"), sealAbsent, NotExecuted, Credentials},
+		{"our header", 400, object("invalid_header_request"), sealRight, NotExecuted, Credentials},
+		{"our header, signed wrong", 400, object("invalid_header_request"), sealWrong, Unknown, Failing},
+		{"invalid client with 500", 500, object("invalid_client_id"), sealAbsent, Unknown, Failing},
+		{"invalid client with 200", 200, object("invalid_client_id"), sealRight, Unknown, Plain},
+		{"used before", 400, object("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"used before, in capitals", 400, object("IDEMPOTENT_REQUEST"), sealRight, Unknown, Collision},
+		{"used before, with 200", 200, object("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"used before, with 500", 500, object("idempotency_id_conflict"), sealAbsent, Unknown, Collision},
+		{"used before, with 401", 401, object("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"used before, with 429", 429, object("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"used before, signed wrong", 400, object("idempotent_request"), sealWrong, Unknown, Failing},
+		{"used before, with a FAILED refund", 200, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), sealRight, Unknown, Collision},
+		{"used before, with a refund that succeeded", 200, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), sealRight, Unknown, Collision},
+		{"used before, by another refund", 400, edit(t, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), "90000", "1"), sealAbsent, Unknown, Collision},
+		{"a flat envelope", 400, `{"code":"invalid_signature","message":["Invalid Header Signature"]}`, sealAbsent, Unknown, Failing},
+		{"a message that is a list", 400, `{"error":{"code":"invalid_client_id","message":["a","b"]}}`, sealAbsent, NotExecuted, Credentials},
+		{"a code inside a code", 400, `{"error":{"error":{"code":"INVALID_PARAMETER"}}}`, sealAbsent, Unknown, Failing},
+		{"a code beside the error", 400, `{"error":"x","code":"INVALID_PARAMETER"}`, sealAbsent, Unknown, Failing},
+		{"a code that is a list", 400, `{"error":{"code":["INVALID_PARAMETER"]}}`, sealAbsent, Unknown, Failing},
+		{"error null", 400, `{"error":null}`, sealAbsent, Unknown, Failing},
+		{"error true", 400, `{"error":true}`, sealAbsent, Unknown, Failing},
+		{"no route", 404, `{"message":"No static resource cancellation/credit-card/refund."}`, sealAbsent, Unknown, Failing},
+		{"a firewall's 403", 403, `<html>denied</html>`, sealAbsent, Unknown, Failing},
+		{"a list", 400, `[{"error":{"code":"INVALID_PARAMETER"}}]`, sealAbsent, Unknown, Failing},
 		{"lower-case code without type", 400, `{"error":{"code":"invalid_parameter","message":"m"}}`, sealAbsent, Failed, Plain},
-		{"400 without a code", 400, `{"error":{"message":"m"}}`, sealAbsent, Unknown, Plain},
-		{"400 with an error text", 400, `{"error":"Bad Request"}`, sealAbsent, Unknown, Plain},
-		{"400 with an error list", 400, `{"error":["Bad Request"]}`, sealAbsent, Unknown, Plain},
-		{"400 with html", 400, `<html>bad</html>`, sealAbsent, Unknown, Plain},
-		{"400 with a code that is a number", 400, `{"error":{"code":5}}`, sealAbsent, Unknown, Plain},
+		{"400 without a code", 400, `{"error":{"message":"m"}}`, sealAbsent, Unknown, Failing},
+		{"400 with an error text", 400, `{"error":"Bad Request"}`, sealAbsent, Unknown, Failing},
+		{"400 with an error list", 400, `{"error":["Bad Request"]}`, sealAbsent, Unknown, Failing},
+		{"400 with html", 400, `<html>bad</html>`, sealAbsent, Unknown, Failing},
+		{"400 with a code that is a number", 400, `{"error":{"code":5}}`, sealAbsent, Unknown, Failing},
 		{"invalid signature", 400, `{"error":{"code":"invalid_signature","message":"m"}}`, sealAbsent, NotExecuted, Credentials},
 		{"invalid signature in capitals", 400, object("INVALID_SIGNATURE"), sealAbsent, NotExecuted, Credentials},
 		{"invalid signature under a key that is not ours", 400, object("invalid_signature"), sealWrong, NotExecuted, Credentials},
 		{"invalid token", 400, object("INVALID_TOKEN"), sealAbsent, NotExecuted, Credentials},
-		{"invalid token under a wrong signature", 400, object("INVALID_TOKEN"), sealWrong, Unknown, Plain},
+		{"invalid token under a wrong signature", 400, object("INVALID_TOKEN"), sealWrong, Unknown, Failing},
 		{"merchant not active", 403, object("Merchant_Not_Active"), sealAbsent, NotExecuted, Credentials},
 		{"401", 401, object("whatever"), sealAbsent, NotExecuted, Credentials},
 		{"401 with html", 401, `<html>`, sealAbsent, NotExecuted, Credentials},
@@ -115,19 +150,19 @@ func TestCardRefusalsByCode(t *testing.T) {
 		{"429 with html", 429, `<html>`, sealAbsent, NotExecuted, Throttled},
 		{"too many requests by code", 400, object("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
 		{"maintenance", 503, object("MAINTENANCE_MODE"), sealAbsent, NotExecuted, Unavailable},
-		{"maintenance with 500", 500, object("MAINTENANCE_MODE"), sealAbsent, Unknown, Plain},
-		{"503 with another code", 503, object("BUSY"), sealAbsent, Unknown, Plain},
-		{"500 with an error text", 500, springError, sealAbsent, Unknown, Plain},
-		{"500 with a code", 500, object("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
-		{"502", 502, `<html>bad gateway</html>`, sealAbsent, Unknown, Plain},
-		{"403 with a code", 403, object("FORBIDDEN"), sealAbsent, Unknown, Plain},
-		{"408", 408, object("TIMEOUT"), sealAbsent, Unknown, Plain},
-		{"302", 302, cardSuccessBody, sealRight, Unknown, Plain},
-		{"204", 204, ``, sealAbsent, Unknown, Plain},
+		{"maintenance with 500", 500, object("MAINTENANCE_MODE"), sealAbsent, Unknown, Failing},
+		{"503 with another code", 503, object("BUSY"), sealAbsent, Unknown, Failing},
+		{"500 with an error text", 500, springError, sealAbsent, Unknown, Failing},
+		{"500 with a code", 500, object("INVALID_PARAMETER"), sealAbsent, Unknown, Failing},
+		{"502", 502, `<html>bad gateway</html>`, sealAbsent, Unknown, Failing},
+		{"403 with a code", 403, object("FORBIDDEN"), sealAbsent, Unknown, Failing},
+		{"408", 408, object("TIMEOUT"), sealAbsent, Unknown, Failing},
+		{"302", 302, cardSuccessBody, sealRight, Unknown, Failing},
+		{"204", 204, ``, sealAbsent, Unknown, Failing},
 		{"200 with a code", 200, object("INVALID_PARAMETER"), sealRight, Unknown, Plain},
-		{"200 with an empty object", 200, `{}`, sealRight, Unknown, Plain},
+		{"200 with an empty object", 200, `{}`, sealRight, Unknown, Failing},
 		{"unsigned failure with 400 and a code", 400, cardFailedBody, sealAbsent, Failed, Plain},
-		{"unsigned failure with 500", 500, cardFailedBody, sealAbsent, Unknown, Plain},
+		{"unsigned failure with 500", 500, cardFailedBody, sealAbsent, Unknown, Failing},
 		{"unsigned failure with 200", 200, cardFailedBody, sealAbsent, Unknown, Plain},
 	})
 }
@@ -147,17 +182,58 @@ func TestCardAnswerThatIsNotPlainlyOursIsUnknown(t *testing.T) {
 		{"success with no error", 200, change(`}}`, `},"error":null}`), sealRight, Succeeded, Plain},
 		{"another status", 200, change("SUCCESS", "PENDING"), sealRight, Unknown, Plain},
 		{"status in small letters", 200, change("SUCCESS", "success"), sealRight, Unknown, Plain},
-		{"status under a capital name", 200, change(`"status"`, `"Status"`), sealRight, Unknown, Plain},
-		{"status twice", 200, change(`"status":"SUCCESS"`, `"status":"FAILED","status":"SUCCESS"`), sealRight, Unknown, Plain},
-		{"an unknown member twice", 200, change(`}}`, `},"x":{"y":1,"y":2}}`), sealRight, Unknown, Plain},
-		{"refund is a text", 200, `{"refund":"SUCCESS"}`, sealRight, Unknown, Plain},
-		{"cut in the middle", 200, cardSuccessBody[:len(cardSuccessBody)/2], sealRight, Unknown, Plain},
-		{"data after the end", 200, cardSuccessBody + "{}", sealRight, Unknown, Plain},
-		{"not utf-8", 200, change("Approved", "\xff"), sealRight, Unknown, Plain},
+		{"status under a capital name", 200, change(`"status"`, `"Status"`), sealRight, Unknown, Failing},
+		{"status twice", 200, change(`"status":"SUCCESS"`, `"status":"FAILED","status":"SUCCESS"`), sealRight, Unknown, Failing},
+		{"an unknown member twice", 200, change(`}}`, `},"x":{"y":1,"y":2}}`), sealRight, Unknown, Failing},
+		{"refund is a text", 200, `{"refund":"SUCCESS"}`, sealRight, Unknown, Failing},
+		{"cut in the middle", 200, cardSuccessBody[:len(cardSuccessBody)/2], sealRight, Unknown, Failing},
+		{"data after the end", 200, cardSuccessBody + "{}", sealRight, Unknown, Failing},
+		{"a byte of latin-1 in a text", 200, change("Approved", "Approv\xe9"), sealRight, Succeeded, Plain},
+		{"a byte of latin-1 in the status", 200, change("SUCCESS", "SUCC\xe9SS"), sealRight, Unknown, Plain},
+		{"a byte of latin-1 in the invoice", 200, change("INV-20210118-0001", "INV\xe9"), sealRight, Unknown, Plain},
+		{"a byte of latin-1 in a name", 200, change(`}}`, "},\"\xe9rror\":1}"), sealRight, Unknown, Failing},
+		{"two names that are one when mangled", 200, change(`}}`, "},\"\xe9\":1,\"\xe8\":1}"), sealRight, Unknown, Failing},
+		{"a byte order mark", 200, "\uFEFF" + cardSuccessBody, sealRight, Succeeded, Plain},
+		{"a byte order mark inside", 200, "{\uFEFF" + cardSuccessBody[1:], sealRight, Unknown, Failing},
+		{"utf-16", 200, "\xff\xfe{\x00}\x00", sealRight, Unknown, Failing},
+		{"numbers for texts", 200, change(`"12321"`, `12321`), sealRight, Succeeded, Plain},
+		{"null for texts", 200, edit(t, change(`"12321"`, `null`), `"Approved"`, `null`), sealRight, Succeeded, Plain},
+		{"a list for the message", 200, change(`"Approved"`, `["Approved","by the bank"]`), sealRight, Succeeded, Plain},
+		{"an object for the message", 200, change(`"Approved"`, `{"error":"X"}`), sealRight, Unknown, Failing},
+		{"an object for the approval code", 200, change(`"12321"`, `{}`), sealRight, Unknown, Failing},
+		{"true for the status", 200, change(`"SUCCESS"`, `true`), sealRight, Unknown, Failing},
+		{"a number for the status", 200, change(`"SUCCESS"`, `1`), sealRight, Unknown, Plain},
+		{"amount as a double", 200, change("90000", "9.0E4"), sealRight, Succeeded, Plain},
+		{"amount as a double in quotes", 200, change("90000", `"90000.0"`), sealRight, Succeeded, Plain},
+		{"ten times the amount as a double", 200, change("90000", "9.0E5"), sealRight, Unknown, Plain},
+		{"amount null", 200, change("90000", "null"), sealRight, Succeeded, Plain},
+		{"amount negative", 200, change("90000", "-90000"), sealRight, Unknown, Failing},
+		{"an error inside the refund", 200, change(`"status"`, `"error":{"code":"X"},"status"`), sealRight, Unknown, Plain},
+		{"errors", 200, change(`}}`, `},"errors":["X"]}`), sealRight, Unknown, Plain},
+		{"no errors", 200, change(`}}`, `},"errors":[],"error":null}`), sealRight, Succeeded, Plain},
+		{"an empty error", 200, change(`}}`, `},"error":{}}`), sealRight, Unknown, Plain},
 		{"unknown members", 200, change(`}}`, `},"new":{"status":"FAILED"}}`), sealRight, Succeeded, Plain},
 		{"amount as a text with decimals", 200, change("90000", `"90000.00"`), sealRight, Succeeded, Plain},
 		{"without ids and amount", 200, `{"refund":{"status":"SUCCESS","type":"VOID"}}`, sealRight, Succeeded, Plain},
 	})
+}
+
+// An identifier that looks like a number may come as one; digit for digit, or it
+// is another.
+func TestCardIdentifiersMayComeAsNumbers(t *testing.T) {
+	t.Parallel()
+	o := cardOrder()
+	o.InvoiceNumber, o.OriginalRequestID = "20210118", "5450"
+	for ids, class := range map[[2]string]Class{
+		{`20210118`, `5450`}: Succeeded, {`"20210118"`, `"5450"`}: Succeeded, {`20210118`, `null`}: Succeeded,
+		{`20210118.0`, `5450`}: Unknown, {`2.0210118E7`, `5450`}: Unknown, {`20210118`, `5451`}: Unknown, {`20210118`, `true`}: Unknown,
+	} {
+		body := `{"order":{"invoice_number":` + ids[0] + `},"payment":{"original_request_id":` + ids[1] + `},` +
+			`"refund":{"amount":90000,"status":"SUCCESS","approval_code":12321}}`
+		if v := classifyCard(o, respond(200, body), sealRight); v.Class != class {
+			t.Errorf("%s: %v (%s)", ids, v.Class, v.Problem)
+		}
+	}
 }
 
 func TestForeignCardAnswerNamesItsFields(t *testing.T) {
@@ -184,8 +260,13 @@ func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
 		{"failure, unsigned", 409, cardFailedBody, sealAbsent, Failed, Plain},
 		{"a refusal: too many requests", 409, refusal("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
 		{"a refusal: credentials", 409, refusal("invalid_signature"), sealAbsent, NotExecuted, Credentials},
+		{"a refusal by a code that no row lists", 409, refusal("X"), sealAbsent, Unknown, Failing},
 		{"a refusal whose own status is lost", 409, refusal("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
 		{"success with an error", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"X"}}`), sealRight, Unknown, Plain},
+		{"success with the code of its repeat", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), sealRight, Unknown, Plain},
+		{"failure with the code of its repeat", 409, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), sealRight, Unknown, Plain},
+		{"no answer of ours, and the code", 409, refusal("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"another refund's, and the code", 409, edit(t, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), "90000", "1"), sealRight, Unknown, Collision},
 		{"another invoice", 409, edit(t, cardSuccessBody, "INV-20210118-0001", "X"), sealRight, Unknown, Collision},
 		{"another amount", 409, edit(t, cardSuccessBody, "90000", "80000"), sealAbsent, Unknown, Collision},
 		{"no invoice", 409, drop(`"invoice_number":"INV-20210118-0001"`), sealRight, Unknown, Collision},
@@ -206,7 +287,7 @@ func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
 func TestConflictThatBrokeOffIsNoCollision(t *testing.T) {
 	t.Parallel()
 	r := respond(409, "").cut("answer cut short: connection reset")
-	wantVerdict(t, classifyCard(cardOrder(), r, sealAbsent), Unknown, Plain)
+	wantVerdict(t, classifyCard(cardOrder(), r, sealAbsent), Unknown, Failing)
 }
 
 func TestRetryAfterIsKeptWithEveryCardAnswer(t *testing.T) {

@@ -2,10 +2,10 @@ package doku
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 )
 
-// cardStatus is what is read of the answer to a status inquiry (doku-api.md §1).
+// cardStatus is what is read of the answer to a status inquiry.
 type cardStatus struct {
 	Order struct {
 		InvoiceNumber string `json:"invoice_number"`
@@ -15,6 +15,7 @@ type cardStatus struct {
 	} `json:"transaction"`
 	CardPayment struct {
 		RequestID string `json:"request_id"`
+		Status    string `json:"transaction_status"`
 	} `json:"card_payment"`
 	Refund struct {
 		Amount rupiah `json:"amount"`
@@ -22,50 +23,85 @@ type cardStatus struct {
 	Error cardError `json:"error"`
 }
 
-// findings by transaction.status, of an answer that names our Request-Id; any
-// other status is a refund that still runs (doku-api.md §5).
-var cardFindings = map[string]Finding{
-	"REFUNDED": FoundSuccess,
-	"VOIDED":   FoundSuccess,
-	"FAILED":   FoundFailure,
+// What transaction.status says of a whole amount that was given back before
+// settlement.
+const cardVoided = "VOIDED"
+
+// cardFinding is what an answer that names our Request-Id proves, by
+// transaction.status.
+type cardFinding struct {
+	finding Finding
+	agrees  string // what card_payment.transaction_status must say: the order's status is not this request's
+	full    bool   // that status and our amount must both be there
 }
 
-// findCard says what the answer to a card inquiry proves (doku-api.md §5).
-func findCard(o Order, r reply, s seal) Inquiry {
+// cardFindings: under any other status the refund still runs.
+var cardFindings = map[string]cardFinding{
+	"REFUNDED": {finding: FoundSuccess, agrees: cardSuccess},
+	cardVoided: {finding: FoundSuccess, agrees: cardSuccess},
+	cardFailed: {finding: FoundFailure, agrees: cardFailed},
+	// One of the three spellings may be DOKU's. They may also speak of the order,
+	// of which another refund gave back a part.
+	"PARTIAL_REFUND":     {finding: FoundSuccess, agrees: cardSuccess, full: true},
+	"PARTIAL_REFUNDED":   {finding: FoundSuccess, agrees: cardSuccess, full: true},
+	"PARTIALLY_REFUNDED": {finding: FoundSuccess, agrees: cardSuccess, full: true},
+}
+
+// paymentStatuses are those of a payment. Only they say that the invoice shows
+// the payment, and not a refund.
+var paymentStatuses = []string{"PENDING", cardSuccess, cardFailed, "EXPIRED", "TIMEOUT", "REDIRECT"}
+
+// findCard says what the answer to a card inquiry proves. further are definite
+// codes of the merchant's settings.
+func findCard(o Order, r reply, s seal, further ...string) Inquiry {
 	if i, ok := r.unheard(); ok {
 		return i
 	}
 	var a cardStatus
-	i := a.find(o, r, s)
+	i := a.find(o, r, s, further)
 	i.RetryAfter = r.retryAfter()
 	i.Said.HTTPStatus = r.status
+	return i.finished(r.status)
+}
+
+// finished adds what follows from the status.
+func (i Inquiry) finished(status int) Inquiry {
+	if i.Finding == NoAnswer && i.Cause == Plain && status >= http.StatusInternalServerError {
+		i.Cause = Failing
+	}
 	return i
 }
 
-func (a *cardStatus) find(o Order, r reply, s seal) Inquiry {
+func (a *cardStatus) find(o Order, r reply, s seal, further []string) Inquiry {
 	if err := r.decode(a); err != nil {
 		return Inquiry{Cause: byStatus(r.status).Cause, Problem: err.Error()}
 	}
 	if s == sealWrong {
 		return Inquiry{Cause: byStatus(r.status).Cause, Problem: "the answer's signature is wrong"}
 	}
-	i := a.judge(o, r)
-	i.Said = Said{Code: a.Error.code, ErrorMessage: a.Error.message, Type: a.Error.kind}
+	i := a.judge(o, r, further)
+	i.Said.Code, i.Said.ErrorMessage, i.Said.Type = a.Error.code, a.Error.message, a.Error.kind
 	return i
 }
 
-func (a *cardStatus) judge(o Order, r reply) Inquiry {
-	found := a.CardPayment.RequestID == o.RequestID
+func (a *cardStatus) judge(o Order, r reply, further []string) Inquiry {
 	switch {
-	case r.status == http.StatusNotFound && a.Error.object && !found:
+	case r.status == http.StatusNotFound && a.missing():
 		return Inquiry{Finding: NotFound, Problem: "not found"}
-	case !r.ok():
-		return Inquiry{Cause: byCode(r.status, a.Error.code).Cause, Problem: "no answer to the question"}
-	case found:
+	case !r.ok() || a.CardPayment.RequestID == "" && a.Transaction.Status == "":
+		v := byCode(r.status, a.Error.code, further...)
+		return Inquiry{Cause: v.Cause, Unlisted: v.Unlisted, Problem: "no answer to the question"}
+	case a.CardPayment.RequestID == o.RequestID:
 		return a.ours(o)
 	default:
 		return a.another(o)
 	}
+}
+
+// missing reports whether the answer says that there is no such request, and
+// shows none.
+func (a *cardStatus) missing() bool {
+	return listed(notFoundCodes, a.Error.code) && a.CardPayment.RequestID == "" && a.Transaction.Status == ""
 }
 
 // ours judges an answer that names our Request-Id.
@@ -73,26 +109,31 @@ func (a *cardStatus) ours(o Order) Inquiry {
 	if a.Order.InvoiceNumber != "" && a.Order.InvoiceNumber != o.InvoiceNumber || a.Refund.Amount.differs(o.Amount) {
 		return Inquiry{Finding: Contradiction, Problem: "our request id with another amount or invoice"}
 	}
-	finding, ok := cardFindings[a.Transaction.Status]
+	found, ok := cardFindings[a.Transaction.Status]
 	switch {
 	case !ok:
 		return Inquiry{Finding: FoundRunning, Problem: "our refund has not ended"}
-	case finding == FoundSuccess && a.Error.present:
+	case found.finding == FoundSuccess && a.Error.present:
 		return Inquiry{Problem: "a success with an error"}
-	default:
-		return Inquiry{Finding: finding, Problem: "transaction.status " + a.Transaction.Status}
+	case a.CardPayment.Status != found.agrees && (a.CardPayment.Status != "" || found.full):
+		return Inquiry{Problem: "transaction.status and card_payment.transaction_status do not agree"}
+	case found.full && !a.Refund.Amount.is(o.Amount):
+		return Inquiry{Problem: "a part was refunded, and not plainly ours"}
 	}
+	i := Inquiry{Finding: found.finding, Problem: "transaction.status " + a.Transaction.Status}
+	if a.Transaction.Status == cardVoided {
+		i.Said.RefundType = "VOID"
+	}
+	return i
 }
 
 // another judges an answer that does not name our Request-Id. It says "not
-// there" only if it is plainly about our invoice and another request: what is
-// left out might be us.
+// there" only if it is plainly about our invoice and its payment: what is left
+// out might be us.
 func (a *cardStatus) another(o Order) Inquiry {
-	plain := a.Order.InvoiceNumber == o.InvoiceNumber && a.CardPayment.RequestID != "" &&
-		a.Transaction.Status != "" && !a.Error.present
-	_, final := cardFindings[strings.ToUpper(a.Transaction.Status)]
-	failed := strings.EqualFold(a.Transaction.Status, "FAILED")
-	if plain && (!final || failed) {
+	if a.Order.InvoiceNumber == o.InvoiceNumber && a.CardPayment.RequestID != "" && !a.Error.present &&
+		slices.Contains(paymentStatuses, a.Transaction.Status) &&
+		(a.CardPayment.Status == "" || slices.Contains(paymentStatuses, a.CardPayment.Status)) {
 		return Inquiry{Finding: NotFound, Problem: "the invoice shows another request"}
 	}
 	return Inquiry{Problem: "the answer proves nothing"}

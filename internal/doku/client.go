@@ -114,6 +114,9 @@ func (c *Client) Refund(ctx context.Context, o Order) Verdict {
 	v := call(ctx, o, l)
 	v.Said = v.Said.scrubbed(c.secrets(o)...)
 	c.mismatched(ctx, o, v.Mismatches)
+	if v.Unlisted {
+		c.unlisted(ctx, OpRefund, v.Said.HTTPStatus, v.Said.Code)
+	}
 	return v
 }
 
@@ -126,6 +129,9 @@ func (c *Client) Inquire(ctx context.Context, o Order) Inquiry {
 	}
 	i := call(ctx, o)
 	i.Said = i.Said.scrubbed(c.secrets(o)...)
+	if i.Unlisted {
+		c.unlisted(ctx, OpInquiry, i.Said.HTTPStatus, i.Said.Code)
+	}
 	return i
 }
 
@@ -142,6 +148,14 @@ func (c *Client) mismatched(ctx context.Context, o Order, fields []string) {
 		c.cfg.Log.WarnContext(ctx, "answer holds another value than the request",
 			"channel", o.Channel, "field", field, "request_id", o.RequestID, "partner_refund_no", o.PartnerRefundNo)
 	}
+}
+
+// unlisted counts and logs a code that no table lists: one of them may be a
+// definite no that we have yet to learn. code has been scrubbed of secrets.
+func (c *Client) unlisted(ctx context.Context, operation string, status int, code string) {
+	c.cfg.Observe.unlistedCode(operation)
+	c.cfg.Log.WarnContext(ctx, "answer holds a code that no table lists",
+		"operation", operation, "http_status", status, "code", printable(cut(code, maxCode)))
 }
 
 // secrets is what DOKU's words must not repeat into our records.

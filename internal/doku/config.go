@@ -28,6 +28,11 @@ type Config struct {
 	// ClientID is the merchant's id: Client-Id, X-PARTNER-ID, X-CLIENT-KEY.
 	ClientID string
 
+	// DefiniteCodes are further values of error.code by which a card refund is
+	// definitely refused, with HTTP 400, 404 or 422; see [CheckDefiniteCode]. Any
+	// code that no table lists leaves the outcome unknown. Default: none.
+	DefiniteCodes []string
+
 	// DialContext opens the TCP connection. Default: a [net.Dialer]. Tests put
 	// a net.Pipe behind it.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -84,6 +89,10 @@ type Observer struct {
 
 	// Mismatch: field is one of [MismatchFields].
 	Mismatch func(field string)
+
+	// UnlistedCode: an answer held a code that no table lists. operation is one
+	// of those of Request.
+	UnlistedCode func(operation string)
 }
 
 func (o Observer) request(operation, outcome string, took time.Duration) {
@@ -95,6 +104,12 @@ func (o Observer) request(operation, outcome string, took time.Duration) {
 func (o Observer) tokenFailure(kind string) {
 	if o.TokenFailure != nil {
 		o.TokenFailure(kind)
+	}
+}
+
+func (o Observer) unlistedCode(operation string) {
+	if o.UnlistedCode != nil {
+		o.UnlistedCode(operation)
 	}
 }
 
@@ -121,7 +136,16 @@ func (c Config) Validate() error {
 		problem(when(c.PrivateKey != nil && c.PrivateKey.N.BitLen() < minKeyBits, "rsa key is shorter than 2048 bits")),
 		problem(when(c.Timeout <= 0, "timeout must be more than nothing")),
 		problem(when(c.Slots <= 0, "slots must be at least 1")),
+		problem(checkDefiniteCodes(c.DefiniteCodes)),
 	)
+}
+
+func checkDefiniteCodes(codes []string) error {
+	var problems []error
+	for _, code := range codes {
+		problems = append(problems, CheckDefiniteCode(code))
+	}
+	return errors.Join(problems...)
 }
 
 func (c Config) withDefaults() Config {

@@ -234,9 +234,9 @@ func TestRequestCutAfterAnyByteIsUnknownAndBeforeTheFirstNotSent(t *testing.T) {
 				t.Errorf("inquiry: %+v", i)
 			}
 			d.refused = false
-			d.everyByte(t, func() { wantVerdict(t, c.Refund(t.Context(), order()), Unknown, Plain) })
+			d.everyByte(t, func() { wantVerdict(t, c.Refund(t.Context(), order()), Unknown, Failing) })
 			d.everyByte(t, func() {
-				if i := c.Inquire(t.Context(), order()); i.Finding != NoAnswer || i.Cause != Plain {
+				if i := c.Inquire(t.Context(), order()); i.Finding != NoAnswer || i.Cause != Failing {
 					t.Errorf("inquiry cut after %d bytes: %+v", d.request, i)
 				}
 			})

@@ -34,10 +34,11 @@ var (
 // PrepareError is what [Client.Prepare] returns: no B2B token is at hand, so no
 // refund may be recorded as being sent.
 type PrepareError struct {
-	Cause      Cause         // Credentials, Throttled, NotWritten or Unavailable
+	Cause      Cause         // Credentials, Throttled, NotWritten or Failing
 	RetryAfter time.Duration // as DOKU asked; 0 where it did not
 	HTTPStatus int           // 0: no answer
 	Code       string        // responseCode, where there was one
+	Unlisted   bool          // Code stands in no table
 	Err        error         // why, in our words; never holds a secret or a body
 }
 

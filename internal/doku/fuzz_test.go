@@ -12,7 +12,10 @@ import (
 // Whatever DOKU or something in between answers: no panic, every verdict says
 // why, and money is only said to have moved, or not, on grounds that are there.
 func FuzzCardAnswer(f *testing.F) {
-	for _, body := range []string{cardSuccessBody, cardFailedBody, `{"error":{"code":"invalid_signature"}}`, `{"error":"x"}`, `<html>`, ``} {
+	for _, body := range []string{
+		cardSuccessBody, cardFailedBody, cardStatusBody, `{"error":{"code":"invalid_signature"}}`, `{"error":"x"}`, `<html>`, ``,
+		`{"error":{"code":"idempotent_request"}}`, `{"error":{"code":"payment_timeout","message":["a","b"]}}`, "\uFEFF{}",
+	} {
 		for _, status := range []int{200, 302, 400, 401, 409, 429, 500, 503} {
 			for s := range 3 {
 				f.Add(status, uint8(s), body)
@@ -30,7 +33,8 @@ func FuzzCardAnswer(f *testing.F) {
 		if v.Class == Failed && sealed == sealWrong {
 			t.Fatalf("failed under a wrong signature: %s", body)
 		}
-		if v.Evidence == ByReplay && status != http.StatusConflict || v.Cause == Collision && status != http.StatusConflict {
+		if v.Evidence == ByReplay && status != http.StatusConflict ||
+			v.Cause == Collision && status != http.StatusConflict && !listed(idempotencyCodes, v.Said.Code) {
 			t.Fatalf("%v %v on %d", v.Evidence, v.Cause, status)
 		}
 		i := findCard(cardOrder(), r, sealed)
@@ -46,6 +50,7 @@ func FuzzCardAnswer(f *testing.F) {
 func FuzzSNAPAnswer(f *testing.F) {
 	for _, body := range []string{
 		snapSuccessBody, snapStatusBody, tokenSuccessBody, `{"responseCode":4010700}`, `{"responseCode":"4090701"}`, `<html>`, ``,
+		`{"responseCode":"4000701","responseMessage":"Invalid X-SIGNATURE"}`, `{"responseCode":2000700.0,"additionalInfo":[]}`,
 	} {
 		for _, status := range []int{200, 202, 302, 400, 401, 404, 409, 429, 500} {
 			f.Add(status, body)
@@ -55,6 +60,9 @@ func FuzzSNAPAnswer(f *testing.F) {
 		r := respond(status, body)
 		v := classifySNAP(snapOrder(), r)
 		checkVerdict(t, v, status)
+		if v.Class == Failed && status == http.StatusOK && !strings.HasPrefix(v.Said.Code, "200") && v.Said.RefundNo+v.Said.RefundTime != "" {
+			t.Fatalf("a definite no beside a refund: %s", body)
+		}
 		if v.Class == Succeeded && status != http.StatusOK || v.Class == InProgress && status != http.StatusOK && status != http.StatusAccepted {
 			t.Fatalf("%v on %d: %s", v.Class, status, body)
 		}
@@ -76,8 +84,15 @@ func checkVerdict(t *testing.T, v Verdict, status int) {
 	if v.Problem == "" || v.Said.HTTPStatus != status || int(v.Class) >= len(classNames) || int(v.Cause) >= len(causeNames) {
 		t.Fatalf("%+v", v)
 	}
-	if v.Cause != Plain && v.Cause != Collision && v.Class != NotExecuted || v.Cause == Collision && v.Class != Unknown {
+	unknownOnly := v.Cause == Collision || v.Cause == Failing
+	if v.Cause != Plain && !unknownOnly && v.Class != NotExecuted || unknownOnly && v.Class != Unknown {
 		t.Fatalf("%v with %v", v.Class, v.Cause)
+	}
+	if v.Unlisted && (v.Cause != Failing || v.Said.Code == "") {
+		t.Fatalf("unlisted, and %v/%v, code %q", v.Class, v.Cause, v.Said.Code)
+	}
+	if status >= 500 && v.Class == Unknown && v.Cause == Plain {
+		t.Fatalf("%d does not count as failing", status)
 	}
 	if v.Class == NotExecuted && (v.Cause == Plain || v.Cause == NotWritten || v.Cause == TooLate) {
 		t.Fatalf("DOKU answered, and the verdict is %v/%v", v.Class, v.Cause)

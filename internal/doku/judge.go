@@ -76,7 +76,7 @@ func (j Judge) Inquiry(o Order, requestID string, a Answer) Inquiry {
 		return found
 	}
 	sent := cardText{clientID: j.clientID, requestID: requestID, target: cardStatusPath + o.RequestID}
-	return findCard(o, a.reply(), checkSeal(j.keys, sent, a.Header, a.Body))
+	return findCard(o, a.reply(), checkGetSeal(j.keys, sent, a.Header, a.Body))
 }
 
 // Token says until when the B2B token of the answer may be used for a new send,

@@ -58,6 +58,7 @@ func TestJudgeSaysWhatTheClientSays(t *testing.T) {
 				return Answer{Ending: EndWhole, Status: seen.Code, Header: seen.Header(), Body: seen.Body.Bytes(), At: time.Now()}
 			}
 
+			c.order.SendBy = time.Now().Add(time.Minute) // other tests may have kept this one waiting
 			want, got := client.Refund(t.Context(), c.order), judge.Refund(c.order, recorded())
 			wantVerdict(t, got, want.Class, want.Cause)
 			if got.Evidence != want.Evidence || got.RetryAfter != want.RetryAfter || got.Said.Code != want.Said.Code {
@@ -76,8 +77,8 @@ func TestJudgeKnowsHowACallEnds(t *testing.T) {
 	t.Parallel()
 	judge := NewJudge(testClientID, secret.New(testKey))
 	for ending, want := range map[Ending]Verdict{
-		EndNoAnswer: {Class: Unknown},
-		EndCut:      {Class: Unknown},
+		EndNoAnswer: {Class: Unknown, Cause: Failing},
+		EndCut:      {Class: Unknown, Cause: Failing},
 		EndUnsent:   {Class: NotExecuted, Cause: NotWritten},
 		EndTooLate:  {Class: NotExecuted, Cause: TooLate},
 	} {

@@ -72,7 +72,7 @@ func TestMismatchesAreCountedAndLogged(t *testing.T) {
 
 func TestTokenFailuresComeFromTheClosedSet(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []Cause{Credentials, Throttled, NotWritten, Unavailable} {
+	for _, cause := range []Cause{Credentials, Throttled, NotWritten, Failing} {
 		if kind := failureKinds[cause]; !slices.Contains(TokenFailures(), kind) {
 			t.Errorf("%v is counted as %q", cause, kind)
 		}
@@ -170,7 +170,7 @@ func TestConnectionErrorsQuoteNothingOfTheAnswer(t *testing.T) {
 		_ = conn.Close()
 	})
 	v := newTestClient(t, s.URL).Refund(t.Context(), cardOrder())
-	wantVerdict(t, v, Unknown, Plain)
+	wantVerdict(t, v, Unknown, Failing)
 	if strings.Contains(v.Problem, "PLANTED") {
 		t.Error(v.Problem)
 	}

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
-	json "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"refundworker/internal/retry"
 	"refundworker/internal/secret"
@@ -70,14 +72,22 @@ func (r reply) decompressed(ctx context.Context) reply {
 	return r
 }
 
-// seal is what the signature of a card's answer is worth: DOKU's digest may be
-// of the body before or after it was compressed.
+// seal is what the signature of the answer to a card refund is worth: DOKU's
+// digest may be of the body before or after it was compressed.
 func (r reply) seal(keys []secret.Text, sent cardText) seal {
-	s := checkSeal(keys, sent, r.header, r.body)
-	if s == sealWrong && r.wire != nil {
-		return checkSeal(keys, sent, r.header, r.wire)
+	return checkSeal(keys, sent, r.header, r.bodies()...)
+}
+
+// getSeal is the same of the answer to a card inquiry.
+func (r reply) getSeal(keys []secret.Text, sent cardText) seal {
+	return checkGetSeal(keys, sent, r.header, r.bodies()...)
+}
+
+func (r reply) bodies() [][]byte {
+	if r.wire == nil {
+		return [][]byte{r.body}
 	}
-	return s
+	return [][]byte{r.body, r.wire}
 }
 
 // matched takes the doubt from an answer that is signed for this very request.
@@ -104,7 +114,11 @@ func failure(ctx context.Context, state sendState, err error) reply {
 	case state == tooLate:
 		return reply{fault: late, problem: "send_by passed before the first byte"}
 	case state == leaving:
-		return reply{fault: noAnswer, problem: "no answer: " + describe(ctx, err)}
+		r := reply{fault: noAnswer, problem: "no answer: " + describe(ctx, err)}
+		if errors.Is(err, errTooLate) || errors.Is(ctx.Err(), context.Canceled) {
+			r.fault = abandoned
+		}
+		return r
 	case exhausted(err):
 		return reply{fault: noSocket, problem: fmt.Sprintf("nothing sent, for want of a socket on this machine: %.200s", err)}
 	default:
@@ -175,16 +189,46 @@ func (r reply) retryAfter() time.Duration {
 
 func (r reply) ok() bool { return r.status >= 200 && r.status < 300 }
 
+// final reports whether the status is one of an answer, and no redirect.
+func (r reply) final() bool { return r.ok() || r.status >= 400 }
+
+// byteOrderMark is written before the JSON by some servers.
+var byteOrderMark = []byte("\uFEFF")
+
 // decode reads a whole JSON body into v: exact names, no repeated member, no
-// trailing data, unknown members skipped (design.md §7).
+// trailing data, unknown members skipped. A byte that is no UTF-8 becomes U+FFFD
+// in a text, which is then equal to nothing of ours; in a name it is an error,
+// for nobody knows which member that was.
 func (r reply) decode(v any) error {
 	if r.fault != whole {
 		return errors.New(r.problem)
 	}
-	if err := json.Unmarshal(r.body, v); err != nil {
-		return errors.New("answer is no json of the right shape") // the cause quotes the body
+	body := bytes.TrimPrefix(r.body, byteOrderMark)
+	err := json.Unmarshal(body, v, jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(numbersAsText))
+	if err == nil && !utf8.Valid(body) {
+		err = checkNames(body)
+	}
+	if err != nil {
+		return r.unreadable(err) // err itself quotes the body
 	}
 	return nil
+}
+
+// checkNames reports a member's name that is no UTF-8. body is one JSON value.
+func checkNames(body []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
+	for {
+		kind, members := d.StackIndex(d.StackDepth())
+		token, err := d.ReadToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case kind == '{' && members%2 == 0 && token.Kind() == '"' && strings.ContainsRune(token.String(), utf8.RuneError):
+			return errName
+		}
+	}
 }
 
 // undelivered is the verdict on a refund whose request got no answer at all.
@@ -197,6 +241,8 @@ func (r reply) undelivered() (Verdict, bool) {
 	case noSocket:
 		return Verdict{Class: NotExecuted, Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
+		return Verdict{Class: Unknown, Cause: Failing, Problem: r.problem}, true
+	case abandoned:
 		return Verdict{Class: Unknown, Problem: r.problem}, true
 	case unmatched:
 		return Verdict{Class: Unknown, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
@@ -213,6 +259,8 @@ func (r reply) unheard() (Inquiry, bool) {
 	case noSocket:
 		return Inquiry{Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
+		return Inquiry{Cause: Failing, Problem: r.problem}, true
+	case abandoned:
 		return Inquiry{Problem: r.problem}, true
 	case unmatched:
 		return Inquiry{Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true

@@ -2,6 +2,7 @@ package doku
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"refundworker/internal/secret"
@@ -42,4 +43,14 @@ func cut(text string, limit int) string {
 		limit--
 	}
 	return text[:limit]
+}
+
+// printable replaces what could steer a terminal or break a line.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }

@@ -70,10 +70,44 @@ const (
 	sealRight
 )
 
-// checkSeal checks an answer's signature against each key. It signs what we
-// sent, not what the answer's headers repeat: else the answer to another
-// request would pass for ours.
-func checkSeal(keys []secret.Text, sent cardText, header http.Header, body []byte) seal {
+// checkSeal checks the signature of the answer to a POST against each key. It
+// signs what we sent, not what the answer's headers repeat: else the answer to
+// another request would pass for ours. bodies are the forms of the body that the
+// signature may cover; any of them will do.
+func checkSeal(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) seal {
+	return sealOf(keys, header, sent.answers(digests(bodies)))
+}
+
+// checkGetSeal checks the signature of the answer to a GET. DOKU's page speaks of
+// the Digest for POST alone, and answers to GET are signed with and without it.
+func checkGetSeal(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) seal {
+	return sealOf(keys, header, sent.answers(append(digests(bodies), "")))
+}
+
+// digests are those of the bodies, with and without padding.
+func digests(bodies [][]byte) []string {
+	var all []string
+	for _, body := range bodies {
+		digest := cardDigest(body)
+		all = append(all, digest, strings.TrimRight(digest, "="))
+	}
+	return all
+}
+
+// answers returns what turns a Response-Timestamp into the texts that DOKU may
+// have signed, one for each digest.
+func (t cardText) answers(digests []string) func(stamp string) []string {
+	return func(stamp string) []string {
+		var texts []string
+		for _, digest := range digests {
+			t.timestamp, t.digest = stamp, digest
+			texts = append(texts, t.response())
+		}
+		return texts
+	}
+}
+
+func sealOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) seal {
 	signatures := header.Values("Signature")
 	if len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "" {
 		return sealAbsent
@@ -82,15 +116,22 @@ func checkSeal(keys []secret.Text, sent cardText, header http.Header, body []byt
 	if len(signatures) != 1 || len(stamps) != 1 {
 		return sealWrong
 	}
-	sent.timestamp, sent.digest = stamps[0], cardDigest(body)
-	text := sent.response()
 	verdict := sealWrong
-	for _, key := range keys {
-		if hmac.Equal([]byte(cardSignature(key, text)), []byte(signatures[0])) {
-			verdict = sealRight
+	for _, text := range texts(stamps[0]) {
+		for _, key := range keys {
+			if sameSignature(cardSignature(key, text), signatures[0]) {
+				verdict = sealRight
+			}
 		}
 	}
 	return verdict
+}
+
+// sameSignature compares in constant time. Base64 with or without its padding is
+// the same signature: DOKU's own sample of a notification has none.
+func sameSignature(ours, given string) bool {
+	bare := strings.TrimRight(ours, "=")
+	return hmac.Equal([]byte(ours), []byte(given)) || hmac.Equal([]byte(bare), []byte(given))
 }
 
 // snapText is the SNAP family's string to sign (doku-api.md §2).

@@ -1,28 +1,61 @@
 package doku
 
 import (
-	"errors"
 	"net/http"
-	"slices"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"strings"
 )
 
-// snapAnswer is what is read of the answer to a refund (doku-api.md §2).
+// snapAnswer is what is read of the answer to a refund.
 type snapAnswer struct {
-	ResponseCode               snapCode  `json:"responseCode"`
-	ResponseMessage            string    `json:"responseMessage"`
-	RefundAmount               snapMoney `json:"refundAmount"`
-	OriginalPartnerReferenceNo string    `json:"originalPartnerReferenceNo"`
-	OriginalReferenceNo        string    `json:"originalReferenceNo"`
-	RefundNo                   string    `json:"refundNo"`
-	PartnerRefundNo            string    `json:"partnerRefundNo"`
-	RefundTime                 string    `json:"refundTime"`
-	Latest                     string    `json:"latestTransactionStatus"`
-	AdditionalInfo             struct {
-		Latest string `json:"latestTransactionStatus"`
-	} `json:"additionalInfo"`
+	ResponseCode               snapCode            `json:"responseCode"`
+	ResponseMessage            wording             `json:"responseMessage"`
+	RefundAmount               *snapMoney          `json:"refundAmount"`
+	OriginalPartnerReferenceNo string              `json:"originalPartnerReferenceNo"`
+	OriginalReferenceNo        string              `json:"originalReferenceNo"`
+	RefundNo                   string              `json:"refundNo"`
+	PartnerRefundNo            string              `json:"partnerRefundNo"`
+	RefundTime                 string              `json:"refundTime"`
+	Latest                     string              `json:"latestTransactionStatus"`
+	AdditionalInfo             optional[snapExtra] `json:"additionalInfo"`
+
+	AccessToken   present `json:"accessToken"`
+	RefundHistory present `json:"refundHistory"`
+	TransAmount   present `json:"transAmount"`
+}
+
+// snapExtra is what is read of additionalInfo.
+type snapExtra struct {
+	Latest string `json:"latestTransactionStatus"`
+
+	AccessToken   present `json:"accessToken"`
+	RefundHistory present `json:"refundHistory"`
+	TransAmount   present `json:"transAmount"`
+}
+
+// Services of a responseCode.
+const (
+	serviceB2B    = 73 // tokens
+	serviceB2B2C  = 74
+	serviceStatus = 55
+)
+
+// serviceRefund are the services of a refund: DOKU's, and the standard's.
+var serviceRefund = []int{7, 58}
+
+// another reports whether this answers another kind of request: on a connection
+// where the server answered once too often, every answer is the one before, and
+// those of this family are not signed.
+func (a *snapAnswer) another() bool {
+	extra := a.AdditionalInfo.value
+	return a.ResponseCode.service == serviceB2B || a.ResponseCode.service == serviceB2B2C ||
+		bool(a.AccessToken || a.RefundHistory || a.TransAmount) ||
+		bool(extra.AccessToken || extra.RefundHistory || extra.TransAmount)
+}
+
+// traces reports whether the answer shows anything of a refund that ran.
+func (a *snapAnswer) traces() bool {
+	return a.RefundNo != "" || a.RefundTime != "" || a.RefundAmount != nil ||
+		a.Latest != "" || a.AdditionalInfo.value.Latest != ""
 }
 
 // snapMoney is an amount of an answer.
@@ -31,100 +64,15 @@ type snapMoney struct {
 	Currency string `json:"currency"`
 }
 
-func (m snapMoney) is(amount int64) bool { return m.Value.is(amount) && !m.foreign() }
-
-func (m snapMoney) differs(amount int64) bool { return m.Value.differs(amount) || m.foreign() }
-
-func (m snapMoney) foreign() bool { return m.Currency != "" && m.Currency != "IDR" }
-
-// snapCode is a responseCode: HTTP status, service, case; a string or a number
-// (doku-api.md §2).
-type snapCode struct {
-	text                    string
-	status, service, caseNo int
+func (m *snapMoney) is(amount int64) bool {
+	return m != nil && m.Value.is(amount) && !m.foreign()
 }
 
-var errCode = errors.New("response code is neither text nor number")
-
-// UnmarshalJSONFrom implements [json.UnmarshalerFrom].
-func (c *snapCode) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	token, err := d.ReadToken()
-	if err != nil {
-		return err
-	}
-	switch token.Kind() {
-	case 'n':
-		*c = snapCode{}
-	case '"', '0':
-		*c = parseSNAPCode(token.String())
-	default:
-		return errCode
-	}
-	return nil
+func (m *snapMoney) differs(amount int64) bool {
+	return m != nil && (m.Value.differs(amount) || m.foreign())
 }
 
-func parseSNAPCode(text string) snapCode {
-	c := snapCode{text: text}
-	if len(text) != 7 || !allDigits(text) {
-		return c
-	}
-	c.status, _ = strconv.Atoi(text[:3])
-	c.service, _ = strconv.Atoi(text[3:5])
-	c.caseNo, _ = strconv.Atoi(text[5:])
-	return c
-}
-
-// snapRow is one row of the table of doku-api.md §2; the first that fits
-// decides. The service part of the code is ignored.
-type snapRow struct {
-	status int
-	cases  []int // nil: the rest
-	class  Class
-	cause  Cause
-	why    string
-}
-
-// snapRows: what stands nowhere here is unknown.
-var snapRows = []snapRow{
-	{status: 200, cases: []int{0}, class: Succeeded, why: "done"},
-	{status: 202, cases: []int{0}, class: InProgress, why: "in progress"},
-	{status: 400, cases: []int{0, 1, 2, 4}, class: Failed, why: "a field is malformed, wrong or missing"},
-	{status: 400, cases: []int{3}, why: "said to be done already"},
-	{status: 401, cases: []int{2, 4}, class: NotExecuted, cause: CustomerToken, why: "customer token refused"},
-	{status: 401, class: NotExecuted, cause: Credentials, why: "credentials or b2b token refused"},
-	{status: 403, cases: []int{4, 6, 14, 20, 23}, class: NotExecuted, cause: Unavailable, why: "not now: limit, cut-off or balance"},
-	{status: 403, class: Failed, why: "not permitted"},
-	{status: 404, cases: []int{0, 1}, class: Failed, why: "wrong status or not found"},
-	{status: 404, cases: []int{2}, class: NotExecuted, cause: Unavailable, why: "no route"},
-	{status: 404, cases: []int{3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 19}, class: Failed, why: "no such account, merchant or amount"},
-	{status: 404, cases: []int{18}, why: "same reference, other content"},
-	{status: 405, cases: []int{0}, class: Failed, why: "not supported"},
-	{status: 405, cases: []int{1}, class: NotExecuted, cause: Unavailable, why: "not now"},
-	{status: 409, cause: Collision, why: "identifier used before"},
-	{status: 429, class: NotExecuted, cause: Throttled, why: "too many requests"},
-}
-
-func (r snapRow) fits(c snapCode) bool {
-	return r.status == c.status && (r.cases == nil || slices.Contains(r.cases, c.caseNo))
-}
-
-func bySNAPCode(c snapCode) Verdict {
-	for _, row := range snapRows {
-		if row.fits(c) {
-			return Verdict{Class: row.class, Cause: row.cause, Problem: row.why}
-		}
-	}
-	return Verdict{Problem: "the answer proves nothing"}
-}
-
-// bySNAPStatus is the verdict where there is no code to be read: two statuses
-// speak for themselves.
-func bySNAPStatus(r reply, problem string) Verdict {
-	if r.status == http.StatusUnauthorized || r.status == http.StatusTooManyRequests {
-		return bySNAPCode(snapCode{status: r.status})
-	}
-	return Verdict{Problem: problem}
-}
+func (m *snapMoney) foreign() bool { return m.Currency != "" && !strings.EqualFold(m.Currency, "IDR") }
 
 // latest: what latestTransactionStatus makes of a 200/00 (doku-api.md §2).
 var latest = map[string]Verdict{
@@ -148,7 +96,7 @@ func MismatchFields() []string {
 	}
 }
 
-// classifySNAP says what the answer to a SNAP refund proves (doku-api.md §2).
+// classifySNAP says what the answer to a SNAP refund proves.
 func classifySNAP(o Order, r reply) Verdict {
 	if v, ok := r.undelivered(); ok {
 		return v
@@ -157,10 +105,7 @@ func classifySNAP(o Order, r reply) Verdict {
 	v := a.judge(o, r)
 	v.Said.HTTPStatus = r.status
 	v.RetryAfter = r.retryAfter()
-	if v.Class != Unknown {
-		v.Evidence = ByResponse
-	}
-	return v
+	return v.finished(r.status)
 }
 
 func (a *snapAnswer) judge(o Order, r reply) Verdict {
@@ -175,12 +120,16 @@ func (a *snapAnswer) judge(o Order, r reply) Verdict {
 
 func (a *snapAnswer) verdict(o Order, r reply) Verdict {
 	switch {
+	case !r.final():
+		return Verdict{Cause: Failing, Problem: "not a final answer"}
+	case a.another():
+		return Verdict{Problem: "the answer to another request"}
 	case a.ResponseCode.status == 0:
-		return bySNAPStatus(r, "no seven-digit response code")
+		return a.uncoded(r)
 	case a.ResponseCode.status != r.status:
-		return Verdict{Problem: "response code and http status disagree"}
+		return a.disagreeing(r)
 	}
-	v := bySNAPCode(a.ResponseCode)
+	v := bySNAPCode(a.ResponseCode, string(a.ResponseMessage))
 	if v.Class != Succeeded {
 		return v
 	}
@@ -190,9 +139,30 @@ func (a *snapAnswer) verdict(o Order, r reply) Verdict {
 	return a.done()
 }
 
+// uncoded judges an answer without a seven-digit code.
+func (a *snapAnswer) uncoded(r reply) Verdict {
+	v := bySNAPStatus(r, "no seven-digit response code")
+	v.Unlisted = v.Class == Unknown && a.ResponseCode.text != ""
+	return v
+}
+
+// disagreeing: some banks put a definite no into an HTTP 200. It is one, unless
+// there is a trace of a refund. No other code is believed against its status.
+func (a *snapAnswer) disagreeing(r reply) Verdict {
+	v := bySNAPCode(a.ResponseCode, string(a.ResponseMessage))
+	if r.status == http.StatusOK && v.Class == Failed && !a.traces() {
+		v.Problem += ", inside http 200"
+		return v
+	}
+	if v.Unlisted {
+		return v
+	}
+	return Verdict{Problem: "response code and http status disagree"}
+}
+
 // done looks at the status inside an answer that says "done".
 func (a *snapAnswer) done() Verdict {
-	inside := a.AdditionalInfo.Latest
+	inside := a.AdditionalInfo.value.Latest
 	if inside == "" {
 		inside = a.Latest
 	}
@@ -221,7 +191,7 @@ func (a *snapAnswer) others(o Order) []string {
 
 func (a *snapAnswer) said() Said {
 	return Said{
-		Code: a.ResponseCode.text, Message: a.ResponseMessage,
+		Code: a.ResponseCode.text, Message: string(a.ResponseMessage),
 		RefundNo: a.RefundNo, ReferenceNo: a.OriginalReferenceNo,
 		RefundTime: a.RefundTime, PartnerRefundNo: a.PartnerRefundNo,
 	}

@@ -1,15 +1,31 @@
 package doku
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
-// snapFound is what is read of the answer to a status inquiry (doku-api.md §2).
+// snapFound is what is read of the answer to a status inquiry.
 type snapFound struct {
-	ResponseCode               snapCode    `json:"responseCode"`
-	ResponseMessage            string      `json:"responseMessage"`
-	OriginalPartnerReferenceNo string      `json:"originalPartnerReferenceNo"`
-	OriginalReferenceNo        string      `json:"originalReferenceNo"`
-	Latest                     string      `json:"latestTransactionStatus"`
-	History                    []snapEntry `json:"refundHistory"`
+	ResponseCode               snapCode                `json:"responseCode"`
+	ResponseMessage            wording                 `json:"responseMessage"`
+	OriginalPartnerReferenceNo string                  `json:"originalPartnerReferenceNo"`
+	OriginalReferenceNo        string                  `json:"originalReferenceNo"`
+	Latest                     string                  `json:"latestTransactionStatus"`
+	History                    []snapEntry             `json:"refundHistory"`
+	AdditionalInfo             optional[snapFoundMore] `json:"additionalInfo"`
+}
+
+// snapFoundMore is what is read of additionalInfo: others who speak this standard
+// put the history there.
+type snapFoundMore struct {
+	Latest  string      `json:"latestTransactionStatus"`
+	History []snapEntry `json:"refundHistory"`
+}
+
+// entries are those of both places.
+func (a *snapFound) entries() []snapEntry {
+	return slices.Concat(a.History, a.AdditionalInfo.value.History)
 }
 
 // snapEntry is one refund of the history.
@@ -31,17 +47,30 @@ func (e snapEntry) number() string {
 	return e.PartnerReferenceNo
 }
 
-// What refundStatus and latestTransactionStatus say (doku-api.md §2).
+// foreign reports whether the entry is plainly another refund's: DOKU may show
+// other numbers than were sent, so one with our amount, or without any, may be
+// ours.
+func (e snapEntry) foreign(o Order) bool {
+	return e.number() != "" && e.number() != o.PartnerRefundNo && e.PartnerReferenceNo != o.PartnerRefundNo &&
+		e.RefundAmount.Value.differs(o.Amount)
+}
+
+// What refundStatus says.
 const (
-	snapDone     = "00"
-	snapPending  = "03"
-	snapRefunded = "04"
-	snapFailed   = "06"
+	snapDone    = "00"
+	snapPending = "03"
+	snapFailed  = "06"
 )
 
-const statusService = 55
+// What latestTransactionStatus says of a payment of which nothing was refunded:
+// success, initiated, paying, pending, cancelled, failed; and of one that is not
+// there. 04 is refunded, and any other is unknown to us.
+var (
+	snapUnrefunded = []string{"00", "01", "02", "03", "05", "06"}
+	snapMissing    = "07"
+)
 
-// findSNAP says what the answer to a SNAP inquiry proves (doku-api.md §5).
+// findSNAP says what the answer to a SNAP inquiry proves.
 func findSNAP(o Order, r reply) (Inquiry, []string) {
 	if i, ok := r.unheard(); ok {
 		return i, nil
@@ -55,8 +84,9 @@ func findSNAP(o Order, r reply) (Inquiry, []string) {
 	}
 	i := a.find(o, r)
 	i.RetryAfter = r.retryAfter()
-	i.Said.HTTPStatus, i.Said.Code, i.Said.Message = r.status, a.ResponseCode.text, a.ResponseMessage
+	i.Said.HTTPStatus, i.Said.Code, i.Said.Message = r.status, a.ResponseCode.text, string(a.ResponseMessage)
 	i.Said.ReferenceNo = a.OriginalReferenceNo
+	i = i.finished(r.status)
 	if a.OriginalPartnerReferenceNo != "" && a.OriginalPartnerReferenceNo != o.InvoiceNumber {
 		return i, []string{fieldSNAPInvoice}
 	}
@@ -66,24 +96,49 @@ func findSNAP(o Order, r reply) (Inquiry, []string) {
 func (a *snapFound) find(o Order, r reply) Inquiry {
 	code := a.ResponseCode
 	switch {
+	case !r.final():
+		return Inquiry{Cause: Failing, Problem: "not a final answer"}
 	case code.status == 0:
-		return Inquiry{Cause: inquiryCause(bySNAPStatus(r, "")), Problem: "no seven-digit response code"}
+		v := bySNAPStatus(r, "")
+		return Inquiry{
+			Cause: inquiryCause(v), Unlisted: v.Class == Unknown && code.text != "", Problem: "no seven-digit response code",
+		}
 	case code.status != r.status:
-		return Inquiry{Problem: "response code and http status disagree"}
-	case code.status == http.StatusNotFound && code.caseNo == 1:
+		return disagreeing(code)
+	case code.status == http.StatusNotFound && code.caseNo == 1 && !a.strange():
 		return Inquiry{Finding: NotFound, Problem: "not found"}
-	case code.status != http.StatusOK || code.caseNo != 0 || code.service != statusService:
-		return Inquiry{Cause: inquiryCause(bySNAPCode(code)), Problem: "no answer to the question"}
+	case code.status == http.StatusOK && code.caseNo == 0 && code.service != serviceStatus:
+		return Inquiry{Problem: "the answer of another service"}
+	case code.status != http.StatusOK || code.caseNo != 0:
+		v := bySNAPCode(code, string(a.ResponseMessage))
+		return Inquiry{Cause: inquiryCause(v), Unlisted: v.Unlisted, Problem: "no answer to the question"}
 	}
 	if ours := a.ours(o); len(ours) > 0 {
 		return judgeEntries(o, ours)
 	}
-	return a.absent()
+	return a.absent(o)
+}
+
+// disagreeing: a code that contradicts its status says nothing. One that no table
+// lists is told all the same.
+func disagreeing(code snapCode) Inquiry {
+	i := Inquiry{Problem: "response code and http status disagree"}
+	if bySNAPCode(code, "").Unlisted {
+		i.Cause, i.Unlisted = Failing, true
+	}
+	return i
+}
+
+// strange reports whether a "not found" speaks of something else than our
+// question: it is the answer to a token or a refund, or it shows a history.
+func (a *snapFound) strange() bool {
+	service := a.ResponseCode.service
+	return service == serviceB2B || service == serviceB2B2C || slices.Contains(serviceRefund, service) || len(a.entries()) > 0
 }
 
 func (a *snapFound) ours(o Order) []snapEntry {
 	var ours []snapEntry
-	for _, e := range a.History {
+	for _, e := range a.entries() {
 		if e.number() == o.PartnerRefundNo {
 			ours = append(ours, e)
 		}
@@ -91,17 +146,25 @@ func (a *snapFound) ours(o Order) []snapEntry {
 	return ours
 }
 
-// absent: the history does not show our refund. Under status 04 somebody
-// refunded something, so that is no word about us.
-func (a *snapFound) absent() Inquiry {
-	if a.Latest == "" || a.Latest == snapRefunded {
-		return Inquiry{Problem: "refunded or no status, and no entry of ours"}
+// absent: the history does not show our refund. Under a status that may mean one,
+// or beside an entry that may be ours, that is no word about us.
+func (a *snapFound) absent(o Order) Inquiry {
+	entries, inside := a.entries(), a.AdditionalInfo.value.Latest
+	known := a.Latest == snapMissing || slices.Contains(snapUnrefunded, a.Latest)
+	switch {
+	case !known || inside != "" && inside != a.Latest:
+		return Inquiry{Problem: "refunded, or a status of no meaning, and no entry of ours"}
+	case slices.ContainsFunc(entries, func(e snapEntry) bool { return !e.foreign(o) }):
+		return Inquiry{Problem: "an entry that may be ours under another number"}
+	case a.Latest == snapMissing, len(entries) > 0:
+		return Inquiry{Finding: NotFound, Problem: "no entry of ours"}
+	default:
+		return Inquiry{Finding: NotFoundNoHistory, Problem: "no history of refunds"}
 	}
-	return Inquiry{Finding: NotFound, Problem: "no entry of ours"}
 }
 
 // judgeEntries: another amount anywhere is a contradiction; else any 00 is a
-// yes; else any 03 is in progress; else 06 is a no (doku-api.md §5). An entry
+// yes; else any 03 is in progress; else 06 is a no. An entry
 // without amount or with a status of no meaning proves nothing, and spoils a no.
 func judgeEntries(o Order, entries []snapEntry) Inquiry {
 	byStatus := map[string]snapEntry{}

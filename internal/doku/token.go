@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +21,8 @@ const (
 	// 10 s away at most, and the two clocks may be 20 s apart.
 	tokenMargin = 30 * time.Second
 
-	tokenDefaultLife = 900 * time.Second // doku-api.md §2
-	tokenMaxLife     = 24 * time.Hour
+	tokenDefaultLife = 900 * time.Second // as DOKU documents it
+	tokenMaxLife     = 24 * time.Hour    // what claims to live longer is taken for the default
 )
 
 // The kinds of token failure: the values of the label kind.
@@ -31,7 +31,7 @@ const (
 	tokenThrottled       = "throttled"        // no token: too many requests
 	tokenNotSent         = "not_sent"         // no token: no connection
 	tokenUnavailable     = "unavailable"      // no token: no answer, or one without a token
-	tokenRefused         = "refused"          // a call was refused because of the B2B token or our signature
+	tokenRefused         = "refused"          // a call was refused because of the B2B token, our signature or our configuration
 	customerTokenRefused = "customer_refused" // a call was refused because of the customer's token
 )
 
@@ -47,7 +47,7 @@ var failureKinds = map[Cause]string{
 	Throttled:   tokenThrottled,
 	NotWritten:  tokenNotSent,
 	NoSocket:    tokenNotSent,
-	Unavailable: tokenUnavailable,
+	Failing:     tokenUnavailable,
 }
 
 // token is one B2B token.
@@ -153,29 +153,26 @@ type tokenAnswer struct {
 	ExpiresIn    seconds  `json:"expiresIn"`
 }
 
-// seconds is expiresIn: a number or a string (doku-api.md §2).
+// seconds is expiresIn: a number or a text. Zero stands for one that is not
+// there, or that no token's life can be read from (-1, a thousand years): the
+// token is good all the same, and a refusal tells when it has ended.
 type seconds struct{ value time.Duration }
-
-var errSeconds = errors.New("seconds are no whole number")
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
 func (s *seconds) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*s = seconds{}
+	if kind := d.PeekKind(); kind != '"' && kind != '0' {
+		return d.SkipValue()
+	}
 	t, err := d.ReadToken()
 	if err != nil {
 		return err
 	}
-	switch {
-	case t.Kind() == 'n':
-		*s = seconds{}
-		return nil
-	case t.Kind() != '"' && t.Kind() != '0' || !allDigits(t.String()):
-		return errSeconds
+	number, ok := parseDecimal(t.String())
+	whole, fits := number.floor().whole()
+	if ok && fits && whole <= int64(tokenMaxLife/time.Second) {
+		s.value = time.Duration(whole) * time.Second
 	}
-	n, err := strconv.ParseInt(t.String(), 10, 32)
-	if err != nil || n == 0 {
-		return errSeconds
-	}
-	s.value = time.Duration(n) * time.Second
 	return nil
 }
 
@@ -199,22 +196,26 @@ func (c *Client) fetchToken(ctx context.Context) (token, *PrepareError) {
 	if failed != nil {
 		c.cfg.Observe.tokenFailure(failureKinds[failed.Cause])
 		c.cfg.Log.WarnContext(ctx, "b2b token not renewed", "code", failed.Code, "error", failed)
+		if failed.Unlisted {
+			c.unlisted(ctx, OpToken, failed.HTTPStatus, failed.Code)
+		}
 	}
 	return fresh, failed
 }
 
 // readToken counts the token's life from before it was asked for.
 func readToken(r reply, asked time.Time) (token, *PrepareError) {
-	failed := &PrepareError{Cause: tokenCause(r), RetryAfter: r.retryAfter(), HTTPStatus: r.status}
 	var a tokenAnswer
-	if err := r.decode(&a); err != nil {
-		failed.Err = err
-		return token{}, failed
-	}
+	err := r.decode(&a)
+	failed := &PrepareError{RetryAfter: r.retryAfter(), HTTPStatus: r.status}
+	failed.Cause, failed.Unlisted = a.cause(r, err)
 	if a.ResponseCode.status != 0 { // else it may be any text
 		failed.Code = a.ResponseCode.text
 	}
 	switch {
+	case err != nil:
+		failed.Err = err
+		return token{}, failed
 	case r.status != http.StatusOK || a.ResponseCode.status != http.StatusOK || a.ResponseCode.caseNo != 0:
 		failed.Err = errors.New("refused")
 		return token{}, failed
@@ -222,7 +223,7 @@ func readToken(r reply, asked time.Time) (token, *PrepareError) {
 		failed.Err = errors.New("the answer holds no usable token")
 		return token{}, failed
 	}
-	life := min(a.ExpiresIn.value, tokenMaxLife)
+	life := a.ExpiresIn.value
 	if life == 0 {
 		life = tokenDefaultLife
 	}
@@ -235,7 +236,7 @@ func readToken(r reply, asked time.Time) (token, *PrepareError) {
 	}, nil
 }
 
-// tokenCauses by HTTP status; what is not named is Unavailable.
+// tokenCauses by the status of the response code.
 var tokenCauses = map[int]Cause{
 	http.StatusBadRequest:      Credentials,
 	http.StatusUnauthorized:    Credentials,
@@ -243,16 +244,30 @@ var tokenCauses = map[int]Cause{
 	http.StatusTooManyRequests: Throttled,
 }
 
-func tokenCause(r reply) Cause {
-	switch r.fault {
-	case notWritten:
-		return NotWritten
-	case noSocket:
-		return NoSocket
-	default:
+// cause says why there is no token, and whether the code stands in no table. A
+// 401 and a 429 speak for themselves; anything else needs DOKU's code: a 403 may
+// be a firewall's. A code inside an HTTP 200 is believed, for no money hangs on it.
+func (a *tokenAnswer) cause(r reply, unreadable error) (cause Cause, unlisted bool) {
+	code := a.ResponseCode.status
+	switch {
+	case r.fault == notWritten:
+		return NotWritten, false
+	case r.fault == noSocket:
+		return NoSocket, false
+	case r.status == http.StatusUnauthorized, r.status == http.StatusTooManyRequests:
+		return tokenCauses[r.status], false
+	case unreadable != nil || code == 0 || code != r.status && r.status != http.StatusOK:
+		return Failing, false
 	}
-	if cause, ok := tokenCauses[r.status]; ok {
-		return cause
+	if cause, ok := tokenCauses[code]; ok {
+		return cause, false
 	}
-	return Unavailable
+	return Failing, !slices.Contains(tokenListed, code)
+}
+
+// tokenListed are statuses whose codes say that DOKU fails, or that there is a
+// token.
+var tokenListed = []int{
+	http.StatusOK, http.StatusInternalServerError, http.StatusBadGateway,
+	http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 }

@@ -56,6 +56,7 @@ const (
 	noSocket         // no byte left, for this machine had no means to open a connection
 	late             // no byte left, because send_by had passed
 	noAnswer         // a byte may have left, and no answer came
+	abandoned        // a byte may have left, and we ended the call ourselves, which says nothing about DOKU
 	cutShort         // the answer began and did not end, or was too long
 	unmatched        // an answer came, and perhaps to another request
 )

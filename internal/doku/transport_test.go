@@ -147,7 +147,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(status)
 		})
-		wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), cardOrder()), Unknown, Plain)
+		wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), cardOrder()), Unknown, Failing)
 		if calls.Load() != 1 {
 			t.Errorf("%d: %d calls", status, calls.Load())
 		}
@@ -183,7 +183,7 @@ func TestAnswerThatIsNotWholeIsUnknown(t *testing.T) {
 						reset(conn)
 					}
 				})
-				wantVerdict(t, newTestClient(t, url).Refund(t.Context(), cardOrder()), Unknown, Plain)
+				wantVerdict(t, newTestClient(t, url).Refund(t.Context(), cardOrder()), Unknown, Failing)
 				if requests.Load() != 1 {
 					t.Errorf("%d requests", requests.Load())
 				}
@@ -194,13 +194,13 @@ func TestAnswerThatIsNotWholeIsUnknown(t *testing.T) {
 
 func TestAnswerOfMoreThan64KiBIsUnknownHoweverItBegins(t *testing.T) {
 	t.Parallel()
-	for size, class := range map[int]Class{maxBody: Succeeded, maxBody + 1: Unknown} {
+	for size, want := range map[int]Verdict{maxBody: {Class: Succeeded}, maxBody + 1: {Class: Unknown, Cause: Failing}} {
 		s := snapServer(t, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, snapSuccessBody+strings.Repeat(" ", size-len(snapSuccessBody)))
 		})
 		c := newTestClient(t, s.URL)
 		prepare(t, c)
-		wantVerdict(t, c.Refund(t.Context(), snapOrder()), class, Plain)
+		wantVerdict(t, c.Refund(t.Context(), snapOrder()), want.Class, want.Cause)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestConnectionResetBeforeTheRequestWasReadIsUnknown(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 10))
 		reset(conn)
 	})
-	wantVerdict(t, newTestClient(t, url).Refund(t.Context(), cardOrder()), Unknown, Plain)
+	wantVerdict(t, newTestClient(t, url).Refund(t.Context(), cardOrder()), Unknown, Failing)
 }
 
 func TestRefusedConnectionIsNotExecuted(t *testing.T) {
@@ -277,7 +277,7 @@ func TestCallThatTakesTooLongIsUnknown(t *testing.T) {
 		})
 		start := time.Now()
 		v := newTestClient(t, "http://127.0.0.1", net.use, func(c *Config) { c.Timeout = time.Minute }).Refund(t.Context(), cardOrder())
-		wantVerdict(t, v, Unknown, Plain)
+		wantVerdict(t, v, Unknown, Failing)
 		if v.Problem != "no answer: timed out" || time.Since(start) != time.Minute {
 			t.Errorf("%s after %v", v.Problem, time.Since(start))
 		}
@@ -296,7 +296,7 @@ func TestAnswerThatTricklesIsCutOffByTheTimeout(t *testing.T) {
 		})
 		start := time.Now()
 		v := newTestClient(t, "http://127.0.0.1", net.use, func(c *Config) { c.Timeout = time.Minute }).Refund(t.Context(), cardOrder())
-		wantVerdict(t, v, Unknown, Plain)
+		wantVerdict(t, v, Unknown, Failing)
 		if v.Problem != "answer cut short: timed out" || time.Since(start) != time.Minute {
 			t.Errorf("%s after %v", v.Problem, time.Since(start))
 		}
@@ -320,8 +320,8 @@ func TestThrottledRefundKeepsRetryAfter(t *testing.T) {
 
 func TestMissingAndWrongSignaturesAreNotBelieved(t *testing.T) {
 	t.Parallel()
-	for name, signature := range map[string]string{"missing": "", "wrong": "HMACSHA256=AAAA"} {
-		t.Run(name, func(t *testing.T) {
+	for signature, cause := range map[string]Cause{"": Plain, "HMACSHA256=AAAA": Failing} {
+		t.Run("signature "+signature, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Response-Timestamp", "2026-11-21T09:00:00Z")
@@ -330,7 +330,7 @@ func TestMissingAndWrongSignaturesAreNotBelieved(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, cardSuccessBody)
 			})
-			wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), cardOrder()), Unknown, Plain)
+			wantVerdict(t, newTestClient(t, s.URL).Refund(t.Context(), cardOrder()), Unknown, cause)
 		})
 	}
 }

@@ -24,11 +24,11 @@ const (
 	Plain         Cause = iota
 	NotWritten          // NotExecuted: no byte of the request left (no connection, handshake failed, or the context ended before)
 	TooLate             // NotExecuted: SendBy had passed at the last look before the first byte
-	Credentials         // NotExecuted: 401 and its card equivalents; the B2B token has been dropped
+	Credentials         // NotExecuted: 401 and its equivalents, and what else is our configuration's fault; the B2B token has been dropped
 	CustomerToken       // NotExecuted: 401/02, 401/04; the customer's token was refused
 	Throttled           // NotExecuted: 429, TOO_MANY_REQUESTS
 	Unavailable         // NotExecuted: maintenance, cut-off, low balance, limits, routing
-	Collision           // Unknown: a whole 409 that carries no stored answer to our very request
+	Collision           // Unknown: the identifier was used before, and no stored answer to our very request is there
 	NoToken             // NotExecuted: another call's 401 dropped the B2B token since Prepare; nothing was written
 	NoSocket            // NotExecuted, and inquiries: this machine had no file descriptor or port left for a connection; nothing was written
 	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
@@ -52,6 +52,7 @@ type Verdict struct {
 	RetryAfter time.Duration // as DOKU asked; 0 where it did not
 	Said       Said
 	Mismatches []string // names of answer fields that are present and not ours, from a closed set
+	Unlisted   bool     // Said.Code stands in no table
 	Problem    string   // why the class is what it is, in our words, for logs; never holds a secret or a body
 }
 
@@ -62,7 +63,7 @@ type Said struct {
 	Message         string // refund.message or responseMessage
 	ErrorMessage    string // error.message (cards)
 	Type            string // error.type (cards)
-	RefundType      string // refund.type (cards)
+	RefundType      string // refund.type (cards); of an inquiry VOID or nothing
 	ApprovalCode    string
 	RefundNo        string // SNAP
 	ReferenceNo     string // SNAP originalReferenceNo
@@ -91,5 +92,6 @@ type Inquiry struct {
 	Cause      Cause // Credentials, Throttled, NotWritten, Unavailable, Failing or Plain, for the breaker
 	RetryAfter time.Duration
 	Said       Said
+	Unlisted   bool // Said.Code stands in no table
 	Problem    string
 }

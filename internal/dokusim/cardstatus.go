@@ -80,10 +80,14 @@ func (s *Server) cardRefundStatus(r Refund, p Payment) cardStatusView {
 	case r.Type == "VOID":
 		status = "VOIDED"
 	}
+	own := status // of this request; status is the order's
+	if code == "00" {
+		own = "SUCCESS"
+	}
 	return cardStatusView{
 		cardStatusOrder{r.Invoice, s.cardAmount(p.Amount)},
 		cardStatusTransaction{status, r.Type, r.At.UTC().Format(cardTime), r.Original},
-		cardStatusPayment{r.Key, status, code, message},
+		cardStatusPayment{r.Key, own, code, message},
 		&cardStatusRefund{s.cardAmount(r.Amount)},
 	}
 }

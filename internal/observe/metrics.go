@@ -26,6 +26,7 @@ type Metrics struct {
 	Results          *prometheus.CounterVec   // channel, status
 	RetriesScheduled *prometheus.CounterVec   // channel
 	TokenFailures    *prometheus.CounterVec   // kind
+	UnlistedCodes    *prometheus.CounterVec   // operation
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
 	WorkerInfo       *prometheus.GaugeVec // client_id, environment, version: always 1
@@ -67,6 +68,7 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		Results:          f.counters("refund_results_total", "Results by status.", "channel", "status"),
 		RetriesScheduled: f.counters("refund_retries_scheduled_total", "Waits stored after a send.", "channel"),
 		TokenFailures:    f.counters("doku_token_failures_total", "B2B tokens that could not be had, by kind.", "kind"),
+		UnlistedCodes:    f.counters("doku_unlisted_codes_total", "Codes in DOKU's answers that no table lists.", "operation"),
 		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
 		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
 		WorkerInfo:       f.gauges("refund_worker_info", "Whose refunds the worker handles, as labels.", "client_id", "environment", "version"),
@@ -108,7 +110,7 @@ func (m *Metrics) begin() {
 // Calls are the closed label sets of the metrics about calls to DOKU, which only
 // its client knows.
 type Calls struct {
-	Operations, Outcomes []string // doku_request_duration_seconds
+	Operations, Outcomes []string // doku_request_duration_seconds; doku_unlisted_codes_total has the former alone
 	TokenFailures        []string // doku_token_failures_total
 	Mismatches           []string // doku_answer_mismatches_total
 }
@@ -117,6 +119,7 @@ type Calls struct {
 // must see the counter grow, and it cannot grow out of nothing.
 func (m *Metrics) Expect(c Calls) {
 	for _, operation := range c.Operations {
+		m.UnlistedCodes.WithLabelValues(operation)
 		for _, outcome := range c.Outcomes {
 			m.Requests.WithLabelValues(operation, outcome)
 		}

@@ -91,6 +91,7 @@ func TestSeriesOfClosedSetsExistAtZero(t *testing.T) {
 		"doku_circuit_open":              n,
 		"doku_request_duration_seconds":  1,
 		"doku_token_failures_total":      1,
+		"doku_unlisted_codes_total":      1,
 		"refund_amount_rupiah_total":     4 * n,
 		"refund_attempts_total":          4 * n,
 		"refund_dead_letters_total":      2,

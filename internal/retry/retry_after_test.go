@@ -20,7 +20,22 @@ func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 		"120":                               {2 * time.Minute, true},
 		" 7 ":                               {7 * time.Second, true},
 		"007":                               {7 * time.Second, true},
-		"9223372036":                        {9223372036 * time.Second, true},
+		"9223372035":                        {9223372035 * time.Second, true},
+		"9223372035.999999999":              {9223372035*time.Second + 999_999_999, true},
+		"9223372036":                        {math.MaxInt64, true},
+		"6.5":                               {6500 * time.Millisecond, true},
+		"0.5":                               {500 * time.Millisecond, true},
+		"1.0":                               {time.Second, true},
+		" 2.250 ":                           {2250 * time.Millisecond, true},
+		"0.0000000001":                      {1, true},
+		"1.9999999999":                      {2 * time.Second, true},
+		"99999999999999999999.5":            {math.MaxInt64, true},
+		"1.5s":                              {0, false},
+		"1.":                                {0, false},
+		".5":                                {0, false},
+		"1,5":                               {0, false},
+		"1.5.5":                             {0, false},
+		"-1.5":                              {0, false},
 		"9223372037":                        {math.MaxInt64, true},
 		"18446744073709551615":              {math.MaxInt64, true},
 		"99999999999999999999999999":        {math.MaxInt64, true},
@@ -34,7 +49,7 @@ func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 		"  ":                                {0, false},
 		"-1":                                {0, false},
 		"+5":                                {0, false},
-		"1.5":                               {0, false},
+		"1.5":                               {1500 * time.Millisecond, true},
 		"1e3":                               {0, false},
 		"0x10":                              {0, false},
 		"1_000":                             {0, false},
@@ -55,7 +70,7 @@ func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 }
 
 func FuzzParseRetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "0", "120", "-1", "99999999999999999999", "Sat, 21 Nov 2026 12:00:30 GMT"} {
+	for _, seed := range []string{"", "0", "120", "-1", "6.5", "0.0000000009", "99999999999999999999", "Sat, 21 Nov 2026 12:00:30 GMT"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

@@ -45,14 +45,18 @@ var ErrUnfit = errors.New("cannot start on these streams")
 // drainMargin is what a stop may take beyond one call to DOKU.
 const drainMargin = 15 * time.Second
 
-// Config is a checked configuration. Every field but DialDOKU, HTTPAddr,
-// Interrupt, NATSOptions, Private, Proxy, RateLimit and Reload is required.
+// Config is a checked configuration. Every field but DefiniteCodes, DialDOKU,
+// HTTPAddr, Interrupt, NATSOptions, Private, Proxy, RateLimit and Reload is
+// required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
 	ClientID    string
 	Concurrency int
 	Connect     connect.Flags
+
+	DefiniteCodes []string // further codes that refuse a card refund, see [doku.Config]
+
 	DialDOKU    func(ctx context.Context, network, address string) (net.Conn, error) // tests only: opens the connections to DOKU; nil: over the network
 	Environment string                                                               // production, sandbox or simulator
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
@@ -199,13 +203,14 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 func (p *process) dokuConfig() doku.Config {
 	return doku.Config{
 		BaseURL: p.BaseURL, ClientID: p.ClientID, DialContext: p.DialDOKU, Secret: p.Secret, PrivateKey: p.Private,
-		Proxy: p.Proxy, Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log,
+		Proxy: p.Proxy, Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log, DefiniteCodes: p.DefiniteCodes,
 		Observe: doku.Observer{
 			Request: func(operation, outcome string, took time.Duration) {
 				p.metrics.Requests.WithLabelValues(operation, outcome).Observe(took.Seconds())
 			},
 			TokenFailure: func(kind string) { p.metrics.TokenFailures.WithLabelValues(kind).Inc() },
 			Mismatch:     func(field string) { p.metrics.Answers.WithLabelValues(field).Inc() },
+			UnlistedCode: func(operation string) { p.metrics.UnlistedCodes.WithLabelValues(operation).Inc() },
 		},
 	}
 }

@@ -15,6 +15,7 @@ type Status struct {
 	View
 	OriginalRequestID string            `json:"original_request_id,omitempty"`
 	Reason            string            `json:"reason,omitempty"`
+	SentReason        *string           `json:"sent_reason,omitempty"` // what DOKU is told, where that is not the job's own words
 	RequestID         string            `json:"request_id,omitempty"`
 	PartnerRefundNo   string            `json:"partner_refund_no,omitempty"`
 	ExternalID        string            `json:"external_id,omitempty"`
@@ -43,7 +44,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	}
 	r := path[len(path)-1].Record
 	s := Status{
-		View: ViewOf(r), OriginalRequestID: r.Job.OriginalRequestID, Reason: r.Job.Reason, FirstUnknown: r.FirstUnknown,
+		View: ViewOf(r), OriginalRequestID: r.Job.OriginalRequestID, Reason: r.Job.Reason, SentReason: r.SentReason, FirstUnknown: r.FirstUnknown,
 		RequestID: r.Identity.RequestID, PartnerRefundNo: r.Identity.PartnerRefundNo, ExternalID: r.Identity.ExternalID,
 		Metadata: r.Job.Metadata, Shortened: path[0].Record.Prev != 0, History: steps(path),
 	}

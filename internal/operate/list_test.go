@@ -153,7 +153,7 @@ func TestPauseStopsBothConsumersUntilResumeAndStatsShowIt(t *testing.T) {
 	if err := f.Pause(ctx, channel.CreditCard, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if stats, err = f.Stats(ctx); err != nil || stats[0].PausedFor == "" {
+	if stats, err := f.Stats(ctx); err != nil || stats[0].PausedFor == "" {
 		t.Errorf("%+v, %v", stats[0], err)
 	}
 }

@@ -67,12 +67,13 @@ func ours(imports []string) []string {
 
 // values are the small value packages that every room but the simulator may
 // know.
-var values = []string{"internal/channel", "internal/secret"}
+var values = []string{"internal/channel", "internal/charset", "internal/secret"}
 
 // rooms says what each room may import besides values. Arrows run downward
 // only; a room that is not named here may not be imported by one that is.
 var rooms = map[string][]string{
 	"internal/channel": {},
+	"internal/charset": {},
 	"internal/secret":  {},
 	"internal/retry":   {},
 	"internal/doku":    {"internal/retry"},
@@ -82,10 +83,15 @@ var rooms = map[string][]string{
 	"internal/model":   {"internal/check", "internal/refund"},
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
-	"internal/observe": {"internal/jobs"},
-	"internal/operate": {"internal/doku", "internal/jobs", "internal/ledger", "internal/refund"},
+	"internal/observe": {"internal/jobs", "internal/printable"},
+	"internal/operate": {
+		"internal/doku", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund", "internal/spreadsheet",
+	},
+	"internal/printable":   {},
+	"internal/spreadsheet": {},
 	"internal/worker": {
-		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/refund", "internal/retry",
+		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/printable", "internal/refund",
+		"internal/retry",
 	},
 }
 

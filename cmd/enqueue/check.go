@@ -20,6 +20,7 @@ type job struct {
 	invoiceNumber     string
 	originalRequestID string
 	amount            int64
+	content           hash // equal for jobs that ask for the same refund
 }
 
 // String names the job in lines for people.
@@ -41,6 +42,7 @@ func examine(it item) (j job, problem string) {
 		return j, channelProblem(it.body)
 	}
 	j.invoiceNumber, j.originalRequestID, j.amount = d.Job.InvoiceNumber, d.Job.OriginalRequestID, d.Job.Amount
+	j.content = half(d.Fingerprint())
 	if d.Outcome == jobs.Broken {
 		problem = d.Problems.String()
 	}

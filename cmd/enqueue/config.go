@@ -33,17 +33,17 @@ type Config struct {
 // JobFlags are the fields of one job, as texts: the rules of the contract judge
 // them, not the parser of flags.
 type JobFlags struct {
-	RefundID                string   `name:"refund-id" help:"Idempotency key of the refund: 1 to 64 of A-Z a-z 0-9 _ -, never used before." placeholder:"ID"`
+	RefundID                string   `name:"refund-id" help:"Idempotency key of the refund: 1 to 64 of A-Z a-z 0-9 _ / : # -, never used before." placeholder:"ID"`
 	Channel                 string   `help:"credit_card, direct_debit_mandiri, direct_debit_bri, direct_debit_cimb, direct_debit_allo, emoney_ovo, emoney_dana or emoney_shopeepay." placeholder:"CHANNEL"`
 	InvoiceNumber           string   `help:"Invoice number of the payment." placeholder:"TEXT"`
 	OriginalRequestID       string   `name:"original-request-id" help:"Request-Id of the payment; credit_card requires it." placeholder:"TEXT"`
-	Amount                  string   `help:"Whole rupiah." placeholder:"RUPIAH"`
+	Amount                  string   `help:"Whole rupiah, such as 90000 or 90000.00." placeholder:"RUPIAH"`
 	Currency                string   `help:"IDR, which is also the default." placeholder:"IDR"`
-	Reason                  string   `help:"At most 255 characters." placeholder:"TEXT"`
+	Reason                  string   `help:"At most 255 characters; DOKU is told those that it takes: letters and digits of ASCII, space and .-/+,=_:'@%." placeholder:"TEXT"`
 	CustomerAccessToken     string   `env:"CUSTOMER_ACCESS_TOKEN" help:"Customer's token, required by direct debit. Other users of the machine can read it here: prefer the variable or the file." placeholder:"TOKEN"`
 	CustomerAccessTokenFile string   `env:"CUSTOMER_ACCESS_TOKEN_FILE" help:"File that holds the customer's token." placeholder:"FILE"`
-	CustomerDeviceID        string   `name:"customer-device-id" help:"Required by emoney_dana and emoney_shopeepay." placeholder:"TEXT"`
-	CustomerIPAddress       string   `name:"customer-ip-address" help:"Required by direct_debit_allo, emoney_dana and emoney_shopeepay." placeholder:"TEXT"`
+	CustomerDeviceID        string   `name:"customer-device-id" help:"At most 64 characters; required by emoney_dana and emoney_shopeepay." placeholder:"TEXT"`
+	CustomerIPAddress       string   `name:"customer-ip-address" help:"IPv4 address; required by direct_debit_allo, emoney_dana and emoney_shopeepay." placeholder:"ADDRESS"`
 	NotBefore               string   `help:"Not sent before; RFC 3339 with a zone." placeholder:"TIME"`
 	Deadline                string   `help:"Given up after; RFC 3339 with a zone." placeholder:"TIME"`
 	Metadata                []string `sep:"none" help:"Pair that the result repeats; may be given up to 16 times." placeholder:"KEY=VALUE"`

@@ -6,6 +6,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"refundworker/internal/printable"
 )
 
 // console is stderr: lines for people and, on a terminal, a line of progress
@@ -47,9 +49,10 @@ func (c *console) line(format string, args ...any) {
 	c.print(format, args...)
 }
 
+// print prints one line; its arguments may quote the input, or the server.
 func (c *console) print(format string, args ...any) {
 	c.erase()
-	_, _ = fmt.Fprintf(c.out, name+": "+format+"\n", args...)
+	_, _ = fmt.Fprintf(c.out, name+": %s\n", printable.Text(fmt.Sprintf(format, args...)))
 }
 
 // reject counts and names a job that breaks a rule.

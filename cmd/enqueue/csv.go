@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
 	"strings"
+
+	"refundworker/internal/spreadsheet"
 )
 
 // readCSV reads one job a row below the header. The header names the fields; a
@@ -15,85 +16,86 @@ import (
 // column would otherwise leave every refund without what it was to say.
 func readCSV(r io.Reader) iter.Seq[item] {
 	return func(yield func(item) bool) {
-		in := csv.NewReader(r)
-		in.ReuseRecord = true
-		header, err := in.Read()
-		columns := headerNames(header)
-		if problem := headerProblem(columns, err); problem != "" {
+		in := spreadsheet.NewReader(r, isField)
+		header, err := in.Header()
+		if problem := headerProblem(header.Cells, err); problem != "" {
 			yield(item{place: "header", problem: problem})
 			return
 		}
 		for {
-			cells, err := in.Read()
+			row, err := in.Read()
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			it, last := row(in, columns, cells, err)
-			if !blank(cells, err) && !yield(it) || last {
+			it, last := rowItem(header.Cells, row, err)
+			if !yield(it) || last {
 				return
 			}
 		}
 	}
 }
 
-// row returns the job of a row. last: the rest cannot be read.
-func row(in *csv.Reader, columns, cells []string, err error) (it item, last bool) {
-	var syntax *csv.ParseError
+// isField reports whether a column of that name may be there.
+func isField(name string) bool {
+	key, pair := strings.CutPrefix(name, metadataPrefix)
+	return pair && key != "" || draftFields[name]
+}
+
+// rowItem returns the job of a row. last: the rest cannot be read.
+func rowItem(columns []string, row spreadsheet.Row, err error) (it item, last bool) {
+	place := fmt.Sprint("line ", row.Line)
+	var bad *spreadsheet.RowError
 	switch {
-	case errors.Is(err, csv.ErrFieldCount):
-		line, _ := in.FieldPos(0)
-		return item{place: fmt.Sprint("line ", line), problem: fmt.Sprintf("has %d cells where the header has %d", len(cells), len(columns))}, false
-	case errors.As(err, &syntax):
-		return item{place: fmt.Sprint("line ", syntax.StartLine), problem: fmt.Sprintf("is not CSV at line %d, byte %d: %s", syntax.Line, syntax.Column, syntax.Err)}, false
+	case errors.As(err, &bad) && bad.Last:
+		return item{place: place, problem: fmt.Sprintf("is not CSV: %s; nothing from here on was read", bad.Err)}, true
+	case errors.As(err, &bad):
+		return item{place: place, problem: fmt.Sprintf("is not CSV: %s", bad.Err)}, false
 	case err != nil:
 		return item{place: "after what was read", problem: fmt.Sprintf("read: %s", err)}, true
+	case !fits(columns, row):
+		return item{place: place, problem: fmt.Sprintf("has %d cells where the header has %d", len(row.Cells), len(columns))}, false
 	}
 	d := &draft{}
 	for i, name := range columns {
 		if key, pair := strings.CutPrefix(name, metadataPrefix); !pair {
-			d.set(name, cells[i])
-		} else if cells[i] != "" {
-			d.pair(key, cells[i])
+			d.set(name, row.Cell(i))
+		} else if row.Cell(i) != "" {
+			d.pair(key, row.Cell(i))
 		}
 	}
-	line, _ := in.FieldPos(0)
-	return d.item(fmt.Sprint("line ", line)), false
+	return d.item(place), false
 }
 
-// blank reports whether a row has nothing in any cell, as spreadsheets leave
-// them below a table.
-func blank(cells []string, err error) bool {
-	return err == nil && strings.Join(cells, "") == ""
-}
-
-// headerNames keeps the names beyond the next read, without spaces around.
-func headerNames(header []string) []string {
-	columns := make([]string, len(header))
-	for i, name := range header {
-		columns[i] = strings.Trim(strings.Clone(name), " ")
+// fits reports whether the cells are those of the columns. Spreadsheets write
+// empty cells behind the last column, and leave them out at the end of a row. A
+// row that lacks what every job has, or that the end of the file may have cut,
+// is none: an amount that was cut would be another amount.
+func fits(columns []string, row spreadsheet.Row) bool {
+	if len(row.Cells) >= len(columns) {
+		return strings.Join(row.Cells[len(columns):], "") == ""
 	}
-	return columns
+	missing := columns[len(row.Cells):]
+	return !row.Cut && !slices.ContainsFunc(missing, func(name string) bool { return slices.Contains(requiredColumns, name) })
 }
 
 var requiredColumns = []string{"refund_id", "channel", "invoice_number", amountField}
 
 func headerProblem(columns []string, err error) string {
-	if errors.Is(err, io.EOF) {
+	var bad *spreadsheet.RowError
+	switch {
+	case errors.Is(err, io.EOF):
 		return "is missing"
-	}
-	if err != nil {
+	case errors.As(err, &bad):
+		return fmt.Sprintf("is not CSV: %s", bad.Err)
+	case err != nil:
 		return fmt.Sprintf("read: %s", err)
-	}
-	if len(columns) == 1 && strings.Contains(columns[0], ";") {
-		return "has semicolons between its names; they must be commas"
 	}
 	var problems []string
 	for i, name := range columns {
-		switch key, pair := strings.CutPrefix(name, metadataPrefix); {
+		switch {
 		case slices.Contains(columns[:i], name):
 			problems = append(problems, fmt.Sprintf("%.60q stands there twice", name))
-		case pair && key != "", draftFields[name]:
-		default:
+		case !isField(name):
 			problems = append(problems, fmt.Sprintf("%.60q is no field of a job", name))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"refundworker/internal/channel"
 	"refundworker/internal/jobs"
+	"refundworker/internal/spreadsheet"
 )
 
 // draft is a job whose fields are all texts, as flags and cells are. It knows
@@ -15,6 +16,7 @@ import (
 type draft struct {
 	job, customer, metadata members
 	notUTF8                 []string // fields
+	changed                 []string // by a spreadsheet: field and what is wrong
 }
 
 const (
@@ -36,11 +38,31 @@ func (d *draft) set(name, text string) {
 	case text == "":
 	case nested:
 		d.text(&d.customer, key, name, text)
-	case name == amountField && whole(text):
-		d.job.add(name, []byte(text))
+	case name == amountField:
+		d.amount(text)
+	case idFields[name] && spreadsheet.Mangled(text) != "":
+		d.changed = append(d.changed, name+": "+spreadsheet.Mangled(text))
 	default:
 		d.text(&d.job, name, name, text)
 	}
+}
+
+// idFields are the texts that a spreadsheet takes for numbers, and changes.
+var idFields = map[string]bool{"refund_id": true, "invoice_number": true, "original_request_id": true}
+
+// amountForm is what an amount must look like. Separators of thousands are not
+// read here, nor is anything else that could be two amounts: money moves by it.
+const amountForm = "amount: write plain digits of whole rupiah, such as 90000 (or 90000.0, 90000.00): " +
+	"separators of thousands, signs, currencies and exponents are not read, for 90.000 could be meant as 90 or as 90000"
+
+// amount gives the amount as the number that its text is.
+func (d *draft) amount(text string) {
+	digits, ok := spreadsheet.PlainRupiah(text)
+	if !ok {
+		d.changed = append(d.changed, amountForm)
+		return
+	}
+	d.job.add(amountField, []byte(digits))
 }
 
 // pair gives a pair of metadata, whose value may be empty.
@@ -61,6 +83,9 @@ func (d *draft) item(place string) item {
 	if len(d.notUTF8) > 0 {
 		return item{place: place, problem: strings.Join(d.notUTF8, ", ") + ": must be valid UTF-8"}
 	}
+	if len(d.changed) > 0 {
+		return item{place: place, problem: strings.Join(d.changed, "; ")}
+	}
 	if d.customer != "" {
 		d.job.add("customer", d.customer.object())
 	}
@@ -72,17 +97,6 @@ func (d *draft) item(place string) item {
 		return item{place: place, body: sound.Job.Encode()}
 	}
 	return item{place: place, body: said}
-}
-
-// whole reports whether text is a whole number as JSON writes it. Any other
-// text stays a text, and the codec says what an amount has to be.
-func whole(text string) bool {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return text == "0" || text[0] != '0'
 }
 
 // members are the members of a JSON object, comma-separated.

@@ -19,8 +19,15 @@ Formats:
   csv     a row a job, below a header of field names: refund_id, channel, invoice_number, amount
           (all four required), original_request_id, currency, reason, customer.access_token,
           customer.device_id, customer.ip_address, not_before, deadline, and metadata.KEY for any
-          KEY. Commas, quotes as in RFC 4180, UTF-8. An empty cell is an absent field.
-  The bytes of a line or an element are published as they are; flags and rows become JSON.
+          KEY. As spreadsheets write it: commas, semicolons or tabs, as the header has them or a
+          line sep=; says, quotes as in RFC 4180, CR, LF or both. An empty cell is an absent field.
+          Amounts are plain digits (90000, 90000.0, 90000.00); ids that a spreadsheet has changed
+          (2.02611E+11, '00123, ="00123") are refused.
+  UTF-8, or UTF-16 with a byte order mark. The bytes of a line or an element are published as they
+  are in UTF-8; flags and rows become JSON.
+
+The same refund_id twice with other content is found before anything is published, and then nothing
+is; only lines of ndjson from a pipe are published as they come, and the second is refused.
 
 The last line on stderr is "published N, already queued M, rejected K". Already queued is what NATS
 has stored within the last two minutes, byte for byte. Running it again with the same input, after

@@ -1,33 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"io"
 )
-
-// byteOrderMark is what some programs begin UTF-8 with.
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
-// withoutBOM drops the mark at the first read: not before, because a terminal
-// keeps whoever looks ahead waiting.
-func withoutBOM(r io.Reader) io.Reader { return &unmarked{in: bufio.NewReader(r)} }
-
-type unmarked struct {
-	in   *bufio.Reader
-	read bool
-}
-
-func (u *unmarked) Read(p []byte) (int, error) {
-	if !u.read {
-		u.read = true
-		if start, _ := u.in.Peek(len(byteOrderMark)); bytes.Equal(start, byteOrderMark) {
-			_, _ = u.in.Discard(len(byteOrderMark))
-		}
-	}
-	return u.in.Read(p)
-}
 
 // interruptible ends with ctx although the read under it goes on: nothing else
 // wakes a program that waits for a line from a terminal. The read is ended too

@@ -22,14 +22,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return status
 	}
 	say := newConsole(stderr)
-	e := &enqueuer{plan: p, say: say, wait: newWaiter(say, stdout)}
-	items, done, err := p.source(ctx, stdin)
+	e := &enqueuer{plan: p, say: say, wait: newWaiter(say, stdout), repeats: newRepeats()}
+	src, err := p.source(ctx, stdin)
 	if err != nil {
 		say.line("FILE: %s", err)
 		return exitUsage
 	}
-	defer done()
-	all := e.all(ctx, items)
+	defer src.close()
+	all := e.all(ctx, src)
 	say.totals()
 	if all {
 		return exitOK
@@ -39,17 +39,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // enqueuer is one run over some jobs.
 type enqueuer struct {
-	plan   plan
-	say    *console
-	wait   *waiter
-	broker broker
-	sender *sender // nil until the first sound job: bad input needs no NATS
-	sound  int
+	plan    plan
+	say     *console
+	wait    *waiter
+	repeats *repeats
+	broker  broker
+	sender  *sender // nil until the first sound job: bad input needs no NATS
+	sound   int
 }
 
 // all reports whether all went as the contract's exit status 0 says.
-func (e *enqueuer) all(ctx context.Context, items iter.Seq[item]) bool {
-	whole := e.take(ctx, items)
+func (e *enqueuer) all(ctx context.Context, src source) bool {
+	whole := e.twice(ctx, src)
 	defer e.close()
 	if e.sender != nil {
 		e.sender.finish()
@@ -61,6 +62,21 @@ func (e *enqueuer) all(ctx context.Context, items iter.Seq[item]) bool {
 	return whole && e.say.complete()
 }
 
+// twice looks through an input that can be read again before it takes it, and
+// reports whether it got through.
+func (e *enqueuer) twice(ctx context.Context, src source) bool {
+	items, err := src.items()
+	if err == nil && src.twice {
+		e.repeats.lookThrough(ctx, items)
+		items, err = src.items()
+	}
+	if err != nil {
+		e.say.line("FILE: %s", err)
+		return false
+	}
+	return e.take(ctx, items)
+}
+
 // take checks and sends job after job, and reports whether it got through.
 func (e *enqueuer) take(ctx context.Context, items iter.Seq[item]) bool {
 	for it := range items {
@@ -68,12 +84,15 @@ func (e *enqueuer) take(ctx context.Context, items iter.Seq[item]) bool {
 			return false
 		}
 		j, problem := examine(it)
+		if problem == "" {
+			problem = e.repeats.problem(j)
+		}
 		if problem != "" {
 			e.say.reject(j, problem)
 			continue
 		}
 		e.sound++
-		if !e.plan.DryRun && !e.send(ctx, j) {
+		if !e.plan.DryRun && !e.repeats.contradicts() && !e.send(ctx, j) {
 			return false
 		}
 	}
@@ -110,6 +129,8 @@ func (e *enqueuer) stored(j job) {
 // advise says what counts alone do not. whole: all of the input was read.
 func (e *enqueuer) advise(ctx context.Context, whole bool) {
 	switch {
+	case e.repeats.contradicts():
+		e.say.line("nothing was published: the input contradicts itself, and of one refund_id nobody can say which job is meant; correct it and run again")
 	case e.plan.DryRun:
 		e.say.line("dry run: jobs that keep every rule: %d; none was published", e.sound)
 	case e.say.failures() > 0:

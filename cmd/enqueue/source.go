@@ -9,10 +9,12 @@ import (
 	"io"
 	"iter"
 	"os"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"refundworker/internal/jobs"
+	"refundworker/internal/spreadsheet"
 )
 
 // item is one job as the input has it, or what keeps it from being read.
@@ -33,21 +35,94 @@ var readers = map[string]func(io.Reader) iter.Seq[item]{
 	formatCSV: readCSV, formatJSON: readJSON, formatNDJSON: readNDJSON,
 }
 
-// source returns the jobs of the plan, read as they are taken. They end with
-// ctx; closing is harmless at any time.
-func (p plan) source(ctx context.Context, stdin io.Reader) (iter.Seq[item], func(), error) {
-	if p.format == "" {
-		return one(p.draft().item("flags")), func() {}, nil
-	}
-	if p.File == "-" {
-		return readers[p.format](withoutBOM(interruptible(ctx, stdin))), func() {}, nil
-	}
-	file, err := os.Open(p.File)
-	if err != nil {
-		return nil, nil, err
-	}
-	return readers[p.format](withoutBOM(interruptible(ctx, file))), func() { _ = file.Close() }, nil
+// source is where the jobs come from.
+type source struct {
+	items func() (iter.Seq[item], error) // from the first on; they end with the context
+	twice bool                           // items may be called a second time
+	close func()                         // harmless at any time
 }
+
+// longestInput is how much of a finished document (CSV or JSON) is kept in
+// memory where it cannot be read a second time.
+const longestInput = 64 << 20
+
+// source opens the input. A file is read twice: once to find what contradicts
+// itself, and once to publish. So is a document from a pipe, which ends before
+// anything can be said of it; lines of NDJSON from a pipe may come for ever, and
+// are published as they come.
+func (p plan) source(ctx context.Context, stdin io.Reader) (source, error) {
+	if p.format == "" {
+		return source{items: func() (iter.Seq[item], error) { return one(p.draft().item("flags")), nil }, close: func() {}}, nil
+	}
+	in, done := stdin, func() {}
+	if p.File != "-" {
+		file, err := os.Open(p.File)
+		if err != nil {
+			return source{}, err
+		}
+		in, done = file, func() { _ = file.Close() }
+	}
+	reading := interruptible(ctx, in)
+	src := source{close: done, items: func() (iter.Seq[item], error) { return p.read(reading), nil }}
+	if file, begin, ok := seekable(in); ok {
+		src.twice, src.items = true, func() (iter.Seq[item], error) {
+			_, err := file.Seek(begin, io.SeekStart)
+			return p.read(reading), err
+		}
+	} else if p.format != formatNDJSON {
+		src.twice, src.items = true, p.kept(reading)
+	}
+	return src, nil
+}
+
+func (p plan) read(r io.Reader) iter.Seq[item] {
+	return readers[p.format](spreadsheet.NewTextReader(r))
+}
+
+// seekable reports whether r is a file that can be read again, from where it
+// stands.
+func seekable(r io.Reader) (file *os.File, begin int64, ok bool) {
+	file, ok = r.(*os.File)
+	if !ok {
+		return nil, 0, false
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, 0, false
+	}
+	begin, err = file.Seek(0, io.SeekCurrent)
+	return file, begin, err == nil
+}
+
+// errLongInput is returned for a document that is too long to be kept.
+var errLongInput = errors.New("more than 64 MiB come from a pipe: give FILE, or ndjson, which is not kept in memory")
+
+// kept returns items of what is read at the first call, and kept.
+func (p plan) kept(r io.Reader) func() (iter.Seq[item], error) {
+	var text []byte
+	var failed error
+	read := sync.OnceFunc(func() {
+		text, failed = io.ReadAll(io.LimitReader(r, longestInput+1))
+		if failed == nil && len(text) > longestInput {
+			text, failed = nil, errLongInput
+		}
+	})
+	return func() (iter.Seq[item], error) {
+		read()
+		if errors.Is(failed, errLongInput) {
+			return nil, failed
+		}
+		if failed != nil { // named where the reading gets to it
+			return p.read(io.MultiReader(bytes.NewReader(text), failing{failed})), nil //nolint:nilerr // its reader says so
+		}
+		return p.read(bytes.NewReader(text)), nil
+	}
+}
+
+// failing is a reader that has failed.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 func one(it item) iter.Seq[item] {
 	return func(yield func(item) bool) { yield(it) }

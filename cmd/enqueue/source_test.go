@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"refundworker/internal/jobs"
+	"refundworker/internal/spreadsheet"
 )
 
 // read returns what a format makes of text, each item as "place: body" or
@@ -16,7 +17,7 @@ import (
 func read(t *testing.T, format, text string) []string {
 	t.Helper()
 	var got []string
-	for it := range readers[format](withoutBOM(iotest.OneByteReader(strings.NewReader(text)))) {
+	for it := range readers[format](spreadsheet.NewTextReader(iotest.OneByteReader(strings.NewReader(text)))) {
 		if it.problem != "" {
 			got = append(got, it.place+"! "+it.problem)
 		} else {
@@ -98,7 +99,7 @@ func TestRowsBecomeJobs(t *testing.T) {
 		"empty rows":           {header + ",,,,,,,,\n\nr,credit_card,I,q,9,,,,\n", []string{"line 4: " + fields + "}"}},
 		"no UTF-8":             {header + "r,credit_card,I,q,9,\xe9t\xe9,,,\n", []string{"line 2! reason: must be valid UTF-8"}},
 		"too few cells":        {header + "r,credit_card\nr,credit_card,I,q,9,,,,\n", []string{"line 2! has 2 cells where the header has 9", "line 3: "}},
-		"a quote within":       {header + "r,credit\"card,I,q,9,,,,\nr,credit_card,I,q,9,,,,\n", []string{"line 2! is not CSV at line 2", "line 3: "}},
+		"a quote within":       {header + "r,credit\"card,I,q,9,,,,\nr,credit_card,I,q,9,,,,\n", []string{"line 2! is not CSV: ", "line 3: "}},
 		"a quote left open":    {header + "\"r,credit_card,I,q,9,,,,\nr,credit_card,I,q,9,,,,\n", []string{"line 2! is not CSV"}},
 	} {
 		compare(t, name, read(t, formatCSV, c.text), c.want...)
@@ -107,11 +108,28 @@ func TestRowsBecomeJobs(t *testing.T) {
 
 func TestAmountInACellMustBeAWholeNumber(t *testing.T) {
 	t.Parallel()
-	for _, amount := range []string{"9.0", "9e3", "90,000", "90.000,00", "Rp9", " 9", "-9", "+9", "09", "0", "9" + strings.Repeat("0", 16), "١"} {
+	amounts := []string{
+		"9e3", "90,000", "90.000", "1.500.000", "1,234.00", "90.000,00", "90000,00", "90000.000", "1E+05", "Rp9", " 9", "-9", "(9)", "+9", "09", "١",
+	}
+	for _, amount := range amounts {
 		text := header + "r,credit_card,I,q,\"" + amount + "\",,,,\n"
 		for it := range readCSV(strings.NewReader(text)) {
-			if _, problem := examine(it); !strings.HasPrefix(problem, "amount: must be an integer") {
+			if _, problem := examine(it); !strings.HasPrefix(problem, "amount: write plain digits of whole rupiah, such as 90000") {
 				t.Errorf("%q: %q", amount, problem)
+			}
+		}
+	}
+	for _, amount := range []string{"0", "9" + strings.Repeat("0", 16)} { // plain, and against the rule
+		for it := range readCSV(strings.NewReader(header + "r,credit_card,I,q," + amount + ",,,,\n")) {
+			if _, problem := examine(it); !strings.HasPrefix(problem, "amount: must be") {
+				t.Errorf("%q: %q", amount, problem)
+			}
+		}
+	}
+	for _, amount := range []string{"90000", "90000.0", "90000.00"} {
+		for it := range readCSV(strings.NewReader(header + "r,credit_card,I,q," + amount + ",,,,\n")) {
+			if j, problem := examine(it); problem != "" || j.amount != 90000 {
+				t.Errorf("%q: %d, %q", amount, j.amount, problem)
 			}
 		}
 	}
@@ -129,7 +147,7 @@ func TestHeaderIsNamedWhereItIsWrong(t *testing.T) {
 		"pair unnamed":    {"refund_id,channel,invoice_number,amount,metadata." + row, `header! "metadata." is no field`},
 		"twice":           {"refund_id,channel,invoice_number,amount,amount" + row, `header! "amount" stands there twice`},
 		"missing":         {"refund_id,reason,invoice_number,amount,currency" + row, "header! channel is required"},
-		"semicolons":      {"refund_id;channel;invoice_number;amount\nr;credit_card;I;9\n", "header! has semicolons"},
+		"not closed":      {"refund_id,\"channel\nr,credit_card\n", "header! is not CSV: "},
 	} {
 		compare(t, name, read(t, formatCSV, c.header), c.want)
 	}

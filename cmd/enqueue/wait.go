@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"refundworker/internal/printable"
 	"refundworker/internal/retry"
 )
 
@@ -133,7 +134,7 @@ func (w *waiter) trouble(ctx context.Context, err error) {
 }
 
 func (w *waiter) print(r refund) {
-	if _, err := fmt.Fprintf(w.out, "%s\n", r.body); err != nil {
+	if _, err := fmt.Fprintf(w.out, "%s\n", printable.JSONLine(r.body)); err != nil {
 		w.err = fmt.Errorf("print result: %w", err)
 		return
 	}

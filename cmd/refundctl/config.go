@@ -56,6 +56,9 @@ func (c *Config) check(p *settings.Problems) {
 	if c.DOKUEnv != "" {
 		c.Environment(p)
 	}
+	if flaw := settings.TextFlaw(c.DOKUClientID); flaw != "" {
+		p.Add("DOKU_CLIENT_ID", "%s", flaw)
+	}
 	if c.Operator == "" {
 		c.Operator = currentUser()
 	}

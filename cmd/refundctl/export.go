@@ -80,11 +80,9 @@ func (c exportCommand) toFile(s *session, o operate.Operator, span operate.Span)
 // export writes the span, a line a record.
 func export(s *session, o operate.Operator, span operate.Span, w io.Writer) (n int, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
 	err = o.Read(s.ctx, span, func(r operate.Recorded) error {
 		n++
-		return e.Encode(exported{r.Sequence, r.Stored, r.Subject, r.Record, r.Result})
+		return writeJSON(out, exported{r.Sequence, r.Stored, r.Subject, r.Record, r.Result}, "")
 	})
 	if flushErr := out.Flush(); err == nil {
 		err = flushErr

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,19 +11,32 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"refundworker/internal/printable"
 )
 
 // show prints a report: v as one JSON document, or what draw makes of it.
 func (s *session) show(v any, draw func(*sheet)) error {
 	if s.Output == "json" {
-		e := json.NewEncoder(s.stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		return writeJSON(s.stdout, v, "  ")
 	}
 	p := &sheet{colours: colourful(s.stdout)}
 	draw(p)
 	_, err := io.WriteString(s.stdout, p.text.String())
+	return err
+}
+
+// writeJSON writes one document, and a line end. Its strings are as they were,
+// and none of them can do anything to a terminal.
+func writeJSON(w io.Writer, v any, indent string) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(printable.JSON(text.Bytes()))
 	return err
 }
 
@@ -32,13 +46,29 @@ func colourful(w io.Writer) bool {
 	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
 }
 
-// sheet is text for a person.
+// sheet is text for a person. Whatever is put into it may come from outside, and
+// is made printable here.
 type sheet struct {
 	text    strings.Builder
 	colours bool
 }
 
-func (p *sheet) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+// line prints a line; format is the program's own.
+func (p *sheet) line(format string, args ...any) {
+	safe := make([]any, len(args))
+	for i, arg := range args {
+		switch v := arg.(type) {
+		case painted, int, int32, int64, uint64, float64:
+			safe[i] = v
+		default:
+			safe[i] = printable.Text(fmt.Sprint(v))
+		}
+	}
+	fmt.Fprintf(&p.text, format+"\n", safe...)
+}
+
+// painted is text that is printable already, and may have our own colours.
+type painted string
 
 // colours by state and finding; what is not here has none.
 var colours = map[string]string{
@@ -46,11 +76,11 @@ var colours = map[string]string{
 	"unknown": "33", "waiting": "33", "sending": "33", "warning": "33", "paused": "33",
 }
 
-func (p *sheet) colour(word string) string {
+func (p *sheet) colour(word string) painted {
 	if code, ok := colours[word]; ok && p.colours {
-		return "\x1b[" + code + "m" + word + "\x1b[0m"
+		return painted("\x1b[" + code + "m" + word + "\x1b[0m")
 	}
-	return word
+	return painted(printable.Text(word))
 }
 
 // fields prints pairs of name and value, one a line; empty values are left out.
@@ -68,18 +98,21 @@ func (p *sheet) table(header []string, rows [][]string) {
 	all := append([][]string{header}, rows...)
 	for _, row := range all {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], width(cell))
 		}
 	}
 	for _, row := range all {
 		var line strings.Builder
 		for i, cell := range row {
-			line.WriteString(p.colour(cell))
-			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2))
+			line.WriteString(string(p.colour(cell)))
+			line.WriteString(strings.Repeat(" ", widths[i]-width(cell)+2))
 		}
-		p.line("%s", strings.TrimRight(line.String(), " "))
+		p.line("%s", painted(strings.TrimRight(line.String(), " ")))
 	}
 }
+
+// width is how much of a line a cell takes, as it is shown.
+func width(cell string) int { return utf8.RuneCountInString(printable.Text(cell)) }
 
 // clock is how times are shown: in UTC, to the second.
 func clock(t time.Time) string {

@@ -4,17 +4,20 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"refundworker/internal/operate"
+	"refundworker/internal/printable"
 	"refundworker/internal/settings"
 )
 
 type reconcileCommand struct {
-	File    string `arg:"" name:"FILE.csv" help:"Settlement report with the columns invoice_number, partner_refund_no_or_request_id, amount, status."`
+	File    string `arg:"" name:"FILE.csv" help:"Settlement report, as a spreadsheet writes it, with the columns invoice_number, partner_refund_no_or_request_id, amount, status."`
 	From    string `required:"" help:"Results from then on: 2026-11-21 (UTC) or RFC 3339." placeholder:"TIME"`
 	To      string `required:"" help:"Results before then." placeholder:"TIME"`
-	Mapping string `help:"File of lines name=column that renames columns, and status.WORD=success or failed." placeholder:"FILE"`
+	Mapping string `help:"File of lines name=column that renames columns, and status.WORD=success, failed or pending." placeholder:"FILE"`
 	CSV     string `name:"csv" help:"Write the differences to this file as well." placeholder:"FILE"`
 }
 
@@ -43,25 +46,32 @@ func (c reconcileCommand) Run(s *session) error {
 		}
 	}
 	err = s.show(map[string]any{
-		"differences": slices.Concat([]operate.Difference{}, found), "results": len(ours), "lines": len(report),
-	}, func(p *sheet) {
-		if len(found) > 0 {
-			p.table(differenceHeader, differenceRows(found))
-		}
-		p.line("%d results against %d lines: %d differences", len(ours), len(report), len(found))
-	})
+		"differences": slices.Concat([]operate.Difference{}, found), "results": len(ours), "lines": len(report.Lines),
+		"skipped": slices.Concat([]int{}, report.Skipped),
+	}, func(p *sheet) { drawDifferences(p, found, len(ours), report) })
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	return errFound
 }
 
-func (c reconcileCommand) read() (report []operate.Line, p settings.Problems) {
+func drawDifferences(p *sheet, found []operate.Difference, results int, report operate.Report) {
+	if len(found) > 0 {
+		p.table(differenceHeader, differenceRows(found))
+	}
+	if len(report.Skipped) > 0 {
+		p.line("no refunds, skipped: lines %s of %s", strings.Trim(fmt.Sprint(report.Skipped), "[]"), report.File)
+	}
+	p.line("%d results against %d lines: %d differences", results, len(report.Lines), len(found))
+}
+
+func (c reconcileCommand) read() (report operate.Report, p settings.Problems) {
 	mapping := operate.Mapping{}
 	if c.Mapping != "" {
-		text, err := os.ReadFile(c.Mapping)
+		f, err := os.Open(c.Mapping)
 		if err == nil {
-			mapping, err = operate.ReadMapping(string(text))
+			mapping, err = operate.ReadMapping(f)
+			_ = f.Close()
 		}
 		if err != nil {
 			p.Add("--mapping", "%s", err)
@@ -70,16 +80,18 @@ func (c reconcileCommand) read() (report []operate.Line, p settings.Problems) {
 	f, err := os.Open(c.File)
 	if err != nil {
 		p.Add("FILE.csv", "%s", err)
-		return nil, p
+		return report, p
 	}
 	defer func() { _ = f.Close() }()
-	if report, err = operate.ReadReport(f, mapping); err != nil {
-		p.Add("FILE.csv", "%s", err)
+	if report, err = operate.ReadReport(filepath.Base(c.File), f, mapping); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			p.Add("FILE.csv", "%s", line)
+		}
 	}
 	return report, p
 }
 
-var differenceHeader = []string{"KIND", "REFUND_ID", "INVOICE", "NUMBER AT DOKU", "OURS", "THEIRS", "LINE"}
+var differenceHeader = []string{"KIND", "REFUND_ID", "INVOICE", "NUMBER AT DOKU", "OURS", "THEIRS", "FILE", "LINE"}
 
 func differenceRows(found []operate.Difference) [][]string {
 	var rows [][]string
@@ -88,7 +100,7 @@ func differenceRows(found []operate.Difference) [][]string {
 		if d.Line > 0 {
 			line = fmt.Sprint(d.Line)
 		}
-		rows = append(rows, []string{d.Kind, d.RefundID, d.Invoice, d.Key, d.Ours, d.Theirs, line})
+		rows = append(rows, []string{d.Kind, d.RefundID, d.Invoice, d.Key, d.Ours, d.Theirs, d.File, line})
 	}
 	return rows
 }
@@ -99,8 +111,13 @@ func writeCSV(name string, found []operate.Difference) error {
 		return err
 	}
 	w := csv.NewWriter(f)
-	if err := w.WriteAll(append([][]string{{"kind", "refund_id", "invoice_number", "partner_refund_no_or_request_id", "ours", "theirs", "line"}},
-		differenceRows(found)...)); err != nil {
+	rows := [][]string{{"kind", "refund_id", "invoice_number", "partner_refund_no_or_request_id", "ours", "theirs", "line", "file"}}
+	for _, row := range differenceRows(found) {
+		file := len(row) - 2 // the line has long been the last column but one
+		row[file], row[file+1] = row[file+1], row[file]
+		rows = append(rows, printable.Cells(row))
+	}
+	if err := w.WriteAll(rows); err != nil {
 		_ = f.Close()
 		return err
 	}

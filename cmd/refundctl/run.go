@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker/internal/printable"
 	"refundworker/internal/settings"
 )
 
@@ -68,7 +69,7 @@ func (s *session) status(err error) int {
 	case context.Cause(s.ctx) != nil && !errors.Is(context.Cause(s.ctx), context.Canceled):
 		err = context.Cause(s.ctx) // a denial looks like a timeout; this is the truth
 	}
-	_, _ = fmt.Fprintf(s.stderr, "%s: %s\n", program, err)
+	_, _ = fmt.Fprintf(s.stderr, "%s: %s\n", program, printable.Error(err))
 	return exitWrong
 }
 

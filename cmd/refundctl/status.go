@@ -28,11 +28,23 @@ func (c statusCommand) Run(s *session) error {
 	return s.show(status, func(p *sheet) { drawStatus(p, status, time.Now()) })
 }
 
+// sentAs is what DOKU is told as reason, where that is not the job's own words.
+func sentAs(s operate.Status) string {
+	switch {
+	case s.SentReason == nil:
+		return ""
+	case *s.SentReason == "":
+		return "nothing: no character of it is one that DOKU takes"
+	}
+	return *s.SentReason
+}
+
 func drawStatus(p *sheet, s operate.Status, now time.Time) {
 	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
 		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
-		"reason", s.Reason, "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline), "next", nextText(s.View, now),
-		"wait fires", clock(s.WaitFires), "request id", s.RequestID, "partner no.", s.PartnerRefundNo, "external id", s.ExternalID)
+		"reason", s.Reason, "sent as", sentAs(s), "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline),
+		"next", nextText(s.View, now), "wait fires", clock(s.WaitFires), "request id", s.RequestID,
+		"partner no.", s.PartnerRefundNo, "same no. as", strings.Join(s.SameNumber, ", "), "external id", s.ExternalID)
 	if s.FirstUnknown > 0 {
 		p.fields("in doubt", fmt.Sprintf("since attempt %d, which may have been executed unseen", s.FirstUnknown))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -70,25 +69,20 @@ type change struct {
 func (s *session) step(r operate.Recorded) error {
 	st := operate.StepOf(r)
 	if s.Output == "json" {
-		line, err := json.Marshal(change{Step: st, RefundID: r.Record.Job.RefundID, Channel: string(r.Record.Job.Channel)})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(s.stdout, "%s\n", line)
-		return err
+		return writeJSON(s.stdout, change{Step: st, RefundID: r.Record.Job.RefundID, Channel: string(r.Record.Job.Channel)}, "")
 	}
 	p := &sheet{colours: colourful(s.stdout)}
 	note := ""
 	if !st.Due.IsZero() {
 		note = "due " + in(time.Until(st.Due))
 	}
-	line := fmt.Sprintf("%s  %s  %s  %s  attempt %d", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel, p.colour(st.State), st.Attempt)
-	for _, more := range []string{st.Why, saidText(st.Said), note} {
-		if more != "" {
-			line += "  " + more
+	more := ""
+	for _, text := range []string{st.Why, saidText(st.Said), note} {
+		if text != "" {
+			more += "  " + text
 		}
 	}
-	p.line("%s", line)
+	p.line("%s  %s  %s  %s  attempt %d%s", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel, p.colour(st.State), st.Attempt, more)
 	_, err := fmt.Fprint(s.stdout, p.text.String())
 	return err
 }

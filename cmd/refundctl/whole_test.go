@@ -165,7 +165,14 @@ func TestReconcileEndsWithOneOnAnyDifference(t *testing.T) {
 	if e := b.operator(t, args...); e.status != 1 || !strings.Contains(e.out, "amount differs") {
 		t.Errorf("%+v", e)
 	}
-	if text, err := os.ReadFile(found); err != nil || !strings.Contains(string(text), "amount differs,rf-1,INV-rf-1,"+id+",90000,80000,2") {
+	if text, err := os.ReadFile(found); err != nil || !strings.Contains(string(text), "amount differs,rf-1,INV-rf-1,"+id+",90000,80000,2,report.csv") {
+		t.Errorf("%s, %v", text, err)
+	}
+	write("=cmd|'/c calc'!A0,@stranger,90.000,SUCCESS\nTOTAL,,1,")
+	if e := b.operator(t, args...); e.status != 1 || !strings.Contains(e.out, "report.csv  2") || !strings.Contains(e.out, "skipped: lines 3 of report.csv") {
+		t.Errorf("%+v", e)
+	}
+	if text, err := os.ReadFile(found); err != nil || !strings.Contains(string(text), "missing here,,'=cmd|'/c calc'!A0,'@stranger,,90000,2,report.csv") {
 		t.Errorf("%s, %v", text, err)
 	}
 	write("INV-rf-1," + id + ",much,SUCCESS")

@@ -36,7 +36,7 @@ type flags struct {
 	RateLimit          string          `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
 	RetryInitial       string          `name:"retry-initial" env:"RETRY_INITIAL" default:"2s" help:"First retry delay; each further one is twice as long."`
 	RetryMax           string          `name:"retry-max" env:"RETRY_MAX" default:"15m" help:"Longest retry delay."`
-	InquiryDelay       string          `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 30s in production."`
+	InquiryDelay       string          `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 60s in production."`
 	RepeatAfterUnknown string          `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"same-day or never: whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it."`
 	RetryDeadline      string          `name:"retry-deadline" env:"RETRY_DEADLINE" default:"24h" help:"When a job without a deadline is given up."`
 	HTTPAddr           string          `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9464" help:"Serves /metrics, /healthz and /readyz."`
@@ -65,7 +65,7 @@ func (f flags) config() (service.Config, settings.Problems) {
 		HTTPAddr:    f.httpAddr(&p),
 		Policy: refund.Policy{
 			Timeout:       m.Timeout,
-			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, m.Least),
+			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, m.LeastInquiryDelay),
 			RetryDeadline: p.Duration("RETRY_DEADLINE", f.RetryDeadline, time.Second),
 			Repeat:        p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never") == "same-day",
 		},

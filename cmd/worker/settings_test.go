@@ -98,7 +98,7 @@ func TestEveryBadSettingIsNamedAndNoSecretIsShown(t *testing.T) {
 		"base url with a path":  {good("--doku-base-url=https://api.doku.com/x"), "DOKU_BASE_URL:"},
 		"simulator elsewhere":   {good("--doku-env=simulator", "--doku-base-url=https://api.doku.com"), "DOKU_BASE_URL: the simulator"},
 		"short call":            {good("--doku-env=production", "--doku-timeout=5s"), "DOKU_TIMEOUT:"},
-		"short quiet":           {good("--doku-env=production", "--inquiry-delay=5s"), "INQUIRY_DELAY:"},
+		"short quiet":           {good("--doku-env=production", "--inquiry-delay=59s"), "INQUIRY_DELAY:"},
 		"no duration":           {good("--retry-initial=2"), "RETRY_INITIAL:"},
 		"max below initial":     {good("--retry-initial=2m", "--retry-max=1m"), "RETRY_MAX:"},
 		"no deadline":           {good("--retry-deadline=0s"), "RETRY_DEADLINE:"},

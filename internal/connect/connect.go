@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,9 @@ func (f *Flags) Check(p *settings.Problems) {
 	if f.NATSURLFile != "" {
 		f.NATSURL = p.Secret("NATS_URL", "", f.NATSURLFile).Reveal()
 	}
-	f.checkServers(p)
+	if f.NATSURLFile == "" || f.NATSURL != "" { // else the file is the problem, and named
+		checkServers(p, f.NATSURL)
+	}
 	checkFile(p, "NATS_CREDS", f.NATSCreds, "no credentials", func(text []byte) bool {
 		_, tokenErr := nkeys.ParseDecoratedJWT(text)
 		_, keyErr := nkeys.ParseDecoratedUserNKey(text)
@@ -74,30 +75,10 @@ func checkFile(p *settings.Problems, name, file, what string, good func([]byte) 
 	switch {
 	case err != nil:
 		p.Add(name, "%s", err)
+	case settings.EncodingFlaw(text) != "":
+		p.Add(name, "%s %s", file, settings.EncodingFlaw(text))
 	case !good(text):
 		p.Add(name, "%s: %s in it", file, what)
-	}
-}
-
-// checkServers finds addresses that nobody can be reached at; a connection that
-// waits for its server would try them for ever. They may hold a password.
-func (f Flags) checkServers(p *settings.Problems) {
-	servers := 0
-	for text := range strings.SplitSeq(f.NATSURL, ",") {
-		if text = strings.TrimSpace(text); text == "" {
-			continue
-		}
-		servers++
-		if !strings.Contains(text, "://") {
-			text = "nats://" + text
-		}
-		u, err := url.Parse(text)
-		if err != nil || u.Hostname() == "" || strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
-			p.Add("NATS_URL", "server %d is no address such as nats://host:4222", servers)
-		}
-	}
-	if servers == 0 {
-		p.Add("NATS_URL", "must not be empty")
 	}
 }
 

@@ -149,6 +149,49 @@ func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 	}
 }
 
+// A character that ends a part of a URL makes another address of what a person
+// meant: the user's name for a host, say. No piece of it may be printed.
+func TestPasswordThatIsNotEscapedIsToldWithoutAnyPieceOfIt(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"nats://planted:se#cret@host:4222", "nats://planted:se@cret@host:4222", "nats://planted:12#cret@host:4222",
+		"nats://planted:12/cret@host:4222", "nats://planted:12?cret@host:4222", "nats://planted:se/cret@host", "nats://planted:se?cret@host",
+		"nats://planted:12,cret@host:4222", "nats://planted:se,cret@host:4222", "nats://planted:se%cret@host:4222", "nats://planted:se cret@host",
+		"planted:12#cret@host", "nats://planted#cret@host", "tls://a,nats://planted:12#cret@host:4222", "nats://planted:se[cret@host",
+		"\"nats://planted:cret@host:4222\"", "'nats://planted:cret@host:4222'", "nats://planted:cret@host:4222\r", "\ufeffnats://planted:cret@host",
+		"nats://planted:se\u00a0cret@host", "nats://planted:se\ncret@host:4222", "nats://planted:se\tcret@host:4222",
+	} {
+		file := filepath.Join(t.TempDir(), "url")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		byFile := flags("")
+		byFile.NATSURLFile = file
+		for _, f := range []connect.Flags{flags(text), byFile} {
+			var p settings.Problems
+			f.Check(&p)
+			said := strings.Join(p, "\n")
+			if len(p) == 0 || !strings.HasPrefix(said, "NATS_URL") {
+				t.Errorf("%q: %q", text, p)
+			}
+			for _, piece := range []string{"planted", "cret", "12", "se#", "se@"} {
+				if strings.Contains(strings.ReplaceAll(said, file, ""), piece) {
+					t.Errorf("%q: %q repeats a piece of it", text, said)
+				}
+			}
+		}
+	}
+	for _, text := range []string{
+		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
+	} {
+		f := flags(text)
+		var p settings.Problems
+		if f.Check(&p); len(p) > 0 {
+			t.Errorf("%s: %q", text, p)
+		}
+	}
+}
+
 // The client gives up for good when the servers refuse one login twice, unless
 // it is told otherwise. A worker that holds an answer must not.
 func TestPasswordThatIsWrongForAWhileIsOutlived(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -32,7 +33,8 @@ type Decoded struct {
 
 	// Job holds every field when sound. When broken it holds RefundID, Channel
 	// and those other fields that were valid, which is what a rejected result
-	// repeats; when unreadable, Channel alone.
+	// repeats, and customer values that only a rule of this version forbids;
+	// when unreadable, Channel alone.
 	Job Job
 
 	Problems Problems // when broken: at least one
@@ -46,6 +48,10 @@ type Decoded struct {
 	// lacks, so that nothing can be sent with it. In a job this is a problem as
 	// well; in a nudge it is not.
 	CustomerTokenMissing bool
+
+	// content is the fingerprint of a broken job whose five fields of content
+	// could be read, whatever rules they break; else zero.
+	content Fingerprint
 }
 
 // Fingerprint returns what a repeat of the message is compared by: the job's
@@ -55,6 +61,26 @@ func (d Decoded) Fingerprint() Fingerprint {
 		return d.Job.Fingerprint()
 	}
 	return d.BodySHA256
+}
+
+// AnyRules is the version to give to [Decoded.Repeats] for a message that only
+// workers publish.
+const AnyRules = -1
+
+// Repeats reports whether the message is the job that was recorded with that
+// fingerprint and held against that version of the rules ([RulesVersion]; 0:
+// the record names none). The very bytes of a recorded job repeat it. So does a
+// job of the same content, unless it breaks a rule that was in force when the
+// first message was accepted. A rule that is stricter than the recorded one must
+// not turn a refund's own wait into a dead letter: the refund would be lost.
+func (d Decoded) Repeats(fingerprint string, rules int) bool {
+	switch {
+	case fingerprint == "": // cancelled before a job came
+		return true
+	case fingerprint == d.Fingerprint().String(), fingerprint == d.BodySHA256.String():
+		return true
+	}
+	return d.content != Fingerprint{} && fingerprint == d.content.String() && d.Problems.newerThan(rules)
 }
 
 // Decode reads a job that came on a subject of ch by the rules of contract.md
@@ -84,6 +110,7 @@ func decode(ch channel.Channel, data []byte, customerRequired bool) Decoded {
 	d.Job, d.Problems, d.Outcome = r.job, r.problems, Sound
 	if len(r.problems.List) > 0 {
 		d.Outcome = Broken
+		d.content = r.fingerprint()
 	}
 	return d
 }
@@ -93,7 +120,9 @@ type reader struct {
 	dec      *jsontext.Decoder
 	facts    channel.Facts
 	job      Job
+	content  Job // the five fields of the fingerprint as they could be read
 	problems Problems
+	noPrint  bool  // one of those five could not be read
 	err      error // the first syntax error; nothing is read after it
 
 	ids           int    // members refund_id met
@@ -171,7 +200,28 @@ func (r *reader) unknown(parent string, name []byte) {
 	r.skip()
 }
 
-func (r *reader) broken(name, rule string) { r.problems.add(Problem{Field: name, Rule: rule}) }
+// broken notes a rule that a field breaks so that its value is not known.
+func (r *reader) broken(name, rule string) {
+	r.problems.add(Problem{Field: name, Rule: rule})
+	r.noPrint = r.noPrint || slices.Contains(contentFields, name)
+}
+
+// unfit notes a rule that the value of a field of content breaks.
+func (r *reader) unfit(name, rule string) {
+	r.problems.add(Problem{Field: name, Rule: rule, since: sinceRecord})
+}
+
+// contentFields are the fields whose values [Job.Fingerprint] hashes.
+var contentFields = []string{"channel", "invoice_number", "original_request_id", "amount", "reason"}
+
+// fingerprint is that of the content; zero where part of it could not be read.
+func (r *reader) fingerprint() Fingerprint {
+	if r.noPrint {
+		return Fingerprint{}
+	}
+	r.content.Channel = r.job.Channel
+	return r.content.Fingerprint()
+}
 
 // refundID keeps a well-formed id; anything else leaves it empty.
 func (r *reader) refundID() {

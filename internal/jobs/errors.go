@@ -25,8 +25,8 @@ var (
 	ErrRepeatedRefundID = errors.New("message has more than one refund_id")
 
 	// ErrRefundIDForm is returned where refund_id is not a string of the form
-	// [A-Za-z0-9_-]{1,64}.
-	ErrRefundIDForm = errors.New("refund_id is not of the form [A-Za-z0-9_-]{1,64}")
+	// [A-Za-z0-9_/:#-]{1,64}.
+	ErrRefundIDForm = errors.New("refund_id is not of the form [A-Za-z0-9_/:#-]{1,64}")
 )
 
 var (

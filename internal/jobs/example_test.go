@@ -24,6 +24,6 @@ func ExampleDecode() {
 	}
 	// Output:
 	// refund rf-1 of 90000 IDR
-	// reject rf-2 invalid_job amount: must be an integer from 1 to 9999999999999999, without sign, fraction or exponent
-	// dead letter: refund_id is not of the form [A-Za-z0-9_-]{1,64}
+	// reject rf-2 invalid_job amount: must be an integer from 1 to 9999999999999999, without sign or exponent, and with no fraction but .0 or .00
+	// dead letter: refund_id is not of the form [A-Za-z0-9_/:#-]{1,64}
 }

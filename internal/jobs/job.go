@@ -21,7 +21,7 @@ const Currency = "IDR"
 // Job is one request for a refund (contract.md §2). The zero value of an
 // optional field means that the job has none.
 type Job struct {
-	RefundID          string // [A-Za-z0-9_-]{1,64}, the idempotency key
+	RefundID          string // [A-Za-z0-9_/:#-]{1,64}, the idempotency key
 	Channel           channel.Channel
 	InvoiceNumber     string
 	OriginalRequestID string

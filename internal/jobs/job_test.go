@@ -115,17 +115,18 @@ func anyJob(t *rapid.T) jobs.Job {
 	ch := rapid.SampledFrom(channel.All()).Draw(t, "channel")
 	facts := ch.Facts()
 	job := jobs.Job{
-		RefundID: rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Draw(t, "refund_id"), Channel: ch, Currency: "IDR",
-		InvoiceNumber: strings.Repeat("I", facts.Invoice.Min-1) + rapid.StringMatching(`[!-~][ -~]{0,11}`).Draw(t, "invoice"),
+		RefundID: rapid.StringMatching(`[A-Za-z0-9_/:#-]{1,64}`).Draw(t, "refund_id"), Channel: ch, Currency: "IDR",
+		InvoiceNumber: strings.Repeat("I", facts.Invoice.Min-1) + rapid.StringMatching(`[!-~]([ -~]{0,10}[!-~])?`).Draw(t, "invoice"),
 		Amount:        rapid.Int64Range(1, 9999999999999999).Draw(t, "amount"),
 		Reason:        anyText(t, "reason", 255),
 		NotBefore:     anyTime(t, 2000, 2099), Deadline: anyTime(t, 2100, 2199),
 		Customer: jobs.Customer{
-			AccessToken: anyValue(t, facts.CustomerToken), DeviceID: anyValue(t, facts.DeviceID), IPAddress: anyValue(t, facts.IPAddress),
+			AccessToken: anyValue(t, facts.CustomerToken, `[!-~]{1,80}`), DeviceID: anyValue(t, facts.DeviceID, `[!-~]{1,64}`),
+			IPAddress: anyValue(t, facts.IPAddress, `(1?\d|2[0-4])\.\d\.25[0-5]\.(0|[1-9]\d)`),
 		},
 	}
 	if facts.OriginalRequestID == channel.Required || rapid.Bool().Draw(t, "has request") {
-		job.OriginalRequestID = rapid.StringMatching(`[!-~][ -~]{0,35}`).Draw(t, "original_request_id")
+		job.OriginalRequestID = rapid.StringMatching(`[!-~]([ -~]{0,34}[!-~])?`).Draw(t, "original_request_id")
 	}
 	for range rapid.IntRange(0, 16).Draw(t, "pairs") {
 		if job.Metadata == nil {
@@ -149,11 +150,11 @@ func anyTime(t *rapid.T, first, last int) time.Time {
 	return time.Unix(rapid.Int64Range(from.Unix(), to.Unix()).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()
 }
 
-func anyValue(t *rapid.T, need channel.Need) secret.Text {
+func anyValue(t *rapid.T, need channel.Need, form string) secret.Text {
 	if need == channel.Unused || need == channel.Optional && rapid.Bool().Draw(t, "absent") {
 		return secret.Text{}
 	}
-	return secret.New(rapid.StringMatching(`[!-~]{1,60}`).Draw(t, "customer value"))
+	return secret.New(rapid.StringMatching(form).Draw(t, "customer value"))
 }
 
 func BenchmarkDecode(b *testing.B) {

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"net/netip"
 	"unicode"
 
 	"refundworker/internal/channel"
@@ -13,6 +14,8 @@ type customerField struct {
 	path string
 	need func(channel.Facts) channel.Need
 	at   func(*Customer) *secret.Text
+	rule string // beside those of every customer value; empty: none
+	fits func(value string) bool
 }
 
 var customerFields = []customerField{
@@ -20,17 +23,25 @@ var customerFields = []customerField{
 		"access_token", "customer.access_token",
 		func(f channel.Facts) channel.Need { return f.CustomerToken },
 		func(c *Customer) *secret.Text { return &c.AccessToken },
+		"", nil,
 	},
 	{
 		"device_id", "customer.device_id",
 		func(f channel.Facts) channel.Need { return f.DeviceID },
 		func(c *Customer) *secret.Text { return &c.DeviceID },
+		ruleDeviceID, func(value string) bool { return len(value) <= maxDeviceID },
 	},
 	{
 		"ip_address", "customer.ip_address",
 		func(f channel.Facts) channel.Need { return f.IPAddress },
 		func(c *Customer) *secret.Text { return &c.IPAddress },
+		ruleIPAddress, isIPv4,
 	},
+}
+
+func isIPv4(value string) bool {
+	address, err := netip.ParseAddr(value)
+	return err == nil && address.Is4()
 }
 
 var customerIndex = indexed(customerFields, func(f customerField) string { return f.name })
@@ -79,11 +90,15 @@ func (r *reader) customerValue(f customerField) bool {
 	switch {
 	case !within(value, '!', '~'):
 		r.broken(f.path, ruleVisible)
+		return true
 	case len(value) > maxCustomerBytes:
 		r.broken(f.path, ruleCustomer)
-	default:
-		*f.at(&r.job.Customer) = secret.New(value)
+		return true
+	case f.rule != "" && !f.fits(value):
+		r.problems.add(Problem{Field: f.path, Rule: f.rule, since: sinceIDs})
 	}
+	// Kept even then: a refund that was recorded before this rule goes on with it.
+	*f.at(&r.job.Customer) = secret.New(value)
 	return true
 }
 
@@ -148,7 +163,7 @@ func (p *pairs) pair(name []byte, sound bool) {
 	if _, twice := p.kept[key]; twice {
 		p.refuse(rulePairKeys)
 	}
-	if p.refuseCard("metadata", value) || !ok {
+	if p.refuseCard("metadata", value, sinceEver) || !ok {
 		p.sound = false
 	}
 	p.kept[key] = value
@@ -199,20 +214,6 @@ func (r *reader) text(name string) (value string, given bool) {
 		return "", true
 	}
 	return string(text), len(text) > 0
-}
-
-// keep reads a string into at if it breaks no rule of its field.
-func (r *reader) keep(at *string, name string, rule func(string) string) bool {
-	value, given := r.text(name)
-	if value == "" {
-		return given
-	}
-	if broken := rule(value); broken != "" {
-		r.broken(name, broken)
-		return true
-	}
-	*at = value
-	return true
 }
 
 // textRule returns the rule for every string of a job that this one breaks.

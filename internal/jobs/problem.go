@@ -13,6 +13,7 @@ type Problem struct {
 	Field string // as the contract spells it; nested: customer.access_token
 	Rule  string
 	card  bool
+	since int // the version of the rules that brought this one, or sinceRecord
 }
 
 // String returns "field: rule".
@@ -28,6 +29,8 @@ type Problems struct {
 	List    []Problem
 	Omitted int  // how many more there were
 	other   bool // at least one was not a card number
+	some    bool // there is at least one
+	oldest  int  // the least since of all; of no meaning where there is none
 }
 
 // Code returns [CodeCardNumber] if every problem is one, else
@@ -51,10 +54,18 @@ func (p Problems) String() string {
 	return strings.Join(texts, "; ")
 }
 
+// newerThan reports whether every broken rule came after that version of the
+// rules.
+func (p Problems) newerThan(rules int) bool { return !p.some || p.oldest > rules }
+
 func (p *Problems) add(problem Problem) {
 	p.other = p.other || !problem.card
+	if !p.some || problem.since < p.oldest {
+		p.oldest = problem.since
+	}
+	p.some = true
 	for _, known := range p.List {
-		if known == problem {
+		if known.Field == problem.Field && known.Rule == problem.Rule {
 			return
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	maxAmountDigits  = 16 // 9999999999999999 is the largest number of 16 digits
 	maxReasonRunes   = 255
 	maxCustomerBytes = 2048
+	maxDeviceID      = 64
 	maxPairs         = 16
 	maxPairsBytes    = 1024
 	firstYear        = 2000
@@ -23,6 +24,18 @@ const (
 )
 
 const refundIDField = "refund_id"
+
+// RulesVersion is the version of the rules below. It is recorded with the first
+// message of a refund and raised when a rule becomes stricter, for a stricter
+// rule must not stop a refund whose job was accepted before it.
+const RulesVersion = 1
+
+// What the since of a problem says.
+const (
+	sinceEver   = 0       // the rule is as old as the contract
+	sinceIDs    = 1       // device_id of 64 characters, ip_address IPv4, card numbers in the folded form
+	sinceRecord = 1 << 30 // the value is part of the fingerprint: a record that has it accepted it
+)
 
 // The rules as their problems name them.
 const (
@@ -37,11 +50,14 @@ const (
 	ruleChannel   = "must equal the last token of the subject"
 	ruleASCII     = "must be printable ASCII"
 	ruleBlank     = "must not be blank"
+	ruleEnds      = "must not begin or end with a space"
 	ruleVisible   = "must be printable ASCII without spaces"
-	ruleAmount    = "must be an integer from 1 to 9999999999999999, without sign, fraction or exponent"
+	ruleAmount    = "must be an integer from 1 to 9999999999999999, without sign or exponent, and with no fraction but .0 or .00"
 	ruleCurrency  = "must be IDR"
 	ruleReason    = "must have at most 255 characters"
 	ruleCustomer  = "must have at most 2048 characters"
+	ruleDeviceID  = "must have at most 64 characters"
+	ruleIPAddress = "must be an IPv4 address"
 	ruleTime      = "must be an RFC 3339 time with a zone"
 	ruleYear      = "must lie in the years 2000 to 2199 UTC"
 	ruleOrder     = "must be after not_before"
@@ -115,26 +131,39 @@ func (r *reader) channel() bool {
 }
 
 func (r *reader) invoiceNumber() bool {
-	return r.keep(&r.job.InvoiceNumber, "invoice_number", func(value string) string {
-		return identifierRule(value, r.facts.Invoice)
-	})
+	return r.identifier("invoice_number", &r.content.InvoiceNumber, &r.job.InvoiceNumber, r.facts.Invoice)
 }
 
 func (r *reader) originalRequestID() bool {
-	return r.keep(&r.job.OriginalRequestID, "original_request_id", func(value string) string {
-		return identifierRule(value, channel.Length{Min: 1, Max: r.facts.OriginalMax})
-	})
+	length := channel.Length{Min: 1, Max: r.facts.OriginalMax}
+	return r.identifier("original_request_id", &r.content.OriginalRequestID, &r.job.OriginalRequestID, length)
 }
 
-// identifierRule returns the rule that value breaks, or "". The contract lets a
-// space be part of an identifier, but one of nothing else names no payment:
-// DOKU would be asked about a blank.
+// identifier reads an identifier into content, and into kept if it breaks no
+// rule.
+func (r *reader) identifier(name string, content, kept *string, length channel.Length) (given bool) {
+	if *content, given = r.text(name); *content == "" {
+		return given
+	}
+	if rule := identifierRule(*content, length); rule != "" {
+		r.unfit(name, rule)
+		return true
+	}
+	*kept = *content
+	return true
+}
+
+// identifierRule returns the rule that value breaks, or "". A space may be part
+// of an identifier but not its end: gateways cut it off there, and DOKU then
+// answers about another invoice than ours.
 func identifierRule(value string, length channel.Length) string {
 	switch {
 	case !within(value, ' ', '~'):
 		return ruleASCII
 	case strings.Trim(value, " ") == "":
 		return ruleBlank
+	case strings.Trim(value, " ") != value:
+		return ruleEnds
 	case length.Holds(value):
 		return ""
 	case length.Min > 1:
@@ -148,13 +177,28 @@ func (r *reader) amount() bool {
 		r.skip()
 		return false
 	}
-	raw := r.value()
-	if len(raw) > maxAmountDigits || !within(string(raw), '0', '9') || string(raw) == "0" {
+	amount, ok := wholeRupiah(string(r.value()))
+	if !ok {
 		r.broken("amount", ruleAmount)
 		return true
 	}
-	r.job.Amount, _ = strconv.ParseInt(string(raw), 10, 64) // sixteen digits always fit
+	r.content.Amount, r.job.Amount = amount, amount
 	return true
+}
+
+// wholeRupiah reads a JSON number of rupiah without a float. A fraction of
+// three zeros is refused: "90.000" is how much of the world writes ninety
+// thousand.
+func wholeRupiah(raw string) (amount int64, ok bool) {
+	whole, fraction, fractional := strings.Cut(raw, ".")
+	switch {
+	case fractional && fraction != "0" && fraction != "00":
+		return 0, false
+	case len(whole) > maxAmountDigits || !within(whole, '0', '9') || whole == "0":
+		return 0, false
+	}
+	amount, err := strconv.ParseInt(whole, 10, 64)
+	return amount, err == nil
 }
 
 func (r *reader) currency() bool {
@@ -170,24 +214,30 @@ func (r *reader) currency() bool {
 
 func (r *reader) reason() bool {
 	value, given := r.text("reason")
-	card := r.refuseCard("reason", value)
+	r.content.Reason = value
+	card := r.refuseCard("reason", value, sinceRecord)
 	switch {
 	case utf8.RuneCountInString(value) > maxReasonRunes:
-		r.broken("reason", ruleReason)
+		r.unfit("reason", ruleReason)
 	case !card:
 		r.job.Reason = value
 	}
 	return given
 }
 
-// refuseCard reports whether value holds a card number. That is a problem of
-// its own kind: the order system must learn that it handles such numbers.
-func (r *reader) refuseCard(name, value string) bool {
-	card := holdsCardNumber(value)
-	if card {
-		r.problems.add(Problem{Field: name, Rule: ruleCard, card: true})
+// refuseCard reports whether value holds a card number, in itself (a rule since
+// plain) or in its folded form. That is a problem of its own kind: the order
+// system must learn that it handles such numbers.
+func (r *reader) refuseCard(name, value string, plain int) bool {
+	since := plain
+	if !holdsCardNumber(value) {
+		if !hidesCardNumber(value) {
+			return false
+		}
+		since = max(plain, sinceIDs)
 	}
-	return card
+	r.problems.add(Problem{Field: name, Rule: ruleCard, card: true, since: since})
+	return true
 }
 
 func (r *reader) notBefore() bool { return r.moment(&r.job.NotBefore, "not_before") }

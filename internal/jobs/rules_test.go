@@ -27,6 +27,20 @@ var ruleCases = []struct {
 	{"invoice_number no string", cardJob(), []string{"invoice_number", "17"}, "invoice_number: must be a string"},
 	{"invoice_number not ASCII", cardJob(), []string{"invoice_number", `"INV–1"`}, "invoice_number: must be printable ASCII"},
 	{"invoice_number blank", cardJob(), []string{"invoice_number", `"   "`}, "invoice_number: must not be blank"},
+	{"invoice_number with a space before", cardJob(), []string{"invoice_number", `" INV-1"`}, "invoice_number: must not begin or end with a space"},
+	{"invoice_number with a space behind", cardJob(), []string{"invoice_number", `"INV-1 "`}, "invoice_number: must not begin or end with a space"},
+	{"original_request_id with a space before", mandiriJob(), []string{"original_request_id", `" 1"`}, "original_request_id: must not begin or end with a space"},
+	{"original_request_id with a space behind", cardJob(), []string{"original_request_id", `"1 "`}, "original_request_id: must not begin or end with a space"},
+	{"device_id too long", danaJob(), []string{"customer", `{"ip_address":"10.0.0.1","device_id":` + quoted("x", 65) + `}`}, "customer.device_id: must have at most 64 characters"},
+	{"device_id with a space", danaJob(), []string{"customer", `{"ip_address":"10.0.0.1","device_id":"a "}`}, "customer.device_id: must be printable ASCII without spaces"},
+	{"ip_address a name", danaJob(), []string{"customer", `{"ip_address":"localhost","device_id":"d"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"ip_address with a port", danaJob(), []string{"customer", `{"ip_address":"10.0.0.1:80","device_id":"d"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"ip_address of IPv6", alloJob(), []string{"customer", `{"access_token":"t","ip_address":"2001:db8::1"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"ip_address of IPv4 in IPv6", alloJob(), []string{"customer", `{"access_token":"t","ip_address":"::ffff:10.0.0.1"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"ip_address with zeros before", alloJob(), []string{"customer", `{"access_token":"t","ip_address":"010.0.0.1"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"ip_address out of range", alloJob(), []string{"customer", `{"access_token":"t","ip_address":"10.0.0.256"}`}, "customer.ip_address: must be an IPv4 address"},
+	{"reason with a card number in full-width digits", cardJob(), []string{"reason", `"４１１１　１１１１　１１１１　１１１１"`}, "reason: must hold no card number"},
+	{"metadata with a card number in full-width digits", cardJob(), []string{"metadata", `{"a":"４１１１１１１１１１１１１１１１"}`}, "metadata: must hold no card number"},
 	{"invoice_number too long for cards", cardJob(), []string{"invoice_number", quoted("x", 65)}, "invoice_number: must have at most 64 characters"},
 	{"invoice_number too long for Mandiri", mandiriJob(), []string{"invoice_number", quoted("x", 13)}, "invoice_number: must have at most 12 characters"},
 	{"invoice_number too short for Allo", alloJob(), []string{"invoice_number", quoted("x", 31)}, "invoice_number: must have 32 to 64 characters"},
@@ -91,7 +105,7 @@ var ruleCases = []struct {
 		"amount: " + amountRule + "; currency: must be a string; reason: must hold no card number"},
 }
 
-const amountRule = "must be an integer from 1 to 9999999999999999, without sign, fraction or exponent"
+const amountRule = "must be an integer from 1 to 9999999999999999, without sign or exponent, and with no fraction but .0 or .00"
 
 func pairs(n int, value string) string {
 	members := make([]string, n)
@@ -123,15 +137,19 @@ func TestBrokenRuleIsNamedWithItsField(t *testing.T) {
 	}
 }
 
-func TestAmountIsAPlainIntegerOfRupiah(t *testing.T) {
+func TestAmountIsANumberOfWholeRupiah(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]int64{"1": 1, "90000": 90000, "9999999999999999": 9999999999999999} {
+	for raw, want := range map[string]int64{
+		"1": 1, "90000": 90000, "9999999999999999": 9999999999999999,
+		"1.0": 1, "90000.0": 90000, "90000.00": 90000, "9999999999999999.00": 9999999999999999,
+	} {
 		if got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "amount", raw))); got.Outcome != jobs.Sound || got.Job.Amount != want {
 			t.Errorf("%s: outcome %d, %d", raw, got.Outcome, got.Job.Amount)
 		}
 	}
 	for _, raw := range []string{
-		"0", "-1", "-0", "1.0", "1e3", "1E0", "10000000000000000", "99999999999999999999999", `"90000"`, `""`, "true", "[1]", "{}",
+		"0", "-1", "-0", "1e3", "1E0", "10000000000000000", "0.0", "0.00", "-1.0", "90.000", "90000.000", "90000.5", "90000.01",
+		"90000.10", "1.0e1", "1.00E0", "9e4", "10000000000000000.0", "90000.0000", "1.00000000000000000000000", "99999999999999999999999", `"90000"`, `""`, "true", "[1]", "{}",
 	} {
 		got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "amount", raw)))
 		if got.Outcome != jobs.Broken || got.Problems.String() != "amount: "+amountRule || got.Job.Amount != 0 {
@@ -149,7 +167,7 @@ func TestAmountIsAPlainIntegerOfRupiah(t *testing.T) {
 func TestWidestValuesAreSound(t *testing.T) {
 	t.Parallel()
 	for name, job := range map[string][]string{
-		"invoice with spaces":      edit(cardJob(), "invoice_number", `" A ~"`),
+		"invoice with a space":     edit(cardJob(), "invoice_number", `"A ~"`),
 		"invoice of 64":            edit(cardJob(), "invoice_number", quoted("x", 64)),
 		"invoice of 12":            edit(mandiriJob(), "invoice_number", quoted("x", 12)),
 		"invoice of 64 for Allo":   edit(alloJob(), "invoice_number", quoted("x", 64)),
@@ -157,6 +175,8 @@ func TestWidestValuesAreSound(t *testing.T) {
 		"request id of 36":         edit(mandiriJob(), "original_request_id", quoted("x", 36)),
 		"reason of 255 and emoji":  edit(cardJob(), "reason", `"\ud83d\ude00`+strings.Repeat("é", 254)+`"`),
 		"replacement character":    edit(cardJob(), "reason", "\"a\ufffdb\\ufffd\""),
+		"longest device":           edit(danaJob(), "customer", `{"ip_address":"255.255.255.255","device_id":`+quoted("~", 64)+`}`),
+		"unused customer values":   edit(mandiriJob(), "customer", `{"access_token":"t","ip_address":"localhost","device_id":`+quoted("é", 100)+`}`),
 		"token of 2048":            edit(mandiriJob(), "customer", `{"access_token":`+quoted("~", 2048)+`}`),
 		"16 pairs":                 edit(cardJob(), "metadata", pairs(16, "v")),
 		"1024 bytes of metadata":   edit(cardJob(), "metadata", `{"":"`+strings.Repeat("é", 512)+`"}`),

@@ -105,7 +105,7 @@ func ParseResultSubject(subject string) (channel.Channel, Status, string, error)
 // maxRefundID is the longest refund_id, in bytes.
 const maxRefundID = 64
 
-// ValidRefundID reports whether id is of the form [A-Za-z0-9_-]{1,64}. Anything
+// ValidRefundID reports whether id is of the form [A-Za-z0-9_/:#-]{1,64}. Anything
 // else could be a wildcard, or reach into another refund's subjects.
 func ValidRefundID(id string) bool {
 	if id == "" || len(id) > maxRefundID {
@@ -120,7 +120,7 @@ func ValidRefundID(id string) bool {
 }
 
 func refundIDByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("_/:#-", c) >= 0
 }
 
 func parseChannel(prefix, subject string) (channel.Channel, error) {

@@ -9,14 +9,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
 )
 
 // Patterns of subjects that are counted or walked.
 const (
-	retrySubjects      = "refunds.retry.>"
-	dueSubjects        = "refunds.due.*"
-	unresolvedSubjects = "refunds.results.*.unresolved.*"
+	retrySubjects = "refunds.retry.>"
+	dueSubjects   = "refunds.due.*"
 )
 
 // streamInfo is what is read of $JS.API.STREAM.INFO.
@@ -68,41 +66,6 @@ func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
 		waits -= min(n, waits)
 	}
 	return waits, nil
-}
-
-// Census counts unresolved results that nobody has settled. It remembers which
-// were settled, for a settled one stays so. It is not safe for concurrent use.
-type Census struct {
-	ledger  *Ledger
-	settled map[string]bool
-}
-
-// NewCensus returns a census that has seen nothing yet.
-func (l *Ledger) NewCensus() *Census { return &Census{ledger: l, settled: map[string]bool{}} }
-
-// Unresolved returns how many refunds are unresolved now. It costs a round trip
-// for each one that is, and one for each that was settled since the last call.
-func (c *Census) Unresolved(ctx context.Context) (int, error) {
-	ids, err := c.ledger.ids(ctx, jobs.StreamRefunds, unresolvedSubjects)
-	if err != nil {
-		return 0, err
-	}
-	open := 0
-	for _, id := range ids {
-		if c.settled[id] {
-			continue
-		}
-		last, err := c.ledger.Last(ctx, id)
-		if err != nil {
-			return 0, err
-		}
-		if last.Record.State != refund.Unresolved {
-			c.settled[id] = true
-			continue
-		}
-		open++
-	}
-	return open, nil
 }
 
 // ClockOffset returns how far the server's clock is ahead of ours; half of the

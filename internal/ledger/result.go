@@ -77,6 +77,19 @@ func resultError(r *refund.Record) jobs.ResultError {
 
 // explain says what a code of the worker's means for this refund.
 func explain(r *refund.Record) string {
+	text := meaning(r)
+	if doubtful[r.Why] && r.NumberMayCollide() {
+		text += "; its partnerRefundNo " + r.Identity.PartnerRefundNo +
+			" has 60 bits, derived from the refund_id: another refund may have the same one (`refundctl status` looks for it)"
+	}
+	return text
+}
+
+// doubtful are the ends that a refund comes to whose number DOKU knows from
+// another one.
+var doubtful = map[refund.Why]bool{refund.WhyCollision: true, refund.WhyOutcomeUnknown: true, refund.WhyContradiction: true}
+
+func meaning(r *refund.Record) string {
 	switch {
 	// Records after an operator's repeat his words, as they do everything.
 	case r.Because != "" && r.Why == refund.WhyOperator:

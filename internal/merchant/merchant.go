@@ -11,6 +11,7 @@ import (
 	"crypto/rsa"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"refundworker/internal/doku"
@@ -39,38 +40,53 @@ var environments = map[string]string{
 	"simulator":  "http://127.0.0.1:9465",
 }
 
-// leastInProduction bounds DOKU_TIMEOUT and INQUIRY_DELAY where money is real:
-// a shorter wait manufactures unknown outcomes (doku-api.md §3).
-const leastInProduction = 30 * time.Second
+// Where money is real, a shorter DOKU_TIMEOUT makes unknown outcomes, and DOKU
+// asks not to be asked about a refund in its first minute.
+const (
+	leastTimeout      = 30 * time.Second
+	leastInquiryDelay = 60 * time.Second
+)
 
 // Merchant is what the flags say, checked.
 type Merchant struct {
 	BaseURL     string
 	ClientID    string
 	Environment string
-	Least       time.Duration // of DOKU_TIMEOUT and INQUIRY_DELAY
 	Private     *rsa.PrivateKey
 	Proxy       *url.URL    // nil: none
 	Secret      secret.Text // may hold several lines, newest first
 	Timeout     time.Duration
+
+	LeastInquiryDelay time.Duration
 }
 
 // Check reads what the flags name, and adds everything that is wrong.
 func (f Settings) Check(p *settings.Problems) Merchant {
-	m := Merchant{Least: time.Millisecond, Environment: f.Environment(p)}
+	m := Merchant{ClientID: f.DOKUClientID, Environment: f.Environment(p), LeastInquiryDelay: time.Millisecond}
+	least := time.Millisecond
 	if m.Environment == "production" {
-		m.Least = leastInProduction
+		least, m.LeastInquiryDelay = leastTimeout, leastInquiryDelay
 	}
-	if m.ClientID = f.DOKUClientID; m.ClientID == "" {
-		p.Add("DOKU_CLIENT_ID", "must be given")
-	} else if err := doku.CheckClientID(m.ClientID); err != nil {
-		p.Add("DOKU_CLIENT_ID", "%s", err)
-	}
-	m.Timeout = p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, m.Least)
+	checkClientID(p, m.ClientID)
+	m.Timeout = p.Duration("DOKU_TIMEOUT", f.DOKUTimeout, least)
 	m.Secret, m.Private = f.Keys(p)
 	m.BaseURL = f.baseURL(p, m.Environment)
 	m.Proxy = f.proxy(p)
 	return m
+}
+
+func checkClientID(p *settings.Problems, id string) {
+	if id == "" {
+		p.Add("DOKU_CLIENT_ID", "must be given")
+		return
+	}
+	if flaw := settings.TextFlaw(id); flaw != "" {
+		p.Add("DOKU_CLIENT_ID", "%s", flaw)
+		return
+	}
+	if err := doku.CheckClientID(id); err != nil {
+		p.Add("DOKU_CLIENT_ID", "%s", err)
+	}
 }
 
 // Environment reads DOKU_ENV alone.
@@ -82,7 +98,7 @@ func (f Settings) Environment(p *settings.Problems) string {
 // named.
 func (f Settings) Keys(p *settings.Problems) (shared secret.Text, private *rsa.PrivateKey) {
 	shared = p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile)
-	if shared.IsZero() && f.DOKUSecretKeyFile == "" {
+	if strings.TrimSpace(f.DOKUSecretKey) == "" && f.DOKUSecretKeyFile == "" {
 		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
 	}
 	return shared, f.privateKey(p)
@@ -125,6 +141,10 @@ func (f Settings) privateKey(p *settings.Problems) *rsa.PrivateKey {
 	pem, err := os.ReadFile(f.DOKUPrivateKeyFile)
 	if err != nil {
 		p.Add("DOKU_PRIVATE_KEY_FILE", "%s", err)
+		return nil
+	}
+	if flaw := settings.EncodingFlaw(pem); flaw != "" {
+		p.Add("DOKU_PRIVATE_KEY_FILE", "%s %s", f.DOKUPrivateKeyFile, flaw)
 		return nil
 	}
 	key, err := doku.LoadPrivateKey(pem)

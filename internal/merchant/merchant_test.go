@@ -1,6 +1,8 @@
 package merchant_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +39,55 @@ func TestEveryProblemIsNamedAtOnceAndNoSecretIsShown(t *testing.T) {
 	}
 	if strings.Contains(text, "planted-secret") {
 		t.Errorf("a secret is shown: %s", text)
+	}
+}
+
+func TestDOKUIsNotAskedInTheFirstMinuteWhereMoneyIsReal(t *testing.T) {
+	t.Parallel()
+	for env, want := range map[string]time.Duration{"production": time.Minute, "sandbox": time.Millisecond, "simulator": time.Millisecond} {
+		f := good()
+		f.DOKUEnv = env
+		var p settings.Problems
+		if m := f.Check(&p); m.LeastInquiryDelay != want || len(p) > 0 {
+			t.Errorf("%s: %s, %v", env, m.LeastInquiryDelay, p)
+		}
+	}
+}
+
+// The client id goes into signatures and headers as it is written.
+func TestClientIDThatAnEnvFileHasQuotedIsRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`"BRN-1"`: "quotation mark", "'BRN-1'": "quotation mark", "BRN-1 ": "white space", "\ufeffBRN-1": "byte order mark",
+		"BRN-1\r": "carriage return", "BRN-1\n": "line end", "BRN\u00a01": "printable ASCII", "B R N": "printable ascii",
+	} {
+		f := good()
+		f.DOKUClientID = text
+		var p settings.Problems
+		if f.Check(&p); len(p) != 1 || !strings.HasPrefix(p[0], "DOKU_CLIENT_ID: ") || !strings.Contains(p[0], want) {
+			t.Errorf("%q: %q", text, p)
+		}
+	}
+}
+
+func TestPrivateKeyFileInAnotherEncodingIsNamedAsSuch(t *testing.T) {
+	t.Parallel()
+	const pem = "-----BEGIN PRIVATE KEY-----\nplanted\n-----END PRIVATE KEY-----\n"
+	wide := "\xff\xfe"
+	for _, c := range pem {
+		wide += string(c) + "\x00"
+	}
+	for content, want := range map[string]string{"\ufeff" + pem: "byte order mark", wide: "UTF-16", pem: "private key", "": "private key"} {
+		f := good()
+		f.DOKUPrivateKeyFile = filepath.Join(t.TempDir(), "key.pem")
+		if err := os.WriteFile(f.DOKUPrivateKeyFile, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var p settings.Problems
+		f.Check(&p)
+		if len(p) != 1 || !strings.HasPrefix(p[0], "DOKU_PRIVATE_KEY_FILE: ") || !strings.Contains(p[0], want) || strings.Contains(p[0], "planted") {
+			t.Errorf("%.20q: %q", content, p)
+		}
 	}
 }
 

@@ -5,10 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 
 	"refundworker/internal/channel"
+	"refundworker/internal/printable"
 )
 
 // Starting is the reason for not being ready that a new [Health] has; the
@@ -111,5 +111,7 @@ func answer(w http.ResponseWriter, status int, lines []string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))
+	for _, line := range lines { // they may quote NATS
+		_, _ = fmt.Fprintln(w, printable.Text(line))
+	}
 }

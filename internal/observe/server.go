@@ -13,10 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
+// mostScrapes is how many scrapes are answered at once; more are told to come
+// again. Each gathers every metric.
+const mostScrapes = 4
+
 // Handler serves /metrics, /healthz and /readyz.
 func Handler(h *Health, metrics prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{MaxRequestsInFlight: mostScrapes}))
 	mux.HandleFunc("GET /healthz", h.live)
 	mux.HandleFunc("GET /readyz", h.ready)
 	return mux
@@ -33,15 +37,18 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // Serve serves handler on l until ctx ends; requests under way are then answered,
-// within a moment. It returns why serving ended, nil for ctx.
+// within a moment. It returns why serving ended, nil for ctx. Whatever clients
+// do, they cost a bounded number of connections, each for a bounded time: no
+// client of ours sends a body, or a header of any length.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           marked(handler),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		ReadTimeout:       5 * time.Second,
+		WriteTimeout:      15 * time.Second,
 		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    8 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	ended := make(chan struct{})
@@ -49,7 +56,7 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler, log *slog.
 		defer close(ended)
 		shutDown(context.WithoutCancel(ctx), server)
 	})
-	err := server.Serve(l)
+	err := server.Serve(&limited{Listener: l})
 	if !stop() {
 		<-ended
 	}

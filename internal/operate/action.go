@@ -92,7 +92,7 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 func order(r refund.Record) doku.Order {
 	return doku.Order{
 		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.Job.Reason, RequestID: r.Identity.RequestID,
+		Amount: r.Job.Amount, Reason: r.Reason(), RequestID: r.Identity.RequestID,
 		ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
 	}
 }

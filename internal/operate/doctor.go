@@ -16,6 +16,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/doku"
 	"refundworker/internal/jobs"
+	"refundworker/internal/ledger"
 )
 
 // The levels of a [Finding].
@@ -52,11 +53,14 @@ type Checkup struct {
 // Examine looks at everything and alters nothing. What cannot be looked at is a
 // finding as well.
 func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
-	found := o.streams(ctx)
-	found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
+	found := o.answers(ctx)
+	if len(found) == 0 {
+		found = append(o.streams(ctx), o.replicas(ctx)...)
+		found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
+	}
 	found = append(found, o.permissions(ctx)...)
 	if c.Monitor != "" {
-		found = append(found, c.sync(ctx))
+		found = append(found, c.monitored(ctx)...)
 	}
 	if c.BaseURL != "" {
 		found = append(found, c.clock(ctx, o.cfg.Now))
@@ -72,7 +76,8 @@ func (o Operator) streams(ctx context.Context) []Finding {
 	const name = "streams"
 	report, err := jobs.Check(ctx, o.cfg.JS, channel.All())
 	if err != nil {
-		return []Finding{{LevelProblem, name, err.Error(), "is NATS there, and may this user look at streams and consumers?"}}
+		text, do := o.why(err)
+		return []Finding{{LevelProblem, name, text, do}}
 	}
 	var found []Finding
 	for _, text := range report.Problems {
@@ -114,7 +119,12 @@ func heartbeats(report jobs.Report) []Finding {
 
 func (o Operator) owner(ctx context.Context) Finding {
 	const name = "ledger"
-	if err := o.cfg.Ledger.Verify(ctx); err != nil {
+	err := o.cfg.Ledger.Verify(ctx)
+	if err != nil && !errors.Is(err, ledger.ErrForeign) {
+		text, do := o.why(err)
+		return Finding{LevelProblem, name, text, do}
+	}
+	if err != nil {
 		return Finding{LevelProblem, name, err.Error(), "one set of streams per merchant and environment: check DOKU_CLIENT_ID, DOKU_ENV and the NATS account"}
 	}
 	text := "empty: anybody's"
@@ -128,7 +138,8 @@ func (o Operator) storage(ctx context.Context) Finding {
 	const name = "storage"
 	info, err := o.cfg.JS.AccountInfo(ctx)
 	if err != nil {
-		return Finding{LevelWarning, name, err.Error(), "may this user publish to $JS.API.INFO?"}
+		text, do := o.why(err)
+		return Finding{LevelWarning, name, text, do}
 	}
 	used := fmt.Sprintf("%d MiB used", info.Store>>20)
 	if info.Limits.MaxStore <= 0 {
@@ -166,7 +177,8 @@ func judgeClock(name, whose string, ahead time.Duration) Finding {
 func (o Operator) clock(ctx context.Context) Finding {
 	ahead, err := o.cfg.Ledger.ClockOffset(ctx)
 	if err != nil {
-		return Finding{LevelProblem, "clock of NATS", err.Error(), "is the stream REFUNDS there?"}
+		text, do := o.why(err)
+		return Finding{LevelProblem, "clock of NATS", text, do}
 	}
 	return judgeClock("clock of NATS", "NATS's", ahead)
 }
@@ -198,28 +210,36 @@ func (c Checkup) get(ctx context.Context, method, url string) (*http.Response, e
 	return c.HTTP.Do(req)
 }
 
-// sync reads what only the monitoring port tells.
-func (c Checkup) sync(ctx context.Context) Finding {
-	const name = "sync_interval"
+// monitored reads what only the monitoring port tells.
+func (c Checkup) monitored(ctx context.Context) []Finding {
+	const name = "monitor"
 	res, err := c.get(ctx, http.MethodGet, strings.TrimSuffix(c.Monitor, "/")+"/jsz?config=true")
 	if err != nil {
-		return Finding{LevelWarning, name, err.Error(), "give the server's monitoring port: --monitor http://HOST:8222"}
+		return []Finding{{LevelWarning, name, err.Error(), "give the server's monitoring port: --monitor http://HOST:8222"}}
 	}
 	defer func() { _ = res.Body.Close() }()
 	var answer struct {
-		Config struct {
-			SyncAlways   bool          `json:"sync_always"`
-			SyncInterval time.Duration `json:"sync_interval"`
-		} `json:"config"`
+		Config serverConfig `json:"config"`
+		Meta   *meta        `json:"meta_cluster"`
 	}
 	if err := json.NewDecoder(io.LimitReader(res.Body, 8<<20)).Decode(&answer); err != nil {
-		return Finding{LevelWarning, name, "the answer is not JSON: " + err.Error(), "is that the monitoring port of a nats-server?"}
+		return []Finding{{LevelWarning, name, "the answer is not JSON: " + err.Error(), "is that the monitoring port of a nats-server?"}}
 	}
-	if answer.Config.SyncAlways {
+	return append(answer.Meta.finding(), answer.Config.sync())
+}
+
+type serverConfig struct {
+	SyncAlways   bool          `json:"sync_always"`
+	SyncInterval time.Duration `json:"sync_interval"`
+}
+
+func (c serverConfig) sync() Finding {
+	const name = "sync_interval"
+	if c.SyncAlways {
 		return Finding{LevelOK, name, "always: an acknowledged write survives a power cut", ""}
 	}
 	return Finding{
-		LevelWarning, name, fmt.Sprintf("every %s: a power cut may lose what was acknowledged since", answer.Config.SyncInterval),
+		LevelWarning, name, fmt.Sprintf("every %s: a power cut may lose what was acknowledged since", c.SyncInterval),
 		"set `sync_interval: always` in the server's jetstream block: the ledger is the memory of what was paid",
 	}
 }

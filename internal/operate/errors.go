@@ -60,7 +60,7 @@ var (
 
 	// ErrRefundID is returned for an id that no refund can have. Nothing was
 	// asked: it could be a wildcard.
-	ErrRefundID = errors.New("is no refund_id: 1 to 64 of A-Z a-z 0-9 _ -")
+	ErrRefundID = errors.New("is no refund_id: 1 to 64 of A-Z a-z 0-9 _ / : # -")
 
 	// ErrOperator is returned where it is not said who acts.
 	ErrOperator = errors.New("say who you are")

@@ -8,13 +8,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/doku"
 	"refundworker/internal/jobs"
 	"refundworker/internal/ledger"
+	"refundworker/internal/printable"
 	"refundworker/internal/refund"
 )
 
@@ -63,7 +63,7 @@ func checkWords(text string) error {
 	switch {
 	case len([]rune(text)) > longestWords:
 		return fmt.Errorf("%w: longer than %d characters", ErrBecause, longestWords)
-	case strings.ContainsFunc(text, unicode.IsControl) || strings.ToValidUTF8(text, "") != text:
+	case printable.Text(text) != text:
 		return fmt.Errorf("%w: holds what cannot be printed", ErrBecause)
 	case jobs.HoldsCardNumber(text):
 		return fmt.Errorf("%w: holds a card number", ErrBecause)

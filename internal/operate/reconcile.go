@@ -2,26 +2,36 @@ package operate
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"refundworker/internal/jobs"
+	"refundworker/internal/spreadsheet"
 )
 
 // Line is one refund in a settlement report.
 type Line struct {
-	Number  int // in the file
+	File    string // its name
+	Number  int    // in the file
 	Invoice string
 	Key     string // partnerRefundNo, or a card's Request-Id
-	Amount  int64  // rupiah
+	Amount  int64  // rupiah; reports that show what leaves as negative mean the same
 	Paid    bool
+	Pending bool // neither paid nor failed yet
+}
+
+// Report is a settlement report as it was read.
+type Report struct {
+	File    string
+	Lines   []Line
+	Skipped []int // lines that are no refund: totals, and notes without a number at DOKU
 }
 
 // Mapping renames a report's columns and words: from our names
@@ -33,15 +43,29 @@ type Mapping map[string]string
 // names the line.
 var ErrReport = errors.New("unreadable")
 
-// words are what reports call the two outcomes; a mapping adds its own.
-var words = map[string]bool{
-	"success": true, "succeeded": true, "refunded": true, "failed": false, "rejected": false,
+// outcome is what a report says of a refund.
+type outcome uint8
+
+const (
+	failedThere outcome = iota
+	paidThere
+	pendingThere
+)
+
+// words are what reports call the outcomes; a mapping adds its own.
+var words = map[string]outcome{
+	"success": paidThere, "succeeded": paidThere, "refunded": paidThere, "failed": failedThere, "rejected": failedThere,
+	"pending": pendingThere, "processing": pendingThere, "in progress": pendingThere, "in_progress": pendingThere, "initiated": pendingThere,
 }
 
 // ReadMapping reads lines of name=column; # begins a comment.
-func ReadMapping(text string) (Mapping, error) {
+func ReadMapping(r io.Reader) (Mapping, error) {
+	text, err := io.ReadAll(spreadsheet.NewTextReader(r))
+	if err != nil {
+		return nil, fmt.Errorf("mapping: %w: %w", ErrReport, err)
+	}
 	m := Mapping{}
-	for i, line := range strings.Split(text, "\n") {
+	for i, line := range strings.Split(lineEnds.Replace(string(text)), "\n") {
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
 		}
@@ -54,71 +78,118 @@ func ReadMapping(text string) (Mapping, error) {
 	return m, nil
 }
 
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // columns of a report, by our names.
 var columns = []string{"invoice_number", "partner_refund_no_or_request_id", "amount", "status"}
 
-// ReadReport reads a settlement report: CSV with a header.
-func ReadReport(r io.Reader, m Mapping) ([]Line, error) {
-	in := csv.NewReader(r)
-	header, err := in.Read()
-	if err != nil {
-		return nil, fmt.Errorf("report, header: %w: %w", ErrReport, err)
+// column is what the report calls one of our columns.
+func (m Mapping) column(name string) string {
+	if renamed, ok := m[name]; ok {
+		return renamed
 	}
-	at := map[string]int{}
-	for _, name := range columns {
-		column := name
-		if renamed, ok := m[name]; ok {
-			column = renamed
-		}
-		if at[name] = slices.Index(header, column); at[name] < 0 {
-			return nil, fmt.Errorf("report: %w: it has no column %q", ErrReport, column)
-		}
-	}
-	var lines []Line
-	for {
-		row, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return lines, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("report: %w: %w", ErrReport, err)
-		}
-		number, _ := in.FieldPos(0)
-		line, err := m.line(row, at)
-		if err != nil {
-			return nil, fmt.Errorf("report, line %d: %w: %w", number, ErrReport, err)
-		}
-		line.Number = number
-		lines = append(lines, line)
-	}
+	return name
 }
 
-func (m Mapping) line(row []string, at map[string]int) (Line, error) {
-	l := Line{Invoice: row[at["invoice_number"]], Key: row[at["partner_refund_no_or_request_id"]]}
-	var err error
-	if l.Amount, err = wholeRupiah(row[at["amount"]]); err != nil {
-		return l, err
+// mostProblems is how many unreadable lines are named.
+const mostProblems = 20
+
+// ReadReport reads a settlement report: a table with a header, as a spreadsheet
+// writes it. Every line that cannot be read is named, up to twenty; a report
+// with one is not compared, for what it says would be missing.
+func ReadReport(file string, r io.Reader, m Mapping) (Report, error) {
+	in := spreadsheet.NewReader(spreadsheet.NewTextReader(r), func(name string) bool {
+		return slices.ContainsFunc(columns, func(ours string) bool { return m.column(ours) == name })
+	})
+	report := Report{File: file}
+	at, err := m.places(in)
+	if err != nil {
+		return report, fmt.Errorf("%s: %w: %w", file, ErrReport, err)
 	}
-	word := row[at["status"]]
+	var problems []error // no text of theirs has a line end
+	for len(problems) < mostProblems {
+		row, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		last := false
+		if err == nil {
+			err = report.add(row, m, at)
+		} else if bad := (*spreadsheet.RowError)(nil); errors.As(err, &bad) {
+			last, err = bad.Last, bad.Err
+		} else {
+			last = true
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s, line %d: %w: %w", file, row.Line, ErrReport, err))
+		}
+		if last {
+			break
+		}
+	}
+	return report, errors.Join(problems...)
+}
+
+// width is where [Mapping.places] says how many columns there are.
+const width = ""
+
+// places finds our columns in the header.
+func (m Mapping) places(in *spreadsheet.Reader) (map[string]int, error) {
+	header, err := in.Header()
+	if err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	at := map[string]int{width: len(header.Cells)}
+	for _, name := range columns {
+		if at[name] = slices.Index(header.Cells, m.column(name)); at[name] < 0 {
+			return nil, fmt.Errorf("header: it has no column %q", m.column(name))
+		}
+	}
+	return at, nil
+}
+
+// add takes up a row: a refund, or one to be skipped.
+func (r *Report) add(row spreadsheet.Row, m Mapping, at map[string]int) error {
+	cell := func(name string) string { return strings.TrimSpace(row.Cell(at[name])) }
+	l := Line{File: r.File, Number: row.Line, Invoice: cell("invoice_number"), Key: cell("partner_refund_no_or_request_id")}
+	if noRefund(row, l.Key, cell("status")) {
+		r.Skipped = append(r.Skipped, row.Line)
+		return nil
+	}
+	if n := len(row.Cells); n > at[width] && strings.TrimSpace(strings.Join(row.Cells[at[width]:], "")) != "" || n < at[width] && row.Cut {
+		return fmt.Errorf("it has %d cells where the header has %d", n, at[width])
+	}
+	if problem := spreadsheet.Mangled(l.Key); problem != "" {
+		return fmt.Errorf("%s %.40q %s", m.column("partner_refund_no_or_request_id"), l.Key, problem)
+	}
+	amount, err := spreadsheet.Rupiah(cell("amount"))
+	if err != nil {
+		return fmt.Errorf("amount %.40q %w", cell("amount"), err)
+	}
+	l.Amount = max(amount, -amount)
+	word := cell("status")
 	if ours, ok := m["status."+word]; ok {
 		word = ours
 	}
-	paid, known := words[strings.ToLower(word)]
+	said, known := words[strings.ToLower(word)]
 	if !known {
-		return l, fmt.Errorf("status %.40q is neither success nor failed (a mapping can say which: status.WORD=success)", word)
+		return fmt.Errorf("status %.40q is neither success nor failed nor pending (a mapping can say which: status.WORD=success)", word)
 	}
-	l.Paid = paid
-	return l, nil
+	l.Paid, l.Pending = said == paidThere, said == pendingThere
+	r.Lines = append(r.Lines, l)
+	return nil
 }
 
-// wholeRupiah reads 90000, 90000.0 or 90000.00.
-func wholeRupiah(text string) (int64, error) {
-	whole, cents, _ := strings.Cut(strings.TrimSpace(text), ".")
-	n, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || n < 0 || strings.Trim(cents, "0") != "" {
-		return 0, fmt.Errorf("amount %.40q is no whole number of rupiah", text)
+// total begins a line that sums others up.
+var total = regexp.MustCompile(`(?i)^\s*(grand |sub[- ]?)?(total|jumlah)\b`)
+
+// noRefund reports whether a row is about no single refund: it has no number at
+// DOKU, and sums up or has no status either.
+func noRefund(row spreadsheet.Row, key, status string) bool {
+	if key != "" && !total.MatchString(key) {
+		return false
 	}
-	return n, nil
+	return status == "" || slices.ContainsFunc(row.Cells, total.MatchString)
 }
 
 // The kinds of a [Difference].
@@ -138,7 +209,8 @@ type Difference struct {
 	Key      string `json:"partner_refund_no_or_request_id"`
 	Ours     string `json:"ours,omitempty"`   // status, or amount where that is what differs
 	Theirs   string `json:"theirs,omitempty"` // likewise
-	Line     int    `json:"line,omitempty"`   // of the report
+	File     string `json:"file"`             // the report
+	Line     int    `json:"line,omitempty"`   // of the report; 0: in none of its lines
 }
 
 // Results returns the last result of every refund that got one in the time, by
@@ -166,27 +238,30 @@ func keyOf(r jobs.Result) string {
 }
 
 // Reconcile compares results, by their keys, with a report.
-func Reconcile(ours map[string]jobs.Result, theirs []Line) []Difference {
+func Reconcile(ours map[string]jobs.Result, theirs Report) []Difference {
 	var found []Difference
 	seen, paid := map[string]bool{}, map[string]bool{}
-	for _, l := range theirs {
+	for _, l := range theirs.Lines {
 		r, known := ours[l.Key]
 		if d := compare(r, known, l, paid[l.Key]); d.Kind != "" {
 			found = append(found, d)
 		}
 		seen[l.Key], paid[l.Key] = true, paid[l.Key] || l.Paid
 	}
-	return append(found, missingThere(ours, seen)...)
+	return append(found, missingThere(ours, seen, theirs.File)...)
 }
 
 // compare holds one line against our result, if there is one.
 func compare(r jobs.Result, known bool, l Line, paidBefore bool) Difference {
-	d := Difference{RefundID: r.RefundID, Invoice: l.Invoice, Key: l.Key, Line: l.Number}
+	d := Difference{RefundID: r.RefundID, Invoice: l.Invoice, Key: l.Key, File: l.File, Line: l.Number}
 	want := jobs.StatusFailed
 	if l.Paid {
 		want = jobs.StatusSucceeded
 	}
 	switch {
+	case l.Pending && known && r.Status != jobs.StatusUnresolved:
+		d.Kind, d.Ours, d.Theirs = StatusDiffers, string(r.Status), "pending"
+	case l.Pending: // it is open there, and has no result here, or is in doubt
 	case l.Paid && paidBefore:
 		d.Kind = TwiceThere
 	case l.Paid && !known:
@@ -199,12 +274,12 @@ func compare(r jobs.Result, known bool, l Line, paidBefore bool) Difference {
 	return d
 }
 
-func missingThere(ours map[string]jobs.Result, seen map[string]bool) []Difference {
+func missingThere(ours map[string]jobs.Result, seen map[string]bool, file string) []Difference {
 	var found []Difference
 	for _, key := range slices.Sorted(maps.Keys(ours)) {
 		if r := ours[key]; r.Status == jobs.StatusSucceeded && !seen[key] {
 			found = append(found, Difference{
-				Kind: MissingThere, RefundID: r.RefundID, Invoice: r.InvoiceNumber, Key: key, Ours: strconv.FormatInt(r.Amount, 10),
+				Kind: MissingThere, RefundID: r.RefundID, Invoice: r.InvoiceNumber, Key: key, Ours: strconv.FormatInt(r.Amount, 10), File: file,
 			})
 		}
 	}

@@ -23,7 +23,7 @@ func TestReconcileFindsEveryKindOfDifference(t *testing.T) {
 	} {
 		ours[key] = jobs.Result{RefundID: "rf-" + key, Status: status, Amount: 5000}
 	}
-	report, err := operate.ReadReport(strings.NewReader(header+
+	report, err := operate.ReadReport("report.csv", strings.NewReader(header+
 		"i,agrees,5000.00,SUCCESS\ni,agrees,5000,SUCCESS\ni,amount,4000,success\ni,status,5000,Refunded\n"+
 		"i,doubt,5000,FAILED\ni,denied,5000,failed\ni,no,5000,failed\ni,stranger,7000,succeeded\ni,unheard,1,failed\n"), nil)
 	if err != nil {
@@ -31,6 +31,9 @@ func TestReconcileFindsEveryKindOfDifference(t *testing.T) {
 	}
 	got := ""
 	for _, d := range operate.Reconcile(ours, report) {
+		if d.File != "report.csv" {
+			t.Errorf("%+v names no file", d)
+		}
 		got += fmt.Sprintf("%s: %s %s/%s line %d\n", d.Key, d.Kind, d.Ours, d.Theirs, d.Line)
 	}
 	want := `agrees: twice there / line 3
@@ -46,15 +49,70 @@ gone: missing there 5000/ line 0
 	}
 }
 
-func TestMappingRenamesColumnsAndWords(t *testing.T) {
+// What the finance department sends: separators of their country, titles of
+// their bank, sums below.
+func TestReportsOfSpreadsheetsAreReadWhateverTheirForm(t *testing.T) {
 	t.Parallel()
-	m, err := operate.ReadMapping("# settlement of the bank\ninvoice_number = Invoice No\namount=Nominal\nstatus.SETTLED=success\n")
+	const text = "sep=;\r\ninvoice_number;partner_refund_no_or_request_id;amount;status;;\r\n" +
+		"INV-1; k1 ;1.500.000;SUCCESS;;\r\nINV-2;k2\u00a0;1.234,00;success\r\nINV-3;k3;90.000;Refunded;;\r\nINV-4;k4;-90.000;SUCCESS;;\r\n" +
+		"INV-5;k5;(1.000);success;;\r\nINV-6;k6;Rp 5.000;PENDING;;\r\n;;;;;\r\nTOTAL;;1.784.234,00;;;\r\n;Grand Total;1.784.234,00;SUCCESS;;\r\n" +
+		"Dicetak 2026-11-21;;;;;\r\n;;;;;\r\n"
+	report, err := operate.ReadReport("report.csv", strings.NewReader(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines, err := operate.ReadReport(strings.NewReader("Nominal,Invoice No,partner_refund_no_or_request_id,status\n1000,INV-1,k,SETTLED\n"), m)
-	if err != nil || len(lines) != 1 || lines[0] != (operate.Line{Number: 2, Invoice: "INV-1", Key: "k", Amount: 1000, Paid: true}) {
-		t.Errorf("%+v, %v", lines, err)
+	got := ""
+	for _, l := range report.Lines {
+		got += fmt.Sprintf("%d %s %s %d %t %t\n", l.Number, l.Invoice, l.Key, l.Amount, l.Paid, l.Pending)
+	}
+	want := "3 INV-1 k1 1500000 true false\n4 INV-2 k2 1234 true false\n5 INV-3 k3 90000 true false\n6 INV-4 k4 90000 true false\n" +
+		"7 INV-5 k5 1000 true false\n8 INV-6 k6 5000 false true\n"
+	if got != want || fmt.Sprint(report.Skipped) != "[10 11 12]" {
+		t.Errorf("got\n%swant\n%sskipped %v", got, want, report.Skipped)
+	}
+}
+
+func TestAPaidLineWithoutANumberIsNoTotal(t *testing.T) {
+	t.Parallel()
+	report, err := operate.ReadReport("report.csv", strings.NewReader(header+"INV-1,,5000,success\n"), nil)
+	if err != nil || len(report.Lines) != 1 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if found := operate.Reconcile(nil, report); len(found) != 1 || found[0].Kind != operate.MissingHere {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestPendingThereContradictsEveryFinalResult(t *testing.T) {
+	t.Parallel()
+	ours := map[string]jobs.Result{"a": {Status: "succeeded"}, "b": {Status: "failed"}, "c": {Status: "unresolved"}}
+	report, err := operate.ReadReport("report.csv", strings.NewReader(header+"i,a,5,pending\ni,b,5,Pending\ni,c,5,processing\ni,d,5,pending\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := operate.Reconcile(ours, report)
+	if len(found) != 2 || found[0].Key != "a" || found[1].Key != "b" || found[1].Theirs != "pending" || found[1].Line != 3 {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestEveryUnreadableLineIsNamedUpToTwenty(t *testing.T) {
+	t.Parallel()
+	_, err := operate.ReadReport("report.csv", strings.NewReader(header+strings.Repeat("i,k,much,success\n", 30)), nil)
+	if n := strings.Count(err.Error(), "\n") + 1; n != 20 || !strings.Contains(err.Error(), "report.csv, line 21") {
+		t.Errorf("%d lines: %v", n, err)
+	}
+}
+
+func TestMappingRenamesColumnsAndWords(t *testing.T) {
+	t.Parallel()
+	m, err := operate.ReadMapping(strings.NewReader("\xef\xbb\xbf# settlement of the bank\r\ninvoice_number = Invoice No\r\namount=Nominal\r\nstatus.SETTLED=success\r\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := operate.ReadReport("report.csv", strings.NewReader("Nominal,Invoice No,partner_refund_no_or_request_id,status\n1000,INV-1,k,SETTLED\n"), m)
+	if err != nil || len(report.Lines) != 1 || report.Lines[0] != (operate.Line{File: "report.csv", Number: 2, Invoice: "INV-1", Key: "k", Amount: 1000, Paid: true}) {
+		t.Errorf("%+v, %v", report, err)
 	}
 }
 
@@ -64,15 +122,20 @@ func TestUnreadableReportsNameTheLine(t *testing.T) {
 		"empty":     {"", "header"},
 		"no column": {"invoice_number,amount,status\n", `"partner_refund_no_or_request_id"`},
 		"cents":     {header + "i,k,10.50,success\n", "line 2"},
-		"negative":  {header + "i,k,-5,success\n", "line 2"},
+		"two ways":  {header + "i,k,5,success\ni,k,\"1,50\",success\n", "report.csv, line 3"},
+		"shortened": {header + "i,k,1E+05,success\n", "line 2: unreadable: amount \"1E+05\" is a number with an exponent"},
+		"thousands": {header + "i,k,1,500,000,success\n", "line 2: unreadable: it has 6 cells where the header has 4"},
+		"cut":       {header + "i,k,5", "line 2: unreadable: it has 3 cells where the header has 4"},
+		"mangled":   {header + "i,2.02611E+11,5,success\ni,'00123,5,success\ni,=\"00123\",5,success\n", "line 4"},
+		"quotes":    {header + "i,k\"k,5,success\n", "line 2"},
 		"word":      {header + "i,k,5,success\ni,k,5,perhaps\n", "line 3"},
 		"short row": {header + "i,k\n", "line 2"},
 	} {
-		if _, err := operate.ReadReport(strings.NewReader(tt.text), nil); !errors.Is(err, operate.ErrReport) || !strings.Contains(err.Error(), tt.want) {
+		if _, err := operate.ReadReport("report.csv", strings.NewReader(tt.text), nil); !errors.Is(err, operate.ErrReport) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := operate.ReadMapping("amount"); !errors.Is(err, operate.ErrReport) {
+	if _, err := operate.ReadMapping(strings.NewReader("amount")); !errors.Is(err, operate.ErrReport) {
 		t.Errorf("mapping: %v", err)
 	}
 }

@@ -105,7 +105,7 @@ func (o Operator) mayReplay(ctx context.Context, l Letter, ch channel.Channel, b
 	if err != nil || last.Seq == 0 {
 		return r, err
 	}
-	if recorded := last.Record.Fingerprint; recorded != "" && recorded != d.Fingerprint().String() {
+	if !d.Repeats(last.Record.Fingerprint, last.Record.Rules) {
 		return Replayed{}, fmt.Errorf("%s: %w: it is %s, of other content; if this refund is meant as well, give it an id of its own (--set refund_id=…)",
 			id, ErrUsedID, last.Record.State)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"refundworker/internal/doku"
 	"refundworker/internal/ledger"
+	"refundworker/internal/printable"
 	"refundworker/internal/refund"
 )
 
@@ -70,7 +71,7 @@ func (d *deed) next(now refund.Time) refund.Record {
 	case refund.Word:
 		r.Evidence = refund.ByOperator
 	case refund.OperatorAsked:
-		r.Evidence, r.Note = refund.ByInquiry, d.inquiry.Problem
+		r.Evidence, r.Note = refund.ByInquiry, kept(d.inquiry.Problem)
 		r.Said = SaidOf(d.inquiry.Said)
 	}
 	return r
@@ -108,14 +109,22 @@ var findings = map[doku.Finding]refund.Finding{
 	doku.Contradiction: refund.Contradiction,
 }
 
-// SaidOf is what a record keeps of an answer; nil where nothing was said.
+// longestKept is how much of a text of DOKU's a record keeps, in bytes: records
+// travel in a header, and a header has its limits.
+const longestKept = 512
+
+// kept makes a text of DOKU's fit to be kept.
+func kept(text string) string { return printable.Kept(text, longestKept) }
+
+// SaidOf is what a record keeps of an answer, as the worker keeps it; nil where
+// nothing was said.
 func SaidOf(s doku.Said) *refund.Said {
 	if s == (doku.Said{}) {
 		return nil
 	}
 	return &refund.Said{
-		HTTPStatus: s.HTTPStatus, Code: s.Code, Message: s.Message, ErrorMessage: s.ErrorMessage, Type: s.Type,
-		RefundType: s.RefundType, ApprovalCode: s.ApprovalCode, RefundNo: s.RefundNo, ReferenceNo: s.ReferenceNo,
-		RefundTime: s.RefundTime,
+		HTTPStatus: s.HTTPStatus, Code: kept(s.Code), Message: kept(s.Message), ErrorMessage: kept(s.ErrorMessage),
+		Type: kept(s.Type), RefundType: kept(s.RefundType), ApprovalCode: kept(s.ApprovalCode), RefundNo: kept(s.RefundNo),
+		ReferenceNo: kept(s.ReferenceNo), RefundTime: kept(s.RefundTime),
 	}
 }

@@ -36,6 +36,18 @@ func PartnerRefundNo(clientID, refundID string, limits channel.Length) string {
 	return text[:min(len(text), limits.Max)]
 }
 
+// shortNumber is a partnerRefundNo of so few characters, 5 bits each, that two
+// refunds may be given the same: of 10^8 refunds with a chance of 4 in 1,000.
+const shortNumber = 12
+
+// NumberMayCollide reports whether the refund's partnerRefundNo is a short digest
+// of its id, which another refund's may equal. DOKU takes the later one for a
+// repeat of the earlier, with other content, and never pays it.
+func (r *Record) NumberMayCollide() bool {
+	no := r.Identity.PartnerRefundNo
+	return no != "" && no != r.Job.RefundID && len(no) <= shortNumber
+}
+
 // ExternalID returns the X-EXTERNAL-ID of a SNAP send: "1" and 29 decimal
 // digits. k counts the sends before the first that may be unknown, see
 // [Core.ExternalKey].

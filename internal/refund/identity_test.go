@@ -2,7 +2,6 @@ package refund
 
 import (
 	"regexp"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -26,6 +25,7 @@ const (
 	shortID  = "rf-0002"                          // fits every channel but Allo
 	middleID = "rf-20210118-0001"                 // too long for 12
 	lineID   = "rf_0003"                          // an underscore: no partnerRefundNo anywhere
+	slashID  = "RINV/2026:1#a"                    // of an accounting system: likewise
 	alloID   = "rf-AAAAAAAAAAAAAAAAAAAAAAAAAAAAA" // 32 characters: Allo's shortest
 )
 
@@ -36,6 +36,7 @@ func TestRequestIDIsDerivedFromTheJobForEver(t *testing.T) {
 		middleID: "8b7b2380-24dd-516e-913a-d4a9ef1b8600",
 		lineID:   "2c096c88-eaa7-5c74-9390-9e97e73789ec",
 		alloID:   "910f184d-3599-5fac-abac-612984428d9f",
+		slashID:  "459f5c81-7ac6-5394-8457-6fece1f35ccd",
 	} {
 		if got := RequestID(goldenClient, id); got != want {
 			t.Errorf("%s: %s, want %s", id, got, want)
@@ -50,14 +51,15 @@ func TestPartnerRefundNoIsDerivedFromTheJobForEver(t *testing.T) {
 		middleCut, middleDigest = "WKBGJPVZQT2U", "WKBGJPVZQT2UJBNUD3MMHBONZYFBNJP225TM7MIPGG54PEXI2AHA"
 		lineCut, lineDigest     = "OEH3YJ7YI4YZ", "OEH3YJ7YI4YZL5UALDIRV3TDNOX52BXJKCRMAXT6ULQD7WFIGSBQ"
 		alloCut                 = "3TM76O6HWU7L"
+		slashCut, slashDigest   = "6IQD2Y4UOQY3", "6IQD2Y4UOQY3R7BL6GV3L4DRPXBS7AUQBQJX3I5D32W2XKPSTHVA"
 	)
-	bank := map[string]string{shortID: shortID, middleID: middleCut, lineID: lineCut, alloID: alloCut}
-	wallet := map[string]string{shortID: shortID, middleID: middleID, lineID: lineDigest, alloID: alloID}
+	bank := map[string]string{shortID: shortID, middleID: middleCut, lineID: lineCut, alloID: alloCut, slashID: slashCut}
+	wallet := map[string]string{shortID: shortID, middleID: middleID, lineID: lineDigest, alloID: alloID, slashID: slashDigest}
 	for ch, want := range map[channel.Channel]map[string]string{
 		channel.DirectDebitMandiri: bank,
 		channel.DirectDebitBRI:     bank,
 		channel.DirectDebitCIMB:    bank,
-		channel.DirectDebitAllo:    {shortID: shortDigest, middleID: middleDigest, lineID: lineDigest, alloID: alloID},
+		channel.DirectDebitAllo:    {shortID: shortDigest, middleID: middleDigest, lineID: lineDigest, alloID: alloID, slashID: slashDigest},
 		channel.EmoneyOVO:          wallet,
 		channel.EmoneyDANA:         wallet,
 		channel.EmoneyShopeePay:    wallet,
@@ -76,6 +78,7 @@ var externalGolden = map[string][3]string{
 	middleID: {"154561415016913126815416917973", "179845721221009727180761144884", "176855375327325943307931486404"},
 	lineID:   {"128277338783680240066980737532", "122538264868985584620095107617", "152384079155107527321153038696"},
 	alloID:   {"115455974395047530131090447217", "191914097592451806567869851607", "178131636851755513695509003690"},
+	slashID:  {"115336055751442855159228830535", "164676183021891909769747075257", "118683949474923551650775918263"},
 }
 
 func TestExternalIDIsDerivedFromTheJobAndTheCountForEver(t *testing.T) {
@@ -148,7 +151,7 @@ func TestIdentifiersAlwaysFitTheirChannel(t *testing.T) {
 	digits, partner := regexp.MustCompile(`^1[0-9]{29}$`), regexp.MustCompile(`^[A-Za-z0-9-]+$`)
 	rapid.Check(t, func(t *rapid.T) {
 		client := rapid.StringMatching(`[A-Z0-9-]{1,40}`).Draw(t, "client")
-		id := rapid.StringMatching(`[A-Za-z0-9_-]{1,64}`).Draw(t, "refund id")
+		id := rapid.StringMatching(`[A-Za-z0-9_/:#-]{1,64}`).Draw(t, "refund id")
 		k := rapid.Int32Min(0).Draw(t, "k")
 		if no := ExternalID(client, id, k); !digits.MatchString(no) {
 			t.Fatalf("X-EXTERNAL-ID %s", no)
@@ -162,7 +165,7 @@ func TestIdentifiersAlwaysFitTheirChannel(t *testing.T) {
 			if !limits.Holds(no) || !partner.MatchString(no) {
 				t.Fatalf("%s: partnerRefundNo %s", ch, no)
 			}
-			if limits.Holds(id) && !strings.Contains(id, "_") && no != id {
+			if limits.Holds(id) && partner.MatchString(id) && no != id {
 				t.Fatalf("%s: partnerRefundNo %s, though %s would fit", ch, no, id)
 			}
 		}

@@ -1,6 +1,9 @@
 package refund
 
-import "refundworker/internal/channel"
+import (
+	"refundworker/internal/channel"
+	"refundworker/internal/charset"
+)
 
 // RecordVersion is the version of [Record]'s shape.
 const RecordVersion = 1
@@ -61,9 +64,11 @@ type Record struct {
 	Environment string   `json:"environment"`
 	Job         Job      `json:"job"`
 	Fingerprint string   `json:"fingerprint,omitempty"` // empty: matches any job (cancelled before one came)
+	Rules       int      `json:"rules,omitempty"`       // version of the job rules that the first message was held against; 0: of before they had one
 	EnqueuedAt  Time     `json:"enqueued_at"`           // stream time of the first message
 	Traceparent string   `json:"traceparent,omitempty"`
 	Identity    Identity `json:"identity"`
+	SentReason  *string  `json:"sent_reason,omitempty"` // what is sent as reason, where that is not the job's own
 	Core
 	Evidence Evidence `json:"evidence,omitempty"`
 	Said     *Said    `json:"said,omitempty"`
@@ -75,8 +80,10 @@ type Record struct {
 	Prev     uint64   `json:"prev"` // stream sequence of the record that this one follows; 0: none
 }
 
-// Identify fills in the identifiers of the send that the record announces.
+// Identify fills in the identifiers of the send that the record announces, and
+// the reason that it carries.
 func (r *Record) Identify() {
+	r.foldReason()
 	facts := r.Job.Channel.Facts()
 	if facts.Family == channel.Card {
 		r.Identity.RequestID = RequestID(r.ClientID, r.Job.RefundID)
@@ -84,4 +91,26 @@ func (r *Record) Identify() {
 	}
 	r.Identity.PartnerRefundNo = PartnerRefundNo(r.ClientID, r.Job.RefundID, facts.PartnerRefundNo)
 	r.Identity.ExternalID = ExternalID(r.ClientID, r.Job.RefundID, r.ExternalKey())
+}
+
+// foldReason decides with the first send, and never again, what is sent as
+// reason: a repeat has to be the same request, also where a later version's
+// Unicode tables would fold it to another text. A refund whose first send was
+// recorded without this field was sent with the job's own words.
+func (r *Record) foldReason() {
+	if r.State != Sending || r.Sends != 1 {
+		return
+	}
+	r.SentReason = nil
+	if sent := charset.Reason(r.Job.Reason); sent != r.Job.Reason {
+		r.SentReason = &sent
+	}
+}
+
+// Reason returns what every send of the refund carries as reason.
+func (r *Record) Reason() string {
+	if r.SentReason != nil {
+		return *r.SentReason
+	}
+	return r.Job.Reason
 }

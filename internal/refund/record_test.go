@@ -13,6 +13,8 @@ import (
 	"refundworker/internal/channel"
 )
 
+var goldenSent = "Request by Customer" // recorded as if it had been folded
+
 func fullRecord() Record {
 	c := repeated(2).delayed(3)
 	c.NotBefore, c.Due = later(-2*time.Hour), later(2*time.Minute)
@@ -23,7 +25,7 @@ func fullRecord() Record {
 			Amount: 9999999999999999, Currency: "IDR", Reason: "Request by Customer", NotBefore: later(-2 * time.Hour),
 			Deadline: later(24 * time.Hour), Metadata: map[string]string{"order": "A-17", "shop": "<Toko & Co>"},
 		},
-		Fingerprint: "3274fab8", EnqueuedAt: later(-3*time.Hour) + 1, Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		Fingerprint: "3274fab8", Rules: 1, SentReason: &goldenSent, EnqueuedAt: later(-3*time.Hour) + 1, Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Core: c, Evidence: ByReplay,
 		Said: &Said{
 			HTTPStatus: 409, Code: "4090700", Message: "Conflict", ErrorMessage: "used before", Type: "Conflict",
@@ -139,6 +141,10 @@ func drawRecord(t *rapid.T) Record {
 			Quiet: time.Duration(rapid.Int64().Draw(t, "quiet")),
 		},
 		Prev: rapid.Uint64().Draw(t, "prev"), At: instant.Draw(t, "at"), By: word.Draw(t, "by"),
+	}
+	if rapid.Bool().Draw(t, "folded") {
+		sent := word.Draw(t, "sent reason")
+		r.Rules, r.SentReason = rapid.Int().Draw(t, "rules"), &sent
 	}
 	if rapid.Bool().Draw(t, "said") {
 		r.Said = &Said{HTTPStatus: rapid.Int().Draw(t, "status"), Message: word.Draw(t, "message")}

@@ -10,6 +10,7 @@
 package settings
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker/internal/printable"
 	"refundworker/internal/secret"
 )
 
@@ -77,10 +79,10 @@ func withDefault(v *kong.Value) string {
 	return help + " Default: " + v.Default + "."
 }
 
-// Report prints one line a problem.
+// Report prints one line a problem. A problem may quote what it is about.
 func Report(stderr io.Writer, program string, problems []string) {
 	for _, problem := range problems {
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, problem)
+		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, printable.Text(problem))
 	}
 }
 
@@ -152,24 +154,52 @@ func (p *Problems) OneOf(name, text string, words ...string) string {
 	return ""
 }
 
-// Secret reads a secret given as text or by the name of a file that holds it;
-// white space around it is not part of it.
+// Secret reads a secret given as text or by the name of a file that holds it. It
+// may have several lines; line ends are not part of it. Anything else that an
+// editor or an env file may have added is a problem, see [TextFlaw].
 func (p *Problems) Secret(name, text, file string) secret.Text {
 	switch {
 	case text != "" && file != "":
 		p.Add(name, "is given twice, by itself and by %s_FILE", name)
-	case file != "":
-		content, err := os.ReadFile(file)
-		if err != nil {
-			p.Add(name+"_FILE", "%s", err)
-			return secret.Text{}
-		}
-		text = string(content)
-		if strings.TrimSpace(text) == "" {
-			p.Add(name+"_FILE", "%s is empty", file)
-		}
+		return secret.Text{}
+	case file == "":
+		return p.secret(name, "", text)
 	}
-	return secret.New(strings.TrimSpace(text))
+	content, err := os.ReadFile(file)
+	switch {
+	case err != nil:
+		p.Add(name+"_FILE", "%s", err)
+		return secret.Text{}
+	case len(bytes.TrimSpace(content)) == 0:
+		p.Add(name+"_FILE", "%s is empty", file)
+		return secret.Text{}
+	}
+	return p.secret(name+"_FILE", file+" ", string(content))
+}
+
+// secret checks the lines of a secret; where says which file they came from.
+func (p *Problems) secret(name, where, text string) secret.Text {
+	if strings.TrimSpace(text) == "" {
+		return secret.Text{}
+	}
+	if flaw := EncodingFlaw([]byte(text)); flaw != "" {
+		p.Add(name, "%s%s", where, flaw)
+		return secret.Text{}
+	}
+	list := lines(text)
+	for i, line := range list {
+		flaw := TextFlaw(line)
+		switch {
+		case flaw == "":
+			continue
+		case len(list) > 1:
+			p.Add(name, "%sline %d %s", where, i+1, flaw)
+		default:
+			p.Add(name, "%s%s", where, flaw)
+		}
+		return secret.Text{}
+	}
+	return secret.New(strings.Join(list, "\n"))
 }
 
 // Switch is a flag that stands alone (--setup) or takes true or false, kept as

@@ -91,7 +91,7 @@ func TestSecretComesFromItsTextOrItsFileAndIsNeverShown(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file, empty := filepath.Join(dir, "secret"), filepath.Join(dir, "empty")
-	for name, content := range map[string]string{file: "  planted-9\n", empty: " \n"} {
+	for name, content := range map[string]string{file: "planted-9\n", empty: " \n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -87,7 +87,7 @@ func (h *handling) order() doku.Order {
 	customer := h.job.Job.Customer
 	return doku.Order{
 		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.Job.Reason,
+		Amount: r.Job.Amount, Reason: r.Reason(),
 		RequestID: r.Identity.RequestID, ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
 		Customer: doku.Customer{AccessToken: customer.AccessToken, DeviceID: customer.DeviceID, IPAddress: customer.IPAddress},
 		SendBy:   r.SendBy.Time(),

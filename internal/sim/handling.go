@@ -151,9 +151,11 @@ func (h *handling) end() {
 
 // delivered is the event of this delivery against the record in hand.
 func (h *handling) delivered() refund.Event {
+	recorded := &h.entry.record
+	same := h.job.Repeats(recorded.Fingerprint, worker.RulesOf(h.m.feed, recorded))
 	e := refund.Event{
 		Kind:       refund.Delivered,
-		Same:       h.entry.record.Fingerprint == "" || h.entry.record.Fingerprint == h.job.Fingerprint().String(),
+		Same:       same,
 		NoCustomer: h.job.CustomerTokenMissing,
 		NotBefore:  refund.At(h.job.Job.NotBefore),
 		Deadline:   refund.At(h.job.Job.Deadline),
@@ -161,6 +163,7 @@ func (h *handling) delivered() refund.Event {
 	switch {
 	case h.m.nudge:
 		e.Job = refund.Nudge
+	case recorded.V != 0 && same:
 	case h.job.Outcome == jobs.Broken:
 		e.Job = refund.Broken
 		e.Code = worker.Code(h.job.Problems.Code())
@@ -210,6 +213,7 @@ func (h *handling) firstRecord() refund.Record {
 			NotBefore: refund.At(j.NotBefore), Deadline: refund.At(j.Deadline), Metadata: j.Metadata,
 		},
 		Fingerprint: h.job.Fingerprint().String(),
+		Rules:       jobs.RulesVersion,
 		EnqueuedAt:  h.m.stored,
 	}
 }

@@ -158,8 +158,8 @@ func (w *world) replay(a *account) {
 		body = a.buried
 	}
 	decoded := jobs.Decode(a.channel, body)
-	recorded := a.last.record.Fingerprint
-	if decoded.Outcome != jobs.Sound || recorded != "" && recorded != decoded.Fingerprint().String() {
+	recorded := &a.last.record
+	if decoded.Outcome != jobs.Sound || !decoded.Repeats(recorded.Fingerprint, recorded.Rules) {
 		w.road(operatorRefused)
 		return
 	}

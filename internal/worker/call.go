@@ -114,7 +114,7 @@ func (h *handling) order() doku.Order {
 		InvoiceNumber:     r.Job.InvoiceNumber,
 		OriginalRequestID: r.Job.OriginalRequestID,
 		Amount:            r.Job.Amount,
-		Reason:            r.Job.Reason,
+		Reason:            r.Reason(),
 		RequestID:         r.Identity.RequestID,
 		ExternalID:        r.Identity.ExternalID,
 		PartnerRefundNo:   r.Identity.PartnerRefundNo,

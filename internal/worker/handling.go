@@ -126,9 +126,10 @@ func (h *handling) read(ctx context.Context) error {
 
 // delivered is the event of this delivery against the record in hand.
 func (h *handling) delivered() refund.Event {
+	same := h.same()
 	e := refund.Event{
 		Kind:       refund.Delivered,
-		Same:       h.same(),
+		Same:       same,
 		NoCustomer: h.job.CustomerTokenMissing,
 		NotBefore:  refund.At(h.job.Job.NotBefore),
 		Deadline:   refund.At(h.job.Job.Deadline),
@@ -136,6 +137,8 @@ func (h *handling) delivered() refund.Event {
 	switch {
 	case isNudge(h.d):
 		e.Job = refund.Nudge
+	case h.entry.Record.V != 0 && same:
+		// The refund was accepted: what today's rules say of its job stops nothing.
 	case h.job.Outcome == jobs.Broken:
 		e.Job = refund.Broken
 		e.Code = Code(h.job.Problems.Code())
@@ -143,10 +146,19 @@ func (h *handling) delivered() refund.Event {
 	return e
 }
 
-// same reports whether the delivery has the content that was recorded.
+// same reports whether the delivery is of the job that was recorded.
 func (h *handling) same() bool {
-	recorded := h.entry.Record.Fingerprint
-	return recorded == "" || recorded == h.job.Fingerprint().String()
+	return h.job.Repeats(h.entry.Record.Fingerprint, RulesOf(h.d.Source, &h.entry.Record))
+}
+
+// RulesOf returns the version of the job rules that a message of a recorded
+// refund is held against: the record's own for a producer's message, none for
+// the refund's wait, which only workers publish.
+func RulesOf(feed jobs.Feed, r *refund.Record) int {
+	if feed == jobs.Due {
+		return jobs.AnyRules
+	}
+	return r.Rules
 }
 
 func (h *handling) returnPermit() {

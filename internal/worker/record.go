@@ -45,6 +45,7 @@ func (h *handling) first() refund.Record {
 			NotBefore: refund.At(j.NotBefore), Deadline: refund.At(j.Deadline), Metadata: j.Metadata,
 		},
 		Fingerprint: h.job.Fingerprint().String(),
+		Rules:       jobs.RulesVersion,
 		EnqueuedAt:  refund.At(h.d.Stored),
 		Traceparent: jobs.TraceParent(h.d.Header),
 	}

@@ -1,11 +1,9 @@
 package worker
 
 import (
-	"strings"
-	"unicode"
-
 	"refundworker/internal/doku"
 	"refundworker/internal/jobs"
+	"refundworker/internal/printable"
 	"refundworker/internal/refund"
 )
 
@@ -98,17 +96,5 @@ func Said(s doku.Said) *refund.Said {
 	}
 }
 
-// clean makes a foreign text fit to be kept: no control characters, not longer
-// than longestSaid bytes, whole characters.
-func clean(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	if len(text) > longestSaid {
-		text = strings.ToValidUTF8(text[:longestSaid], "")
-	}
-	return text
-}
+// clean makes a foreign text fit to be kept.
+func clean(text string) string { return printable.Kept(text, longestSaid) }

@@ -1,0 +1,63 @@
+package connect
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"refundworker/internal/settings"
+)
+
+// checkServers finds addresses that nobody can be reached at; a connection that
+// waits for its server would try them for ever. They may hold a password, no
+// piece of which is repeated.
+func checkServers(p *settings.Problems, text string) {
+	if flaw := settings.TextFlaw(strings.Trim(text, " \n")); flaw != "" {
+		p.Add("NATS_URL", "%s", flaw)
+		return
+	}
+	servers := 0
+	for server := range strings.SplitSeq(text, ",") {
+		if server = strings.TrimSpace(server); server == "" {
+			continue
+		}
+		servers++
+		if flaw := addressFlaw(server, servers > 1); flaw != "" {
+			p.Add("NATS_URL", "server %d %s", servers, flaw)
+		}
+	}
+	if servers == 0 {
+		p.Add("NATS_URL", "must not be empty")
+	}
+}
+
+const (
+	noAddress  = "is no address such as nats://host:4222"
+	notEscaped = "is no address such as nats://user:password@host:4222: in user and password write # as %23, @ as %40, / as %2F, ? as %3F, a comma as %2C and % as %25"
+)
+
+var schemes = []string{"nats", "tls", "ws", "wss"}
+
+// addressFlaw says what is wrong with one server of a list. A password with a
+// character that ends the part of a URL that it stands in makes another address
+// of it, such as one whose host is the user's name: it would be dialled, and its
+// name stand in every error.
+func addressFlaw(server string, further bool) string {
+	schemed := strings.Contains(server, "://")
+	if !schemed {
+		server = "nats://" + server
+	}
+	u, err := url.Parse(server)
+	login := strings.Contains(server, "@")
+	switch {
+	case strings.Contains(server, "#"), strings.Count(server, "@") > 1:
+		return notEscaped
+	case login && (err != nil || u.User == nil), login && further && !schemed: // the rest of a list cut within a password
+		return notEscaped
+	case err != nil || u.Hostname() == "" || u.RawQuery != "" || !slices.Contains(schemes, u.Scheme):
+		return noAddress
+	case strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
+		return noAddress
+	}
+	return ""
+}

@@ -1,0 +1,36 @@
+package ledger_test
+
+import (
+	"strings"
+	"testing"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/ledger"
+	"refundworker/internal/refund"
+)
+
+func TestADoubtfulEndSaysThatAShortNumberMayBeAnothers(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		id      string
+		channel channel.Channel
+		why     refund.Why
+		said    bool
+	}{
+		"derived":             {"RINV_2026_00012", channel.DirectDebitMandiri, refund.WhyOutcomeUnknown, true},
+		"derived, collision":  {"RINV_2026_00012", channel.DirectDebitBRI, refund.WhyCollision, true},
+		"derived, contradict": {"RINV_2026_00012", channel.DirectDebitCIMB, refund.WhyContradiction, true},
+		"the id itself":       {"rf-1", channel.DirectDebitMandiri, refund.WhyOutcomeUnknown, false},
+		"a long number":       {"rf_1", channel.EmoneyOVO, refund.WhyOutcomeUnknown, false},
+		"a card":              {"rf_1", channel.CreditCard, refund.WhyOutcomeUnknown, false},
+		"never sent":          {"RINV_2026_00012", channel.DirectDebitMandiri, refund.WhyDeadline, false},
+	} {
+		r := record(c.id, refund.Unresolved, 0, "a")
+		r.Job.Channel, r.Why, r.Identity = c.channel, c.why, refund.Identity{}
+		r.Identify()
+		text := ledger.Result(r).Error.Message
+		if got := strings.Contains(text, "another refund may have the same one"); got != c.said || got && !strings.Contains(text, r.Identity.PartnerRefundNo) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}

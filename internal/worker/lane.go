@@ -58,6 +58,18 @@ func (l *lane) Wait(ctx context.Context) (int, error) {
 	return l.breaker.Wait(ctx)
 }
 
+// newJobs is the gate of the feed of new jobs: they want a refund call each, and
+// stay queued while the breaker looks for a cheaper probe.
+type newJobs struct{ *lane }
+
+// Wait implements [jobs.Gate].
+func (g newJobs) Wait(ctx context.Context) (int, error) {
+	if _, err := g.lane.Wait(ctx); err != nil {
+		return 0, err
+	}
+	return g.breaker.WaitNew(ctx)
+}
+
 // held counts the answers that could not be stored yet.
 type held struct {
 	mu    sync.Mutex

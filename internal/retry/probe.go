@@ -1,0 +1,157 @@
+package retry
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+// What a half-open breaker goes by.
+const (
+	// looked is how many messages may be in hand while a probe is looked for: the
+	// first of them may not be the cheapest.
+	looked = 16
+
+	// lookTime is how long a write waits for a read to turn up and be the probe;
+	// half of the time that the breaker was open, where that is less.
+	lookTime = time.Second
+
+	// otherTime is how long the subject of the last probe stands back for
+	// another; the time that the breaker was open, where that is less. After that
+	// it may go again: it may be the only one there is.
+	otherTime = 30 * time.Second
+)
+
+// probing is what a breaker knows while it looks for, or waits for, a probe.
+type probing struct {
+	probe     *Permit
+	last      string // subject of the call that opened, or of the read that worked since
+	readsWork bool   // a read has succeeded since the breaker turned half-open
+}
+
+// readWorked notes a good read. While the breaker is closed it needs none.
+func (b *Breaker) readWorked(c Call) {
+	if b.open {
+		b.last, b.readsWork = c.Subject, true
+	}
+}
+
+// Allow returns a permit for one call. Without one, wait says how long to wait
+// before asking again; zero: the call is refused, because the breaker is open,
+// its probe is under way, or it is another subject's turn.
+func (b *Breaker) Allow(c Call) (p *Permit, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	state := b.state()
+	if state == Open {
+		return nil, 0
+	}
+	p = &Permit{b: b, call: c, epoch: b.epoch}
+	if state == Closed {
+		return p, 0
+	}
+	switch {
+	case b.probe != nil || b.othersTurn(c):
+		return nil, 0
+	case c.Write != b.writesFirst() && b.lookLeft() > 0:
+		return nil, b.lookLeft()
+	}
+	b.probe = p
+	return p, 0
+}
+
+// othersTurn reports whether c would be the second probe in a row about its
+// subject, while another subject may still come.
+func (b *Breaker) othersTurn(c Call) bool {
+	stands := min(otherTime, b.until.Sub(b.since))
+	return c.Subject != "" && c.Subject == b.last && b.cfg.Now().Sub(b.until) < stands
+}
+
+// lookLeft is how much longer a probe of the preferred kind is looked for.
+func (b *Breaker) lookLeft() time.Duration {
+	return min(lookTime, b.until.Sub(b.since)/2) - b.cfg.Now().Sub(b.until)
+}
+
+// writesFirst reports whether the next probe should be a write: reads work, and
+// only a write can close the breaker; or reads alone have failed, and a status
+// service that is down must not hold back writes that work.
+func (b *Breaker) writesFirst() bool {
+	return b.readsWork || b.reads.n > 0 && b.writes.n == 0
+}
+
+// Wait blocks while the breaker is open and returns how many messages may be in
+// hand: any number (math.MaxInt) when it is closed; when it is half-open a few,
+// to find the cheapest probe among them, and one while the probe is under way.
+// The only error is that of ctx.
+func (b *Breaker) Wait(ctx context.Context) (limit int, err error) { return b.wait(ctx, b.limit) }
+
+// WaitNew is [Breaker.Wait] for messages that are known to want a write. They
+// stay where they are while a cheaper probe is looked for, and then come one at
+// a time, when nothing else is in hand.
+func (b *Breaker) WaitNew(ctx context.Context) (limit int, err error) {
+	return b.wait(ctx, b.limitNew)
+}
+
+func (b *Breaker) wait(ctx context.Context, limit func() (int, time.Duration)) (int, error) {
+	for {
+		n, left := limit()
+		if n > 0 {
+			return n, nil
+		}
+		if err := sleep(ctx, left); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// limit returns how many messages may be in hand; if none, how long for.
+func (b *Breaker) limit() (n int, left time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch n, left, looks := b.bounds(); {
+	case !looks:
+		return n, left
+	case b.writesFirst() && !b.readsWork:
+		return 1, 0 // leaves room for a write that limitNew lets in
+	default:
+		return looked, 0
+	}
+}
+
+func (b *Breaker) limitNew() (n int, left time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch n, left, looks := b.bounds(); {
+	case !looks:
+		return n, left
+	case b.writesFirst():
+		return 2, 0 // one may be a read that stands back
+	case b.lookLeft() > 0:
+		return 0, b.lookLeft()
+	default:
+		return 1, 0
+	}
+}
+
+// bounds is the limit for all messages, unless a probe is looked for.
+func (b *Breaker) bounds() (n int, left time.Duration, looks bool) {
+	switch state := b.state(); {
+	case state == Closed:
+		return math.MaxInt, 0, false
+	case state == Open:
+		return 0, b.until.Sub(b.cfg.Now()), false
+	default:
+		return 1, 0, b.probe == nil
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -254,7 +254,10 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 		gate = i.cfg.FreshGate
 	}
 	for {
+		// One that the gate holds back waits for no slot: others go first.
+		away := time.AfterFunc(gatherTime, func() { i.slots.leave(r) })
 		limit, err := gate.Wait(ctx)
+		away.Stop()
 		if err != nil {
 			return 0, err
 		}

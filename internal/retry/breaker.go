@@ -81,14 +81,18 @@ type Breaker struct {
 	since, until  time.Time
 	reason        string
 	reads, writes row // bad outcomes in a row
+	badReads      int // since a write last said something, or a read was good
 	denied        int // unauthorized ones in a row
 	openings      int // openings in a row
 	epoch         uint64
 	probing
+	changed chan struct{} // closed and replaced when a gate may let more in
 }
 
 // NewBreaker returns a closed breaker.
-func NewBreaker(cfg BreakerConfig) *Breaker { return &Breaker{cfg: cfg.withDefaults()} }
+func NewBreaker(cfg BreakerConfig) *Breaker {
+	return &Breaker{cfg: cfg.withDefaults(), changed: make(chan struct{})}
+}
 
 // Call is what a permit is asked for.
 type Call struct {
@@ -151,7 +155,7 @@ func (b *Breaker) judge(o Outcome, c Call) bool {
 	case o.kind == fine && c.Write:
 		return b.close()
 	case o.kind == fine:
-		b.reads, b.denied = row{}, 0
+		b.reads, b.badReads, b.denied = row{}, 0, 0
 		b.readWorked(c)
 		return false
 	case !o.bad():
@@ -167,8 +171,9 @@ func (b *Breaker) judge(o Outcome, c Call) bool {
 
 func (b *Breaker) count(o Outcome, c Call) {
 	r := &b.reads
+	b.badReads++
 	if c.Write {
-		r = &b.writes
+		r, b.badReads = &b.writes, 0
 	}
 	r.add(o, c.Subject, b.cfg.Subjects)
 	b.denied++
@@ -184,11 +189,13 @@ func (b *Breaker) full() bool {
 // close forgets what was counted and reports whether the breaker was open.
 func (b *Breaker) close() bool {
 	was := b.open
-	b.reads, b.writes, b.denied, b.openings = row{}, row{}, 0, 0
+	b.reads, b.writes = row{}, row{}
+	b.badReads, b.denied, b.openings = 0, 0, 0
 	b.open, b.since, b.until, b.reason = false, time.Time{}, time.Time{}, ""
 	b.probing = probing{}
 	if was {
 		b.epoch++
+		b.wake()
 	}
 	return was
 }
@@ -199,7 +206,7 @@ func (b *Breaker) trip(o Outcome, c Call) {
 	b.open, b.reason = true, reasons[o.kind]
 	b.since = b.cfg.Now()
 	b.until = b.since.Add(b.pause(o))
-	b.probing = probing{last: c.Subject}
+	b.probing = probing{last: c.Subject, lookFrom: b.until}
 }
 
 func (b *Breaker) pause(o Outcome) time.Duration {

@@ -12,9 +12,12 @@ const (
 	// first of them may not be the cheapest.
 	looked = 16
 
-	// lookTime is how long a write waits for a read to turn up and be the probe;
-	// half of the time that the breaker was open, where that is less.
+	// lookTime is how long a call of the kind that is not preferred waits for one
+	// that is; half of the time that the breaker was open, where that is less.
 	lookTime = time.Second
+
+	// readsInARow is how many bad reads in a row make it a write's turn.
+	readsInARow = 3
 
 	// otherTime is how long the subject of the last probe stands back for
 	// another; the time that the breaker was open, where that is less. After that
@@ -27,13 +30,21 @@ type probing struct {
 	probe     *Permit
 	last      string // subject of the call that opened, or of the read that worked since
 	readsWork bool   // a read has succeeded since the breaker turned half-open
+	lookFrom  time.Time
 }
 
 // readWorked notes a good read. While the breaker is closed it needs none.
 func (b *Breaker) readWorked(c Call) {
 	if b.open {
-		b.last, b.readsWork = c.Subject, true
+		b.last, b.readsWork, b.lookFrom = c.Subject, true, b.cfg.Now()
+		b.wake()
 	}
+}
+
+// wake makes those who wait at a gate look again.
+func (b *Breaker) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
 }
 
 // Allow returns a permit for one call. Without one, wait says how long to wait
@@ -69,36 +80,37 @@ func (b *Breaker) othersTurn(c Call) bool {
 
 // lookLeft is how much longer a probe of the preferred kind is looked for.
 func (b *Breaker) lookLeft() time.Duration {
-	return min(lookTime, b.until.Sub(b.since)/2) - b.cfg.Now().Sub(b.until)
+	return min(lookTime, b.until.Sub(b.since)/2) - b.cfg.Now().Sub(b.lookFrom)
 }
 
 // writesFirst reports whether the next probe should be a write: reads work, and
-// only a write can close the breaker; or reads alone have failed, and a status
-// service that is down must not hold back writes that work.
-func (b *Breaker) writesFirst() bool {
-	return b.readsWork || b.reads.n > 0 && b.writes.n == 0
-}
+// only a write can close the breaker; or no read has worked for a while, and a
+// status service that is down must not hold back writes that may work.
+func (b *Breaker) writesFirst() bool { return b.readsWork || b.badReads >= readsInARow }
 
 // Wait blocks while the breaker is open and returns how many messages may be in
 // hand: any number (math.MaxInt) when it is closed; when it is half-open a few,
-// to find the cheapest probe among them, and one while the probe is under way.
-// The only error is that of ctx.
+// to find the cheapest probe among them, and one while the probe is under way or
+// a write goes first. The only error is that of ctx.
 func (b *Breaker) Wait(ctx context.Context) (limit int, err error) { return b.wait(ctx, b.limit) }
 
 // WaitNew is [Breaker.Wait] for messages that are known to want a write. They
-// stay where they are while a cheaper probe is looked for, and then come one at
-// a time, when nothing else is in hand.
+// stay where they are while a read is looked for, and then come one at a time,
+// when nothing else is in hand.
 func (b *Breaker) WaitNew(ctx context.Context) (limit int, err error) {
 	return b.wait(ctx, b.limitNew)
 }
 
 func (b *Breaker) wait(ctx context.Context, limit func() (int, time.Duration)) (int, error) {
 	for {
+		b.mu.Lock()
 		n, left := limit()
+		changed := b.changed
+		b.mu.Unlock()
 		if n > 0 {
 			return n, nil
 		}
-		if err := sleep(ctx, left); err != nil {
+		if err := sleep(ctx, left, changed); err != nil {
 			return 0, err
 		}
 	}
@@ -106,31 +118,21 @@ func (b *Breaker) wait(ctx context.Context, limit func() (int, time.Duration)) (
 
 // limit returns how many messages may be in hand; if none, how long for.
 func (b *Breaker) limit() (n int, left time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	switch n, left, looks := b.bounds(); {
-	case !looks:
-		return n, left
-	case b.writesFirst() && !b.readsWork:
-		return 1, 0 // leaves room for a write that limitNew lets in
-	default:
+	case looks && !b.writesFirst():
 		return looked, 0
+	case looks && b.lookLeft() > 0:
+		return 0, b.lookLeft()
+	default:
+		return n, left
 	}
 }
 
 func (b *Breaker) limitNew() (n int, left time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch n, left, looks := b.bounds(); {
-	case !looks:
+	if n, left, looks := b.bounds(); !looks || b.writesFirst() || b.lookLeft() <= 0 {
 		return n, left
-	case b.writesFirst():
-		return 2, 0 // one may be a read that stands back
-	case b.lookLeft() > 0:
-		return 0, b.lookLeft()
-	default:
-		return 1, 0
 	}
+	return 0, b.lookLeft()
 }
 
 // bounds is the limit for all messages, unless a probe is looked for.
@@ -145,13 +147,15 @@ func (b *Breaker) bounds() (n int, left time.Duration, looks bool) {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, for changed or for the end of ctx, whose error it returns.
+func sleep(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+	case <-changed:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return nil
 }

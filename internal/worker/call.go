@@ -39,7 +39,7 @@ func (h *handling) ready(ctx context.Context, call retry.Call) (refund.Readiness
 	if err != nil {
 		return refund.NotReady, 0, err
 	}
-	if permit == nil {
+	if h.refused = permit == nil; h.refused {
 		return refund.NotReady, h.pace().Next(0), nil
 	}
 	err = h.cfg.Gateway.Prepare(ctx, h.channel)
@@ -53,11 +53,19 @@ func (h *handling) ready(ctx context.Context, call retry.Call) (refund.Readiness
 		permit.Cancel()
 		return refund.NotReady, 0, ctx.Err()
 	}
-	trouble := &doku.PrepareError{}
-	errors.As(err, &trouble) // any other error says nothing about the channel
-	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	return refund.NotReady, h.noToken(permit, err), nil
+}
+
+// noToken reports why there is no B2B token, and returns when to try again.
+func (h *handling) noToken(permit *retry.Permit, err error) time.Duration {
 	h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
-	return refund.NotReady, h.pace().Next(trouble.RetryAfter), nil
+	trouble := &doku.PrepareError{}
+	if !errors.As(err, &trouble) {
+		permit.Cancel() // it says nothing about the channel
+		return h.pace().Next(0)
+	}
+	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	return h.pace().Next(trouble.RetryAfter)
 }
 
 // leave asks the breaker for a permit; nil: not now. Where the breaker looks for
@@ -109,6 +117,11 @@ func (h *handling) send(ctx context.Context) error {
 	return nil
 }
 
+// postponements is how often the last question about a refund is put off while
+// the breaker is open. Beyond that the refund ends unresolved without it: its
+// result would come too late.
+const postponements = 4
+
 func (h *handling) ask(ctx context.Context) error {
 	asked := refund.Event{
 		Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: refund.At(h.cfg.Now()),
@@ -118,8 +131,13 @@ func (h *handling) ask(ctx context.Context) error {
 		return err
 	}
 	asked.Delay = delay
-	if ready == refund.Ready {
+	switch {
+	case ready == refund.Ready:
 		asked = h.inquire(ctx, asked)
+	case h.refused && asked.AskedAt >= h.entry.Record.Deadline && h.d.Delivered <= postponements:
+		// The last question has not been asked yet: that there is no answer to it
+		// should not end the refund.
+		return postponedError{delay}
 	}
 	h.steps = h.steps.Got(asked)
 	return nil

@@ -51,11 +51,14 @@ func (l *lane) breakerChanged(open bool, reason string) {
 
 // Wait implements the intake's gate: no new job while an answer in hand cannot
 // be stored, nor while the breaker is open.
-func (l *lane) Wait(ctx context.Context) (int, error) {
+func (l *lane) Wait(ctx context.Context) (int, error) { return l.wait(ctx, l.breaker.Wait) }
+
+// wait lets the breaker decide when nothing else holds the channel back.
+func (l *lane) wait(ctx context.Context, breaker func(context.Context) (int, error)) (int, error) {
 	if err := l.held.wait(ctx); err != nil {
 		return 0, err
 	}
-	return l.breaker.Wait(ctx)
+	return breaker(ctx)
 }
 
 // newJobs is the gate of the feed of new jobs: they want a refund call each, and
@@ -63,12 +66,7 @@ func (l *lane) Wait(ctx context.Context) (int, error) {
 type newJobs struct{ *lane }
 
 // Wait implements [jobs.Gate].
-func (g newJobs) Wait(ctx context.Context) (int, error) {
-	if _, err := g.lane.Wait(ctx); err != nil {
-		return 0, err
-	}
-	return g.breaker.WaitNew(ctx)
-}
+func (g newJobs) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
 
 // held counts the answers that could not be stored yet.
 type held struct {

@@ -83,9 +83,10 @@ var rooms = map[string][]string{
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
 	"internal/observe": {"internal/jobs"},
-	"internal/operate": {"internal/doku", "internal/jobs", "internal/ledger", "internal/refund"},
+	"internal/fleet":   {},
+	"internal/operate": {"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/refund"},
 	"internal/worker": {
-		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/refund", "internal/retry",
+		"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/observe", "internal/refund", "internal/retry",
 	},
 }
 

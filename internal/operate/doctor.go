@@ -55,6 +55,7 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 	found := o.streams(ctx)
 	found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
 	found = append(found, o.permissions(ctx)...)
+	found = append(found, o.workers(ctx)...)
 	if c.Monitor != "" {
 		found = append(found, c.sync(ctx))
 	}

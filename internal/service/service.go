@@ -29,6 +29,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
+	"refundworker/internal/fleet"
 	"refundworker/internal/jobs"
 	"refundworker/internal/observe"
 	"refundworker/internal/refund"
@@ -131,6 +132,7 @@ func (p *process) run(ctx context.Context) error {
 		Up:     func() { p.health.Clear("nats") },
 		Down:   func(err error) { p.health.Block("nats", fmt.Sprintf("not connected to NATS: %s", err)) },
 		Denied: p.denied.happened,
+		Spare:  fleet.Prefix,
 	}, p.NATSOptions...)
 	if err != nil {
 		return err
@@ -153,6 +155,15 @@ func (p *process) run(ctx context.Context) error {
 	reloading, stop := context.WithCancel(context.WithoutCancel(ctx)) // answers are still read while draining
 	defer stop()
 	group.Go(func() { p.reload(reloading, client) })
+	silence, err := fleet.Serve(p.nc, func() fleet.Worker {
+		status := w.Status()
+		status.Version = p.Version
+		return status
+	})
+	if err != nil {
+		return err
+	}
+	defer silence()
 	p.health.Clear(observe.Starting)
 	p.Log.Info("worker started", "channels", p.Channels, "environment", p.Environment, "version", p.Version)
 	err = w.Run(ctx)

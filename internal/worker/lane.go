@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 
@@ -22,6 +23,7 @@ type lane struct {
 	limiter *rate.Limiter
 	intake  *jobs.Intake
 	held    held
+	paused  atomic.Bool // by an operator, when last looked
 	log     *slog.Logger
 }
 
@@ -86,6 +88,12 @@ func (h *held) add(n int) (now int) {
 		close(h.free)
 	}
 	return h.count
+}
+
+func (h *held) any() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count > 0
 }
 
 func (h *held) wait(ctx context.Context) error {

@@ -155,7 +155,7 @@ func (p *process) run(ctx context.Context) error {
 	reloading, stop := context.WithCancel(context.WithoutCancel(ctx)) // answers are still read while draining
 	defer stop()
 	group.Go(func() { p.reload(reloading, client) })
-	silence, err := fleet.Serve(p.nc, func() fleet.Worker {
+	stopAnswering, err := fleet.Serve(p.nc, func() fleet.Worker {
 		status := w.Status()
 		status.Version = p.Version
 		return status
@@ -163,7 +163,7 @@ func (p *process) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer silence()
+	defer stopAnswering()
 	p.health.Clear(observe.Starting)
 	p.Log.Info("worker started", "channels", p.Channels, "environment", p.Environment, "version", p.Version)
 	err = w.Run(ctx)

@@ -137,10 +137,10 @@ func (b *Breaker) limitNew() (n int, left time.Duration) {
 
 // bounds is the limit for all messages, unless a probe is looked for.
 func (b *Breaker) bounds() (n int, left time.Duration, looks bool) {
-	switch state := b.state(); {
-	case state == Closed:
+	switch b.state() {
+	case Closed:
 		return math.MaxInt, 0, false
-	case state == Open:
+	case Open:
 		return 0, b.until.Sub(b.cfg.Now()), false
 	default:
 		return 1, 0, b.probe == nil

@@ -155,11 +155,7 @@ func (p *process) run(ctx context.Context) error {
 	reloading, stop := context.WithCancel(context.WithoutCancel(ctx)) // answers are still read while draining
 	defer stop()
 	group.Go(func() { p.reload(reloading, client) })
-	stopAnswering, err := fleet.Serve(p.nc, func() fleet.Worker {
-		status := w.Status()
-		status.Version = p.Version
-		return status
-	})
+	stopAnswering, err := p.answerOperators(w)
 	if err != nil {
 		return err
 	}
@@ -172,6 +168,15 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.Log.Info("worker stopped")
 	return err
+}
+
+// answerOperators tells whoever asks the fleet what only this process knows.
+func (p *process) answerOperators(w *worker.Worker) (stop func(), err error) {
+	return fleet.Serve(p.nc, func() fleet.Worker {
+		status := w.Status()
+		status.Version = p.Version
+		return status
+	})
 }
 
 // prepare finds streams and ledger fit and builds the worker.

@@ -71,7 +71,7 @@ func TestOutageThatAnswersLeavesFewInDoubt(t *testing.T) {
 			t.Parallel()
 			inLongBubble(t, func(s *stack) {
 				passUntil(s.t, closes.Add(-time.Minute))
-				s.startWorker(func(c *service.Config) { c.Policy.RetryDeadline = 6 * time.Hour })
+				s.startWorker(func(c *service.Config) { c.Policy.RetryDeadline = 150 * time.Minute })
 				passUntil(s.t, closes)
 				s.begin(o)
 				refunds := s.postAll(60)

@@ -83,15 +83,17 @@ var rooms = map[string][]string{
 	"internal/model":   {"internal/check", "internal/refund"},
 	"internal/dokusim": {},
 	"internal/ledger":  {"internal/jobs", "internal/refund"},
+	"internal/fleet":   {},
 	"internal/observe": {"internal/jobs", "internal/printable"},
 	"internal/operate": {
-		"internal/doku", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund", "internal/spreadsheet",
+		"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund",
+		"internal/spreadsheet",
 	},
 	"internal/printable":   {},
 	"internal/spreadsheet": {},
 	"internal/worker": {
-		"internal/doku", "internal/jobs", "internal/ledger", "internal/observe", "internal/printable", "internal/refund",
-		"internal/retry",
+		"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/observe", "internal/printable",
+		"internal/refund", "internal/retry",
 	},
 }
 

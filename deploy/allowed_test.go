@@ -180,3 +180,27 @@ func TestOperatorReadsHistoryAndClearsDeadLetters(t *testing.T) {
 	}
 	operator.undisturbed()
 }
+
+// The reply goes where no stream and no other user listens.
+func TestOperatorAsksWorkersAndHearsThem(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	worker, operator := b.connect("worker"), b.connect("operator")
+	asked, err := worker.nc.Subscribe("refunds.fleet.status", func(m *nats.Msg) { _ = m.Respond([]byte("here")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker.undisturbed()
+	heard, err := operator.nc.SubscribeSync("refunds.fleet.reply.x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := operator.nc.PublishRequest(asked.Subject, heard.Subject, nil); err != nil {
+		t.Fatal(err)
+	}
+	if msg, err := heard.NextMsgWithContext(ctx(t)); err != nil || string(msg.Data) != "here" {
+		t.Errorf("the worker said %v, %v", msg, err)
+	}
+	operator.undisturbed()
+	worker.undisturbed()
+}

@@ -87,14 +87,15 @@ func denied() map[string][]string {
 	deleteDead := []string{"$JS.API.STREAM.MSG.DELETE.REFUND_DEAD"}
 	changes := join(changesOfStreams(), creations, deleteDead, changesOfConsumers(), pauses)
 	job := []string{"refunds.jobs.credit_card"}
+	asking, answering := []string{"refunds.fleet.status"}, []string{"refunds.fleet.reply.x"}
 	return map[string][]string{
-		"producer": join(changes, readings(), acks(), infos, records(), each("REFUNDS.API.CONSUMER.MSG.NEXT.%s.shop")),
-		"worker": join(changes, job, []string{"refunds.due.credit_card"},
+		"producer": join(asking, answering, changes, readings(), acks(), infos, records(), each("REFUNDS.API.CONSUMER.MSG.NEXT.%s.shop")),
+		"worker": join(asking, changes, job, []string{"refunds.due.credit_card"},
 			each("$JS.API.STREAM.MSG.GET.%s", "REFUND_JOBS", "REFUND_DEAD"), each("$JS.API.DIRECT.GET.%s"),
 			each("$JS.API.DIRECT.GET.%s.refunds.ledger.credit_card.sending.rf-1"),
 			each("$JS.API.CONSUMER.MSG.NEXT.%s.shop", "REFUNDS", "REFUND_DEAD"),
 			each("$JS.ACK.%s.shop.1.1.1.1.0", "REFUNDS", "REFUND_DEAD")),
-		"shop": join(changes, readings(), infos, records(), job, acks(), []string{
+		"shop": join(asking, answering, changes, readings(), infos, records(), job, acks(), []string{
 			"REFUNDS.API.CONSUMER.MSG.NEXT.REFUNDS.audit", "REFUNDS.API.CONSUMER.INFO.REFUNDS.audit",
 			"$JS.ACK.REFUNDS.audit.1.1.1.1.0", "$JS.ACK._.HASH.REFUNDS.audit.1.1.1.1.0.x",
 			"REFUNDS.API.CONSUMER.CREATE.REFUNDS.mine.refunds.results.>", "REFUNDS.API.CONSUMER.DELETE.REFUNDS.shop",
@@ -102,12 +103,12 @@ func denied() map[string][]string {
 			"REFUNDS.API.DIRECT.GET.REFUNDS.refunds.ledger.credit_card.sending.rf-1", "REFUNDS.API.DIRECT.GET.REFUNDS",
 			"anything.at.all",
 		}),
-		"metrics": join(changes, readings(), acks(), records(), job, []string{"$JS.API.INFO"}),
-		"operator": join(changesOfStreams(), creations, acks(), each("$JS.API.CONSUMER.PAUSE.%s.shop", "REFUNDS", "REFUND_DEAD"),
+		"metrics": join(asking, answering, changes, readings(), acks(), records(), job, []string{"$JS.API.INFO"}),
+		"operator": join(answering, changesOfStreams(), creations, acks(), each("$JS.API.CONSUMER.PAUSE.%s.shop", "REFUNDS", "REFUND_DEAD"),
 			changesOfConsumers("REFUND_JOBS", "REFUND_WAITS"),
 			each("$JS.API.CONSUMER.DELETE.%s.shop", "REFUNDS"), each("$JS.API.CONSUMER.RESET.%s.shop", "REFUNDS"),
 			each("$JS.API.CONSUMER.MSG.NEXT.%s.worker_credit_card", "REFUND_JOBS", "REFUND_WAITS")),
-		"setup": join(changesOfStreams(), deleteDead, changesOfConsumers(), pauses, readings(), acks(), records(), job),
+		"setup": join(asking, answering, changesOfStreams(), deleteDead, changesOfConsumers(), pauses, readings(), acks(), records(), job),
 	}
 }
 

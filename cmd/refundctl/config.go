@@ -29,7 +29,7 @@ type Config struct {
 	Status     statusCommand     `cmd:"" group:"Look:" help:"All about one refund: state, what comes next, and every step so far."`
 	List       listCommand       `cmd:"" group:"Look:" help:"Refunds by state, channel, age, code or part of the id, in pages; without a state the newest first."`
 	Unresolved unresolvedCommand `cmd:"" group:"Look:" help:"Refunds that a person must settle."`
-	Stats      statsCommand      `cmd:"" group:"Look:" help:"Queues, waits, pauses and results of every channel."`
+	Stats      statsCommand      `cmd:"" group:"Look:" help:"Queues, waits, pauses, results and open breakers of every channel."`
 	Watch      watchCommand      `cmd:"" group:"Look:" help:"Every step as it comes, of one refund or of all."`
 
 	Cancel  cancelCommand  `cmd:"" group:"Act on a refund:" help:"Give up a refund that was never sent."`

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"refundworker/internal/fleet"
 	"refundworker/internal/operate"
 	"refundworker/internal/settings"
 )
@@ -124,7 +125,37 @@ func (statsCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(map[string]any{"channels": stats}, func(p *sheet) { drawStats(p, stats) })
+	workers, err := o.Workers(s.ctx)
+	if err != nil && !errors.Is(err, fleet.ErrDenied) {
+		return err
+	}
+	f := fleetReport{workers, operate.OpenBreakers(workers), err}
+	return s.show(map[string]any{
+		"channels": stats, "workers": slices.Concat([]fleet.Worker{}, workers), "open_breakers": slices.Concat([]operate.OpenBreaker{}, f.open),
+		"workers_asked": err == nil,
+	}, func(p *sheet) { drawStats(p, stats); drawFleet(p, f, time.Now()) })
+}
+
+// fleetReport is what the workers said, or why they could not be asked.
+type fleetReport struct {
+	workers []fleet.Worker
+	open    []operate.OpenBreaker
+	denied  error
+}
+
+func drawFleet(p *sheet, f fleetReport, now time.Time) {
+	p.line("")
+	switch {
+	case f.denied != nil:
+		p.line("workers: %s; breakers are not known", f.denied)
+	case len(f.workers) == 0:
+		p.line("workers: no worker answered; breakers are not known")
+	default:
+		p.line("workers: %d answered, %d open breakers", len(f.workers), len(f.open))
+	}
+	for _, b := range f.open {
+		p.line("%s: %s", b.Channel, b.Text(now))
+	}
 }
 
 func drawStats(p *sheet, stats []operate.ChannelStats) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"refundworker/internal/channel"
+	"refundworker/internal/fleet"
 	"refundworker/internal/jobs"
 	"refundworker/internal/operate"
 	"refundworker/internal/refund"
@@ -169,4 +170,62 @@ func TestBadFiltersAreAllNamed(t *testing.T) {
 	if status := run(t.Context(), []string{"pause", "cash"}, nil, &out, &errs); status != 2 || !strings.Contains(errs.String(), "CHANNEL:") {
 		t.Errorf("status %d: %s", status, errs.String())
 	}
+}
+
+// serve answers as a worker, under a worker's permissions.
+func (b broker) serve(t *testing.T, w fleet.Worker) {
+	t.Helper()
+	nc := b.as(t, "worker").Conn()
+	stop, err := fleet.Serve(nc, func() fleet.Worker { return w })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenBreakersOfTheFleetAreShown(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, record("rf-1", refund.Succeeded))
+	holds(t, b.done(t, "stats"), "workers: no worker answered; breakers are not known")
+	holds(t, b.done(t, "doctor", "--nats-only"), "warning workers: no worker answered", "0 break a rule")
+	card := fleet.Channel{Channel: channel.CreditCard, Breaker: fleet.Closed}
+	b.serve(t, fleet.Worker{Instance: "a1", Ready: true, Channels: []fleet.Channel{card}})
+	holds(t, b.done(t, "stats"), "workers: 1 answered, 0 open breakers")
+	holds(t, b.done(t, "doctor", "--nats-only"), "ok workers: 1 answered", "0 break a rule")
+	card.Breaker, card.Reason, card.OpenUntil = "open", "failing", time.Now().Add(time.Hour)
+	b.serve(t, fleet.Worker{Instance: "b2", Reasons: []string{"credit_card: circuit breaker open: failing"}, Channels: []fleet.Channel{card}})
+	out := b.done(t, "stats")
+	holds(t, out, "workers: 2 answered, 1 open breakers", "credit_card: breaker open on 1 of 2 workers: failing; next probe in ")
+	e := b.operator(t, "doctor", "--nats-only")
+	holds(t, e.out, "problem workers: credit_card: breaker open on 1 of 2 workers: failing", "RefundBreakerOpen",
+		"warning workers: b2 is not ready: credit_card: circuit breaker open: failing")
+	if e.status != 1 {
+		t.Errorf("status %d", e.status)
+	}
+	var report struct {
+		Workers []fleet.Worker `json:"workers"`
+		Open    []struct {
+			Channel string   `json:"channel"`
+			Reasons []string `json:"reasons"`
+		} `json:"open_breakers"`
+		Asked bool `json:"workers_asked"`
+	}
+	if err := json.Unmarshal([]byte(b.done(t, "--output=json", "stats")), &report); err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Workers) != 2 || !report.Asked || len(report.Open) != 1 || report.Open[0].Channel != "credit_card" {
+		t.Errorf("%+v", report)
+	}
+}
+
+// Users of before, without the permission, are told so and lose nothing else.
+func TestStatsWithoutThePermissionToAskWorkers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, record("rf-1", refund.Succeeded))
+	holds(t, b.runAs(t, "metrics", "doctor", "--nats-only").out, "warning workers: not allowed to ask the workers")
 }

@@ -15,6 +15,7 @@ import (
 
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
+	"refundworker/internal/fleet"
 	"refundworker/internal/ledger"
 	"refundworker/internal/merchant"
 	"refundworker/internal/operate"
@@ -63,6 +64,7 @@ func (e deniedError) Error() string { return "denied by NATS: " + string(e) }
 func (s *session) dial() error {
 	var err error
 	s.nc, s.js, err = s.Dial(program, false, connect.Watch{
+		Spare: fleet.Prefix, // the report says what could not be asked
 		Denied: func(what string) {
 			if !s.tolerant {
 				s.end(deniedError(what))

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -88,6 +89,9 @@ type Watch struct {
 	Up     func()            // connected, or connected again
 	Down   func(error)       // connection lost, or not there yet
 	Denied func(what string) // a permissions violation; the only sign that a publish or an ack was refused
+	Spare  string            // beginning of subjects that the program can do without: denied, they are logged once and not told
+
+	spared *sync.Once
 }
 
 // Dial returns a connection that goes on trying for ever; with wait, it returns
@@ -129,6 +133,7 @@ func (f Flags) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 }
 
 func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
+	w.spared = &sync.Once{}
 	options := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -166,6 +171,10 @@ func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
 // stderr, in lines that are no JSON.
 func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
+		if w.Spare != "" && strings.Contains(err.Error(), `"`+w.Spare) {
+			w.spare(err)
+			return
+		}
 		if w.Log != nil {
 			w.Log.Error("denied by NATS", "error", err)
 		}
@@ -186,6 +195,15 @@ func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 		}
 		w.Log.Warn("NATS reports an error", attrs...)
 	}
+}
+
+// spare logs once what is denied again at every reconnect.
+func (w Watch) spare(err error) {
+	w.spared.Do(func() {
+		if w.Log != nil {
+			w.Log.Info("denied by NATS, and not needed: operators do not see this worker", "error", err)
+		}
+	})
 }
 
 func (w Watch) up() {

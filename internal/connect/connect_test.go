@@ -110,6 +110,46 @@ func TestDenialIsTold(t *testing.T) {
 	}
 }
 
+// A subject that the program can do without is no reason to call it broken.
+func TestDenialOfASpareSubjectIsLoggedOnceAndNotTold(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		Users: []*server.User{{
+			Username: "u", Password: "p",
+			Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{">"}}},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(10 * time.Second) {
+		t.Fatal("not ready")
+	}
+	denied := make(chan string, 10)
+	var log strings.Builder
+	nc, _, err := flags(strings.Replace(s.ClientURL(), "nats://", "nats://u:p@", 1)).Dial("test", false, connect.Watch{
+		Log: slog.New(slog.NewJSONHandler(&log, nil)), Denied: func(what string) { denied <- what }, Spare: "refunds.fleet.",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, subject := range []string{"refunds.fleet.status", "refunds.fleet.reply.x", "refunds.fleeting"} {
+		if err := nc.Publish(subject, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if what := <-denied; !strings.Contains(what, "refunds.fleeting") {
+		t.Errorf("told: %s", what)
+	}
+	nc.Close()
+	if n := strings.Count(log.String(), "refunds.fleet."); n != 1 || !strings.Contains(log.String(), `"level":"INFO"`) {
+		t.Errorf("%d lines: %s", n, log.String())
+	}
+}
+
 func TestURLMayStandInAFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "url")

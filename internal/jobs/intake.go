@@ -40,6 +40,9 @@ type IntakeConfig struct {
 	// Concurrency is how many handlers run at once.
 	Concurrency int
 
+	// FreshGate is asked instead of Gate about messages of [Fresh]; nil: Gate.
+	FreshGate Gate
+
 	// Gate; nil: always open.
 	Gate Gate
 
@@ -122,6 +125,9 @@ func (c IntakeConfig) withDefaults() IntakeConfig {
 	}
 	if c.Gate == nil {
 		c.Gate = openGate{}
+	}
+	if c.FreshGate == nil {
+		c.FreshGate = c.Gate
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -243,8 +249,15 @@ func panicText(cause any) string {
 // that freed it may have closed the gate.
 func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 	defer i.slots.leave(r)
+	gate := i.cfg.Gate
+	if r == heldFresh || r == pullFresh {
+		gate = i.cfg.FreshGate
+	}
 	for {
-		limit, err := i.cfg.Gate.Wait(ctx)
+		// One that the gate holds back waits for no slot: others go first.
+		away := time.AfterFunc(gatherTime, func() { i.slots.leave(r) })
+		limit, err := gate.Wait(ctx)
+		away.Stop()
 		if err != nil {
 			return 0, err
 		}

@@ -135,3 +135,36 @@ func TestMessageOfAShutGateIsLetGoAtTheCeiling(t *testing.T) {
 		t.Errorf("%s was handled though it had been let go", n)
 	}
 }
+
+// A feed that waits for a slot and is then held back by its gate must not keep
+// the place in the row that it waited for.
+func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, 30*time.Second)
+	s.jobs(30)
+	s.dues(30)
+	due, fresh := newHatch(1), newHatch(0)
+	started, goOn := make(chan jobs.Feed, 60), make(chan struct{})
+	s.run(4, func(_ context.Context, d *jobs.Delivery) {
+		started <- d.Source
+		<-goOn
+		ack(t, d)
+	}, func(c *jobs.IntakeConfig) { c.Gate, c.FreshGate = due, fresh })
+	receive(t, started, "a due message")
+	fresh.open(1)
+	eventually(t, "both feeds have asked their gates", func() bool { return due.blocked.Load()+fresh.blocked.Load() == 0 })
+	due.shut()
+	goOn <- struct{}{}
+	passed := 0 // the feed may have asked its gate in the moment before
+	for range 10 {
+		if receive(t, started, "a message") == jobs.Due {
+			passed++
+		}
+		goOn <- struct{}{}
+	}
+	if passed > 1 {
+		t.Errorf("%d messages passed the shut gate", passed)
+	}
+	due.open(1)
+	close(goOn)
+}

@@ -59,6 +59,7 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 		found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
 	}
 	found = append(found, o.permissions(ctx)...)
+	found = append(found, o.workers(ctx)...)
 	if c.Monitor != "" {
 		found = append(found, c.monitored(ctx)...)
 	}

@@ -1,8 +1,6 @@
 package retry
 
 import (
-	"context"
-	"math"
 	"sync"
 	"time"
 )
@@ -37,14 +35,40 @@ type BreakerConfig struct {
 	// delay, or the Retry-After of the call that opened, Policy.Max at most.
 	Policy Policy
 
+	// Subjects is how many different subjects failing calls must be about to
+	// open; 0: 3, or Threshold where that is less. With fewer, one subject that
+	// always fails would stop all others.
+	Subjects int
+
 	// Threshold is how many bad outcomes in a row open; 0: 5.
 	Threshold int
 }
 
+func (c BreakerConfig) withDefaults() BreakerConfig {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.OnChange == nil {
+		c.OnChange = func(bool, string) {}
+	}
+	if c.Threshold == 0 {
+		c.Threshold = 5
+	}
+	if c.Subjects == 0 {
+		c.Subjects = min(3, c.Threshold)
+	}
+	return c
+}
+
 // Breaker stops the calls of one channel that cannot succeed. It opens after
-// Threshold throttled, unreachable or unauthorized calls in a row, or at once on
-// a second unauthorized one in a row; turns half-open by the clock; and closes
-// on the success of the one probe. It is safe for concurrent use.
+// Threshold bad outcomes in a row that come from at least Subjects different
+// witnesses: a failing call is a witness for its subject alone, a throttled,
+// unreachable or unauthorized one by itself. A second unauthorized one in a row
+// opens at once. It turns half-open by the clock, lets one probe through at a
+// time, and closes when a write succeeds. It is safe for concurrent use.
+//
+// Reads and writes are two rows that count together. A good write ends both, a
+// good read ends the reads' alone: where reads work, writes may still fail.
 type Breaker struct {
 	cfg BreakerConfig
 
@@ -52,53 +76,37 @@ type Breaker struct {
 	// and a closing are never told the wrong way round. It comes before mu.
 	order sync.Mutex
 
-	mu       sync.Mutex
-	open     bool // open or half-open
-	until    time.Time
-	reason   string
-	bad      int // bad outcomes in a row
-	denied   int // unauthorized ones in a row
-	openings int // openings in a row
-	epoch    uint64
-	probe    *Permit
+	mu            sync.Mutex
+	open          bool // open or half-open
+	since, until  time.Time
+	reason        string
+	reads, writes row // bad outcomes in a row
+	badReads      int // since a write last said something, or a read was good
+	denied        int // unauthorized ones in a row
+	openings      int // openings in a row
+	epoch         uint64
+	probing
+	changed chan struct{} // closed and replaced when a gate may let more in
 }
 
 // NewBreaker returns a closed breaker.
 func NewBreaker(cfg BreakerConfig) *Breaker {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.OnChange == nil {
-		cfg.OnChange = func(bool, string) {}
-	}
-	if cfg.Threshold == 0 {
-		cfg.Threshold = 5
-	}
-	return &Breaker{cfg: cfg}
+	return &Breaker{cfg: cfg.withDefaults(), changed: make(chan struct{})}
+}
+
+// Call is what a permit is asked for.
+type Call struct {
+	Subject string // what the call is about; any text that tells subjects apart
+	Write   bool   // it changes something; a read costs less as a probe
 }
 
 // Permit is the leave to make one call. Its holder reports what the call said,
 // or cancels it; the first of these counts, so that a deferred Cancel is safe.
 type Permit struct {
 	b     *Breaker
+	call  Call
 	epoch uint64
 	done  bool // guarded by b.mu
-}
-
-// Allow returns a permit for one call, or false while the breaker is open, or
-// half-open with its probe on the way.
-func (b *Breaker) Allow() (*Permit, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	state := b.state()
-	if state == Open || state == HalfOpen && b.probe != nil {
-		return nil, false
-	}
-	p := &Permit{b: b, epoch: b.epoch}
-	if state == HalfOpen {
-		b.probe = p
-	}
-	return p, true
 }
 
 // Report says what the call said about the channel. An outcome of a call that
@@ -115,6 +123,14 @@ func (p *Permit) Report(o Outcome) {
 // Cancel gives the permit back unused. A probe may then be made by another.
 func (p *Permit) Cancel() { p.Report(Neutral()) }
 
+// Void reports whether the breaker has opened since the permit was given: a call
+// that has not begun should not begin.
+func (p *Permit) Void() bool {
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	return p.b.open && p.epoch != p.b.epoch
+}
+
 func (p *Permit) settle(o Outcome) (changed, open bool, reason string) {
 	b := p.b
 	b.mu.Lock()
@@ -129,46 +145,68 @@ func (p *Permit) settle(o Outcome) (changed, open bool, reason string) {
 	if p.epoch != b.epoch {
 		return false, false, ""
 	}
-	changed = b.judge(o)
+	changed = b.judge(o, p.call)
 	return changed, b.open, b.reason
 }
 
 // judge counts o and reports whether the breaker opened or closed.
-func (b *Breaker) judge(o Outcome) bool {
+func (b *Breaker) judge(o Outcome, c Call) bool {
 	switch {
-	case o.kind == fine:
+	case o.kind == fine && c.Write:
 		return b.close()
+	case o.kind == fine:
+		b.reads, b.badReads, b.denied = row{}, 0, 0
+		b.readWorked(c)
+		return false
 	case !o.bad():
 		return false
 	}
-	b.bad++
+	b.count(o, c)
+	if !b.open && b.denied < 2 && !b.full() {
+		return false
+	}
+	b.trip(o, c)
+	return true
+}
+
+func (b *Breaker) count(o Outcome, c Call) {
+	r := &b.reads
+	b.badReads++
+	if c.Write {
+		r, b.badReads = &b.writes, 0
+	}
+	r.add(o, c.Subject, b.cfg.Subjects)
 	b.denied++
 	if o.kind != unauthorized {
 		b.denied = 0
 	}
-	if !b.open && b.bad < b.cfg.Threshold && b.denied < 2 {
-		return false
-	}
-	b.trip(o)
-	return true
+}
+
+func (b *Breaker) full() bool {
+	return b.reads.n+b.writes.n >= b.cfg.Threshold && different(b.reads, b.writes) >= b.cfg.Subjects
 }
 
 // close forgets what was counted and reports whether the breaker was open.
 func (b *Breaker) close() bool {
 	was := b.open
-	b.bad, b.denied, b.openings = 0, 0, 0
-	b.open, b.until, b.reason = false, time.Time{}, ""
+	b.reads, b.writes = row{}, row{}
+	b.badReads, b.denied, b.openings = 0, 0, 0
+	b.open, b.since, b.until, b.reason = false, time.Time{}, time.Time{}, ""
+	b.probing = probing{}
 	if was {
 		b.epoch++
+		b.wake()
 	}
 	return was
 }
 
-func (b *Breaker) trip(o Outcome) {
+func (b *Breaker) trip(o Outcome, c Call) {
 	b.openings++
 	b.epoch++
 	b.open, b.reason = true, reasons[o.kind]
-	b.until = b.cfg.Now().Add(b.pause(o))
+	b.since = b.cfg.Now()
+	b.until = b.since.Add(b.pause(o))
+	b.probing = probing{last: c.Subject, lookFrom: b.until}
 }
 
 func (b *Breaker) pause(o Outcome) time.Duration {
@@ -197,58 +235,24 @@ func (b *Breaker) state() State {
 	}
 }
 
+// Status is what a breaker is at one moment.
+type Status struct {
+	State  State
+	Reason string    // what opened it: throttled, unreachable, unauthorized or failing; "" when closed
+	Until  time.Time // when it turns, or turned, half-open; zero when closed
+}
+
+// Status returns all that a report shows, of one moment.
+func (b *Breaker) Status() Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return Status{State: b.state(), Reason: b.reason, Until: b.until}
+}
+
 // OpenUntil returns when the breaker turns, or turned, half-open; the zero time
 // when it is closed.
-func (b *Breaker) OpenUntil() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.until
-}
+func (b *Breaker) OpenUntil() time.Time { return b.Status().Until }
 
-// Reason returns "throttled", "unreachable" or "unauthorized", whichever opened
-// the breaker, or "" when it is closed.
-func (b *Breaker) Reason() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.reason
-}
-
-// Wait blocks while the breaker is open and returns how many messages may be in
-// hand: one when half-open, for the first that needs a call is the probe, and
-// any number (math.MaxInt) when closed. The only error is that of ctx.
-func (b *Breaker) Wait(ctx context.Context) (limit int, err error) {
-	for {
-		limit, left := b.limit()
-		if limit > 0 {
-			return limit, nil
-		}
-		if err := sleep(ctx, left); err != nil {
-			return 0, err
-		}
-	}
-}
-
-// limit returns how many messages may be in hand; if none, how long for.
-func (b *Breaker) limit() (n int, left time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch b.state() {
-	case Closed:
-		return math.MaxInt, 0
-	case HalfOpen:
-		return 1, 0
-	default:
-		return 0, b.until.Sub(b.cfg.Now())
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// Reason returns "throttled", "unreachable", "unauthorized" or "failing",
+// whichever opened the breaker last, or "" when it is closed.
+func (b *Breaker) Reason() string { return b.Status().Reason }

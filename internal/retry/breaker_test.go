@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +20,9 @@ import (
 // OnChange was told.
 type bench struct {
 	*retry.Breaker
-	now  time.Time
-	told []string
+	now      time.Time
+	told     []string
+	subjects int
 }
 
 func newBench() *bench {
@@ -34,12 +35,37 @@ func newBench() *bench {
 	return b
 }
 
+// next is a write about a subject that no call has been about.
+func (b *bench) next() retry.Call {
+	b.subjects++
+	return retry.Call{Subject: fmt.Sprint("s", b.subjects), Write: true}
+}
+
+// allow asks until it is told yes or no, as long as the clock has to move.
+func (b *bench) allow(c retry.Call) (*retry.Permit, bool) {
+	for {
+		p, wait := b.Allow(c)
+		if p != nil || wait == 0 {
+			return p, p != nil
+		}
+		b.now = b.now.Add(wait)
+	}
+}
+
+// call makes writes, each about a subject of its own.
 func (b *bench) call(t *testing.T, outcomes ...retry.Outcome) {
 	t.Helper()
+	for _, o := range outcomes {
+		b.callAs(t, b.next(), o)
+	}
+}
+
+func (b *bench) callAs(t *testing.T, c retry.Call, outcomes ...retry.Outcome) {
+	t.Helper()
 	for i, o := range outcomes {
-		p, ok := b.Allow()
+		p, ok := b.allow(c)
 		if !ok {
-			t.Fatalf("call %d was not allowed", i+1)
+			t.Fatalf("call %d of %+v was not allowed", i+1, c)
 		}
 		p.Report(o)
 	}
@@ -64,7 +90,9 @@ func times(n int, o retry.Outcome) []retry.Outcome { return slices.Repeat([]retr
 
 func TestFiveBadOutcomesInARowOpen(t *testing.T) {
 	t.Parallel()
-	for reason, o := range map[string]retry.Outcome{"throttled": retry.Throttled(0), "unreachable": retry.Unreachable()} {
+	for reason, o := range map[string]retry.Outcome{
+		"throttled": retry.Throttled(0), "unreachable": retry.Unreachable(), "failing": retry.Failing(0),
+	} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			b := newBench()
@@ -75,7 +103,7 @@ func TestFiveBadOutcomesInARowOpen(t *testing.T) {
 			if b.Reason() != reason {
 				t.Fatalf("reason %q", b.Reason())
 			}
-			if _, ok := b.Allow(); ok {
+			if _, ok := b.allow(b.next()); ok {
 				t.Fatal("an open breaker allowed a call")
 			}
 		})
@@ -159,7 +187,7 @@ func TestJitterNeverKeepsABreakerOpenPastTheMaximum(t *testing.T) {
 		Now:       noon,
 		Threshold: 1,
 	})
-	p, _ := b.Allow()
+	p, _ := b.Allow(retry.Call{Subject: "s", Write: true})
 	p.Report(retry.Throttled(time.Hour))
 	if got := b.OpenUntil().Sub(noon()); got != time.Minute {
 		t.Fatalf("open for %v", got)
@@ -190,11 +218,11 @@ func TestHalfOpenAdmitsOneProbe(t *testing.T) {
 	b.is(t, retry.Open)
 	b.now = b.OpenUntil()
 	b.is(t, retry.HalfOpen)
-	probe, ok := b.Allow()
+	probe, ok := b.allow(b.next())
 	if !ok {
 		t.Fatal("no probe")
 	}
-	if _, ok := b.Allow(); ok {
+	if _, ok := b.allow(b.next()); ok {
 		t.Fatal("a second probe")
 	}
 	probe.Report(retry.OK())
@@ -206,15 +234,15 @@ func TestUnusedProbeIsFreeAgain(t *testing.T) {
 	b := newBench()
 	b.call(t, times(5, retry.Unreachable())...)
 	b.now = b.OpenUntil()
-	first, _ := b.Allow()
+	first, _ := b.allow(b.next())
 	first.Cancel()
 	b.is(t, retry.HalfOpen)
-	second, ok := b.Allow()
+	second, ok := b.allow(b.next())
 	if !ok {
 		t.Fatal("the probe was not free")
 	}
 	first.Cancel()
-	if _, ok := b.Allow(); ok {
+	if _, ok := b.allow(b.next()); ok {
 		t.Fatal("an old permit freed the probe of another")
 	}
 	second.Report(retry.OK())
@@ -224,8 +252,8 @@ func TestUnusedProbeIsFreeAgain(t *testing.T) {
 func TestOutcomesOfEarlierCallsAreIgnored(t *testing.T) {
 	t.Parallel()
 	b := newBench()
-	good, _ := b.Allow()
-	bad, _ := b.Allow()
+	good, _ := b.Allow(retry.Call{Subject: "s", Write: true})
+	bad, _ := b.Allow(retry.Call{Subject: "s", Write: true})
 	b.call(t, times(5, retry.Unreachable())...)
 	good.Report(retry.OK())
 	b.is(t, retry.Open)
@@ -240,7 +268,7 @@ func TestOutcomesOfEarlierCallsAreIgnored(t *testing.T) {
 func TestPermitCountsOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench()
-	p, _ := b.Allow()
+	p, _ := b.Allow(retry.Call{Subject: "s", Write: true})
 	for range 10 {
 		p.Report(retry.Unreachable())
 	}
@@ -270,32 +298,11 @@ func TestOnChangeMayAskTheBreaker(t *testing.T) {
 		Threshold: 1,
 		OnChange:  func(bool, string) { until = b.OpenUntil() },
 	})
-	p, _ := b.Allow()
+	p, _ := b.Allow(retry.Call{Subject: "s", Write: true})
 	p.Report(retry.Unreachable())
 	if !until.Equal(noon().Add(time.Minute)) {
 		t.Fatalf("until %v", until)
 	}
-}
-
-func TestWaitHoldsBackUntilHalfOpen(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := retry.NewBreaker(retry.BreakerConfig{
-			Policy: retry.Policy{Initial: time.Minute, Max: time.Minute}, Threshold: 1,
-		})
-		if n, err := b.Wait(t.Context()); n != math.MaxInt || err != nil {
-			t.Fatalf("closed: %d, %v", n, err)
-		}
-		p, _ := b.Allow()
-		p.Report(retry.Unreachable())
-		start := time.Now()
-		if n, err := b.Wait(t.Context()); n != 1 || err != nil {
-			t.Fatalf("half-open: %d, %v", n, err)
-		}
-		if waited := time.Since(start); waited != time.Minute {
-			t.Fatalf("waited %v", waited)
-		}
-	})
 }
 
 func TestWaitEndsWithItsContext(t *testing.T) {
@@ -304,7 +311,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		b := retry.NewBreaker(retry.BreakerConfig{
 			Policy: retry.Policy{Initial: time.Hour, Max: time.Hour}, Threshold: 1,
 		})
-		p, _ := b.Allow()
+		p, _ := b.Allow(retry.Call{Subject: "s", Write: true})
 		p.Report(retry.Unreachable())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -318,33 +325,32 @@ func TestOnlyOneOfManyGetsTheProbe(t *testing.T) {
 	t.Parallel()
 	b := newBench()
 	b.call(t, times(5, retry.Unreachable())...)
-	b.now = b.OpenUntil()
-	var probes sync.Map
+	b.now = b.OpenUntil().Add(time.Minute)
+	var probes atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 32 {
 		wg.Go(func() {
-			if p, ok := b.Allow(); ok {
-				probes.Store(i, p)
+			if p, _ := b.Allow(retry.Call{Subject: fmt.Sprint(i), Write: i%2 == 0}); p != nil {
+				probes.Add(1)
 			}
 		})
 	}
 	wg.Wait()
-	n := 0
-	probes.Range(func(any, any) bool { n++; return true })
-	if n != 1 {
+	if n := probes.Load(); n != 1 {
 		t.Fatalf("%d probes", n)
 	}
 }
 
-// The model is the text of design.md §5, written down as plainly as it can be.
+// The model is the rule for writes, each about a subject of its own, written down
+// as plainly as it can be.
 func TestBreakerFollowsItsModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		b, m := newBench(), model{}
 		t.Repeat(map[string]func(*rapid.T){
 			"call": func(t *rapid.T) {
-				o := rapid.SampledFrom([]string{"ok", "throttled", "unreachable", "unauthorized", "neutral"}).Draw(t, "outcome")
-				p, ok := b.Allow()
+				o := rapid.SampledFrom([]string{"ok", "throttled", "unreachable", "unauthorized", "failing", "neutral"}).Draw(t, "outcome")
+				p, ok := b.allow(b.next())
 				if want := m.state(b.now) != retry.Open; ok != want {
 					t.Fatalf("allowed %v, want %v", ok, want)
 				}
@@ -368,7 +374,7 @@ func TestBreakerFollowsItsModel(t *testing.T) {
 func outcomes() map[string]retry.Outcome {
 	return map[string]retry.Outcome{
 		"ok": retry.OK(), "throttled": retry.Throttled(7 * time.Second), "unreachable": retry.Unreachable(),
-		"unauthorized": retry.Unauthorized(), "neutral": retry.Neutral(),
+		"unauthorized": retry.Unauthorized(), "failing": retry.Failing(0), "neutral": retry.Neutral(),
 	}
 }
 

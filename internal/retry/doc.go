@@ -9,9 +9,10 @@
 // The [Breaker] is our own, though gobreaker is a dependency that could count:
 // it keeps one open time for ever, where ours follows Retry-After and grows with
 // every opening in a row; it cannot be opened at once by a second 401; it reads
-// the system's clock, where a simulation needs its own; and a probe that came to
+// the system's clock, where a simulation needs its own; a probe that came to
 // nothing (the refund turned out to be settled) takes a call of gobreaker's for
-// itself.
+// itself; and it cannot tell one subject that always fails from a channel that
+// does, nor a cheap probe from a dear one.
 //
 // Invariant: no delay is ever negative and, before its jitter, none is longer
 // than Max, whatever DOKU or the settings say.

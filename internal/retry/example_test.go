@@ -21,11 +21,11 @@ func ExamplePolicy_Delay() {
 
 func ExampleBreaker() {
 	b := retry.NewBreaker(retry.BreakerConfig{Policy: retry.Policy{Initial: time.Hour, Max: time.Hour}})
-	for range 5 {
-		permit, _ := b.Allow()
+	for i := range 5 {
+		permit, _ := b.Allow(retry.Call{Subject: fmt.Sprint("order ", i), Write: true})
 		permit.Report(retry.Unreachable())
 	}
-	_, allowed := b.Allow()
-	fmt.Println(b.State(), b.Reason(), allowed)
+	permit, _ := b.Allow(retry.Call{Subject: "order 5", Write: true})
+	fmt.Println(b.State(), b.Reason(), permit != nil)
 	// Output: open unreachable false
 }

@@ -2,8 +2,7 @@ package retry
 
 import "time"
 
-// Outcome is what one call said about the channel, not about the refund. The
-// zero value is [Neutral].
+// Outcome is what one call said about the channel. The zero value is [Neutral].
 type Outcome struct {
 	kind       kind
 	retryAfter time.Duration
@@ -17,13 +16,16 @@ const (
 	throttled
 	unreachable
 	unauthorized
+	failing
 )
 
 // reasons name what opened a breaker, in the words of /readyz and the logs.
-var reasons = [...]string{throttled: "throttled", unreachable: "unreachable", unauthorized: "unauthorized"}
+var reasons = [...]string{
+	throttled: "throttled", unreachable: "unreachable", unauthorized: "unauthorized", failing: "failing",
+}
 
-// OK is any answer which shows that DOKU takes our calls; the refusal of a
-// refund is one.
+// OK is any answer which shows that the other side does its work; the refusal of
+// a refund is one.
 func OK() Outcome { return Outcome{kind: fine} }
 
 // Throttled is a 429, with the Retry-After that came with it, or zero.
@@ -36,6 +38,14 @@ func Unreachable() Outcome { return Outcome{kind: unreachable} }
 
 // Unauthorized is a refusal of our own credentials.
 func Unauthorized() Outcome { return Outcome{kind: unauthorized} }
+
+// Failing is a call that was sent and got no meaning back: no answer, a 5xx, a
+// page of somebody else's making. Unlike the other bad outcomes it may be the
+// fault of the one subject that the call was about. retryAfter is the
+// Retry-After that came with it, or zero.
+func Failing(retryAfter time.Duration) Outcome {
+	return Outcome{kind: failing, retryAfter: retryAfter}
+}
 
 // Neutral is a call that says nothing about the channel: it neither counts nor
 // ends a row of bad ones, and as a probe it leaves the question open.

@@ -30,6 +30,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
+	"refundworker/internal/fleet"
 	"refundworker/internal/jobs"
 	"refundworker/internal/observe"
 	"refundworker/internal/refund"
@@ -138,6 +139,7 @@ func (p *process) run(ctx context.Context) error {
 		Up:     func() { p.health.Clear("nats") },
 		Down:   func(err error) { p.health.Block("nats", fmt.Sprintf("not connected to NATS: %s", err)) },
 		Denied: p.denied.happened,
+		Spare:  fleet.Prefix,
 	}, p.NATSOptions...)
 	if err != nil {
 		return err
@@ -160,6 +162,11 @@ func (p *process) run(ctx context.Context) error {
 	reloading, stop := context.WithCancel(context.WithoutCancel(ctx)) // answers are still read while draining
 	defer stop()
 	group.Go(func() { p.reload(reloading, client) })
+	stopAnswering, err := p.answerOperators(w)
+	if err != nil {
+		return err
+	}
+	defer stopAnswering()
 	p.health.Clear(observe.Starting)
 	p.Log.Info("worker started", "channels", p.Channels, "environment", p.Environment, "version", p.Version)
 	err = w.Run(ctx)
@@ -168,6 +175,15 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.Log.Info("worker stopped")
 	return err
+}
+
+// answerOperators tells whoever asks the fleet what only this process knows.
+func (p *process) answerOperators(w *worker.Worker) (stop func(), err error) {
+	return fleet.Serve(p.nc, func() fleet.Worker {
+		status := w.Status()
+		status.Version = p.Version
+		return status
+	})
 }
 
 // prepare finds streams and ledger fit and builds the worker.

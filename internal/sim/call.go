@@ -7,13 +7,14 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/doku"
 	"refundworker/internal/refund"
+	"refundworker/internal/retry"
 	"refundworker/internal/worker"
 )
 
 // prepare gets leave from the breaker and a B2B token, before anything is
 // recorded.
 func (h *handling) prepare() bool {
-	return h.ready(func(ready refund.Readiness, delay time.Duration) {
+	return h.ready(retry.Call{Subject: h.of.id, Write: true}, func(ready refund.Readiness, delay time.Duration) {
 		event := h.steps.Event()
 		event.Ready, event.Delay = ready, delay
 		event.Nonce = refund.Nonce(h.w.rng.Uint64())
@@ -22,11 +23,15 @@ func (h *handling) prepare() bool {
 }
 
 // ready finds out whether a call may be made now; it reports whether it knew at
-// once. Else the handling goes on when then has been called.
-func (h *handling) ready(then func(refund.Readiness, time.Duration)) bool {
+// once. Else the handling goes on when then has been called, or asks again.
+func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Duration)) bool {
 	h.returnPermit()
-	permit, ok := h.l.breaker.Allow()
-	if !ok {
+	permit, wait := h.l.breaker.Allow(call)
+	switch {
+	case permit == nil && wait > 0:
+		h.after(wait, h.run)
+		return false
+	case permit == nil:
 		then(refund.NotReady, h.pace().Next(0))
 		return true
 	}
@@ -209,7 +214,7 @@ func (h *handling) answered(o doku.Order, a doku.Answer) {
 func (h *handling) ask() bool {
 	asked := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
 	asking := false
-	known := h.ready(func(ready refund.Readiness, delay time.Duration) {
+	known := h.ready(retry.Call{Subject: h.of.id}, func(ready refund.Readiness, delay time.Duration) {
 		asked.Delay = delay
 		if ready == refund.Ready {
 			asking = true

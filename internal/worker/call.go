@@ -15,7 +15,7 @@ import (
 func (h *handling) prepare(ctx context.Context) error {
 	event := h.steps.Event()
 	var err error
-	if event.Ready, event.Delay, err = h.ready(ctx); err != nil {
+	if event.Ready, event.Delay, err = h.ready(ctx, h.refundCall()); err != nil {
 		return err
 	}
 	event.Nonce = refund.Nonce(h.cfg.Nonce())
@@ -23,31 +23,70 @@ func (h *handling) prepare(ctx context.Context) error {
 	return nil
 }
 
+// refundCall and inquiryCall are this refund's calls as the breaker sees them:
+// an inquiry changes nothing, and is the cheaper probe.
+func (h *handling) refundCall() retry.Call  { return retry.Call{Subject: h.id(), Write: true} }
+func (h *handling) inquiryCall() retry.Call { return retry.Call{Subject: h.id()} }
+
 // ready returns whether a call may be made now, and else when to try again. A
 // call that has not begun when the process has to stop is left to another.
-func (h *handling) ready(ctx context.Context) (refund.Readiness, time.Duration, error) {
+func (h *handling) ready(ctx context.Context, call retry.Call) (refund.Readiness, time.Duration, error) {
 	h.returnPermit()
 	if err := h.takePlace(ctx); err != nil {
 		return refund.NotReady, 0, err
 	}
-	permit, ok := h.breaker.Allow()
-	if !ok {
+	permit, err := h.leave(ctx, call)
+	if err != nil {
+		return refund.NotReady, 0, err
+	}
+	if h.refused = permit == nil; h.refused {
 		return refund.NotReady, h.pace().Next(0), nil
 	}
-	err := h.cfg.Gateway.Prepare(ctx, h.channel)
-	if err == nil {
+	err = h.cfg.Gateway.Prepare(ctx, h.channel)
+	switch {
+	case err == nil && !permit.Void():
 		h.permit = permit
 		return refund.Ready, 0, nil
-	}
-	if ctx.Err() != nil {
+	case err == nil: // the breaker opened while this call waited for its token
+		return refund.NotReady, h.pace().Next(0), nil
+	case ctx.Err() != nil:
 		permit.Cancel()
 		return refund.NotReady, 0, ctx.Err()
 	}
-	trouble := &doku.PrepareError{}
-	errors.As(err, &trouble) // any other error says nothing about the channel
-	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	return refund.NotReady, h.noToken(permit, err), nil
+}
+
+// noToken reports why there is no B2B token, and returns when to try again.
+func (h *handling) noToken(permit *retry.Permit, err error) time.Duration {
 	h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
-	return refund.NotReady, h.pace().Next(trouble.RetryAfter), nil
+	trouble := &doku.PrepareError{}
+	if !errors.As(err, &trouble) {
+		permit.Cancel() // it says nothing about the channel
+		return h.pace().Next(0)
+	}
+	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	return h.pace().Next(trouble.RetryAfter)
+}
+
+// leave asks the breaker for a permit; nil: not now. Where the breaker looks for
+// a cheaper probe, the answer takes up to a second.
+func (h *handling) leave(ctx context.Context, call retry.Call) (*retry.Permit, error) {
+	for {
+		permit, wait := h.breaker.Allow(call)
+		if permit != nil || wait == 0 {
+			return permit, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-h.stop.Done():
+			timer.Stop()
+			return nil, errHandBack
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // takePlace waits for a place under the rate limit, or for the stop.
@@ -78,17 +117,27 @@ func (h *handling) send(ctx context.Context) error {
 	return nil
 }
 
+// postponements is how often the last question about a refund is put off while
+// the breaker is open. Beyond that the refund ends unresolved without it: its
+// result would come too late.
+const postponements = 4
+
 func (h *handling) ask(ctx context.Context) error {
 	asked := refund.Event{
 		Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: refund.At(h.cfg.Now()),
 	}
-	ready, delay, err := h.ready(ctx)
+	ready, delay, err := h.ready(ctx, h.inquiryCall())
 	if err != nil {
 		return err
 	}
 	asked.Delay = delay
-	if ready == refund.Ready {
+	switch {
+	case ready == refund.Ready:
 		asked = h.inquire(ctx, asked)
+	case h.refused && asked.AskedAt >= h.entry.Record.Deadline && h.d.Delivered <= postponements:
+		// The last question has not been asked yet: that there is no answer to it
+		// should not end the refund.
+		return postponedError{delay}
 	}
 	h.steps = h.steps.Got(asked)
 	return nil

@@ -103,6 +103,7 @@ func (w *Worker) checkPaused(ctx context.Context) {
 		if paused {
 			line, gauge = fmt.Sprintf("%s: paused by an operator", l.channel), 1
 		}
+		l.paused.Store(paused)
 		w.cfg.Health.Remark("paused: "+string(l.channel), line)
 		w.cfg.Metrics.Paused.WithLabelValues(string(l.channel)).Set(gauge)
 	}

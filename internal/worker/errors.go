@@ -1,6 +1,10 @@
 package worker
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 var (
 	// ErrDrain is returned by [Worker.Run] when calls were still running at the
@@ -16,3 +20,11 @@ var (
 	// message goes back to the queue.
 	errHandBack = errors.New("stopping: handed back")
 )
+
+// postponedError ends a handling that decided nothing; its message comes again
+// after delay.
+type postponedError struct{ delay time.Duration }
+
+func (e postponedError) Error() string {
+	return fmt.Sprintf("the circuit breaker is open: postponed by %s", e.delay)
+}

@@ -23,6 +23,7 @@ type handling struct {
 	permit  *retry.Permit // leave to make one call, while held
 	said    *refund.Said  // of the last answer
 	problem string        // of the last answer, in our words
+	refused bool          // the breaker gave no leave to make the last call
 }
 
 // handle is what the intake calls for every message. A message that it does not
@@ -68,8 +69,9 @@ func isNudge(d *jobs.Delivery) bool {
 // failed tells of a handling that ended without an acknowledgement. Nothing is
 // decided by it: the message comes again.
 func (h *handling) failed(err error) {
-	if errors.Is(err, errHandBack) {
-		if err := h.d.Nak(0); err != nil {
+	var postponed postponedError
+	if errors.Is(err, errHandBack) || errors.As(err, &postponed) {
+		if err := h.d.Nak(postponed.delay); err != nil {
 			h.log.Debug("message not handed back", "refund_id", h.id(), "error", err)
 		}
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/time/rate"
 
@@ -22,6 +23,7 @@ type lane struct {
 	limiter *rate.Limiter
 	intake  *jobs.Intake
 	held    held
+	paused  atomic.Bool // by an operator, when last looked
 	log     *slog.Logger
 }
 
@@ -51,12 +53,22 @@ func (l *lane) breakerChanged(open bool, reason string) {
 
 // Wait implements the intake's gate: no new job while an answer in hand cannot
 // be stored, nor while the breaker is open.
-func (l *lane) Wait(ctx context.Context) (int, error) {
+func (l *lane) Wait(ctx context.Context) (int, error) { return l.wait(ctx, l.breaker.Wait) }
+
+// wait lets the breaker decide when nothing else holds the channel back.
+func (l *lane) wait(ctx context.Context, breaker func(context.Context) (int, error)) (int, error) {
 	if err := l.held.wait(ctx); err != nil {
 		return 0, err
 	}
-	return l.breaker.Wait(ctx)
+	return breaker(ctx)
 }
+
+// newJobs is the gate of the feed of new jobs: they want a refund call each, and
+// stay queued while the breaker looks for a cheaper probe.
+type newJobs struct{ *lane }
+
+// Wait implements [jobs.Gate].
+func (g newJobs) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
 
 // held counts the answers that could not be stored yet.
 type held struct {
@@ -76,6 +88,12 @@ func (h *held) add(n int) (now int) {
 		close(h.free)
 	}
 	return h.count
+}
+
+func (h *held) any() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count > 0
 }
 
 func (h *held) wait(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"net/http"
 	"time"
 
 	"refundworker/internal/doku"
@@ -8,7 +9,8 @@ import (
 )
 
 // Report turns the end of a call into what it says about the channel. status is
-// that of DOKU's answer, 0 where there was none.
+// that of DOKU's answer, 0 where there was none. What has no definite meaning is
+// failing: an outage must not cost the whole queue its certainty.
 func Report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcome {
 	switch {
 	case cause == doku.Throttled:
@@ -17,10 +19,12 @@ func Report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcom
 		return retry.Unauthorized()
 	case cause == doku.NotWritten:
 		return retry.Unreachable()
-	case status != 0:
-		return retry.OK()
+	case cause == doku.TooLate, cause == doku.NoToken, cause == doku.NoSocket:
+		return retry.Neutral() // the call never left, for reasons of our own
+	case cause == doku.Failing, status == 0, status >= http.StatusInternalServerError:
+		return retry.Failing(retryAfter)
 	}
-	return retry.Neutral()
+	return retry.OK()
 }
 
 // Pace is when a refund is tried again, on a channel with this breaker.

@@ -87,6 +87,7 @@ func (w *Worker) newIntake(l *lane) (*jobs.Intake, error) {
 		// An inquiry and a send may follow each other in one handling.
 		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + patience,
 		Gate:       l,
+		FreshGate:  newJobs{l},
 		Handle:     l.handle,
 		Log:        l.log,
 		Now:        w.cfg.Now,

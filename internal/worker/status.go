@@ -1,0 +1,26 @@
+package worker
+
+import (
+	"refundworker/internal/fleet"
+)
+
+// Status is what this process says of itself to an operator who asks the fleet.
+func (w *Worker) Status() fleet.Worker {
+	ready, lines := w.cfg.Health.Ready()
+	s := fleet.Worker{
+		Instance: w.cfg.Instance, ClientID: w.cfg.ClientID, Environment: w.cfg.Environment,
+		At: w.cfg.Now().UTC(), Ready: ready, Reasons: lines,
+	}
+	for _, l := range w.lanes {
+		s.Channels = append(s.Channels, l.status())
+	}
+	return s
+}
+
+func (l *lane) status() fleet.Channel {
+	b := l.breaker.Status()
+	return fleet.Channel{
+		Channel: l.channel, Breaker: b.State.String(), Reason: b.Reason, OpenUntil: b.Until.UTC(),
+		Paused: l.paused.Load(), Held: l.held.any(),
+	}
+}

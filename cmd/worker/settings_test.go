@@ -58,7 +58,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	if c.BaseURL != "https://api-sandbox.doku.com" || c.Concurrency != 32 || c.HTTPAddr != "127.0.0.1:9464" || c.RateLimit != 0 {
 		t.Errorf("%+v", c)
 	}
-	if p := c.Policy; p.Timeout != time.Minute || p.Quiet != time.Minute || p.RetryDeadline != 24*time.Hour || !p.Repeat {
+	if p := c.Policy; p.Timeout != time.Minute || p.Quiet != time.Minute || p.RetryDeadline != 24*time.Hour || p.Repeat != refund.RepeatSameDay {
 		t.Errorf("policy %+v", p)
 	}
 	if c.Retry.Initial != 2*time.Second || c.Retry.Max != 15*time.Minute || c.Setup || c.Replicas != 1 {

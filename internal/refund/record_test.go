@@ -204,8 +204,8 @@ func TestErrorCodesAreExactlyTheContracts(t *testing.T) {
 			codes = append(codes, w.String())
 		}
 	}
-	want := "invalid_job card_number cancelled deadline_exceeded customer_token_invalid identifier_collision outcome_unknown " +
-		"contradictory_evidence"
+	want := "invalid_job card_number cancelled deadline_exceeded customer_token_invalid identifier_collision identifier_used " +
+		"outcome_unknown contradictory_evidence"
 	if got := strings.Join(codes, " "); got != want {
 		t.Errorf("codes %s, want %s", got, want)
 	}

@@ -75,6 +75,18 @@ type Record struct {
 	Prev     uint64   `json:"prev"` // stream sequence of the record that this one follows; 0: none
 }
 
+// CoreStored returns the core of a record that the server stored at this time,
+// by its own clock. Where the writer's clock was behind, its ask_from would come
+// too early by as much: it is moved. It is never moved forward, for a record may
+// also only have been stored late.
+func (r *Record) CoreStored(at Time) Core {
+	c := r.Core
+	if late := at - r.At; late > 0 && at != 0 && c.AskFrom != 0 {
+		c.AskFrom += late
+	}
+	return c
+}
+
 // Identify fills in the identifiers of the send that the record announces.
 func (r *Record) Identify() {
 	facts := r.Job.Channel.Facts()

@@ -110,6 +110,10 @@ func (h *handling) send() bool {
 	sendBy := h.entry.record.SendBy
 	card := h.of.channel == channel.CreditCard
 	switch {
+	case !h.p.sure():
+		h.w.road(heldBackByClock)
+		c.end(doku.Answer{Ending: doku.EndTooLate})
+		return true
 	case h.p.clock() > sendBy && h.w.plant != ignoredSendBy:
 		h.w.road(stoppedBySendBy)
 		c.end(doku.Answer{Ending: doku.EndTooLate})
@@ -211,6 +215,10 @@ func (h *handling) ask() bool {
 	asking := false
 	known := h.ready(func(ready refund.Readiness, delay time.Duration) {
 		asked.Delay = delay
+		if ready == refund.Ready && !h.p.sure() {
+			h.handBack()
+			return
+		}
 		if ready == refund.Ready {
 			asking = true
 			h.inquire(asked)

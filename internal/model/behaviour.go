@@ -169,11 +169,13 @@ func everything(d *DOKU) {
 // anything could be repeated within it.
 func trusting(d *DOKU) { d.Trust, d.DayEnd = true, 4 }
 
-// The clock of one worker jumps by more than an attempt takes.
-func clockAhead(d *DOKU) { d.Skew = 4 }
+// The clock of one worker jumps by more than an attempt takes. Workers are no
+// longer alike, which doubles the worlds: there is just time for one repeat.
+func clockAhead(d *DOKU) { d.Skew, d.Spare, d.Deadline = 4, 0, d.Deadline-2 }
 
 func clockBehind(d *DOKU) {
-	d.Skew = -4
+	clockAhead(d)
+	d.Skew = -d.Skew
 	d.Deadline -= d.Skew // a walk begins later
 }
 

@@ -164,7 +164,7 @@ func judgeClock(name, whose string, ahead time.Duration) Finding {
 }
 
 func (o Operator) clock(ctx context.Context) Finding {
-	ahead, err := o.cfg.Ledger.ClockOffset(ctx)
+	ahead, _, err := o.cfg.Ledger.ClockOffset(ctx)
 	if err != nil {
 		return Finding{LevelProblem, "clock of NATS", err.Error(), "is the stream REFUNDS there?"}
 	}

@@ -45,7 +45,7 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DialDOKU, HTTPAddr,
-// Interrupt, NATSOptions, Private, RateLimit and Reload is required.
+// Interrupt, NATSOptions, Now, Private, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -57,7 +57,8 @@ type Config struct {
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
 	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
 	Log         *slog.Logger
-	NATSOptions []nats.Option // tests only: a server within the process
+	NATSOptions []nats.Option    // tests only: a server within the process
+	Now         func() time.Time // tests only: the wall clock; nil: time.Now
 	Policy      refund.Policy
 	Keys
 	RateLimit float64              // calls a second and channel; 0: none
@@ -94,6 +95,9 @@ func Run(ctx context.Context, cfg Config) error {
 		Config:  cfg,
 		health:  observe.NewHealth(len(cfg.Channels)),
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
+	}
+	if p.Now == nil {
+		p.Now = time.Now
 	}
 	p.Retry.Rand = mathrand.Float64
 	p.metrics.Expect(observe.Calls{
@@ -185,7 +189,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		Log:         p.Log,
 		Metrics:     p.metrics,
 		Nonce:       nonce,
-		Now:         time.Now,
+		Now:         p.Now,
 		Policy:      p.Policy,
 		Rand:        mathrand.Float64,
 		RateLimit:   p.RateLimit,
@@ -196,7 +200,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 func (p *process) dokuConfig() doku.Config {
 	return doku.Config{
 		BaseURL: p.BaseURL, ClientID: p.ClientID, DialContext: p.DialDOKU, Secret: p.Secret, PrivateKey: p.Private,
-		Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log,
+		Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log, Now: p.Now,
 		Observe: doku.Observer{
 			Request: func(operation, outcome string, took time.Duration) {
 				p.metrics.Requests.WithLabelValues(operation, outcome).Observe(took.Seconds())

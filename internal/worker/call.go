@@ -64,7 +64,7 @@ func (h *handling) takePlace(ctx context.Context) error {
 
 func (h *handling) send(ctx context.Context) error {
 	began := h.cfg.Now()
-	verdict := h.cfg.Gateway.Refund(ctx, h.order())
+	verdict := h.refund(ctx)
 	h.said, h.problem = Said(verdict.Said), clean(verdict.Problem)
 	h.tell(Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
 	a := Answer(verdict)
@@ -78,6 +78,15 @@ func (h *handling) send(ctx context.Context) error {
 	return nil
 }
 
+// refund makes the call, unless the clock has come into doubt since the send was
+// recorded: then no byte leaves, as after send_by.
+func (h *handling) refund(ctx context.Context) doku.Verdict {
+	if err := h.clock.trouble(); err != nil {
+		return doku.Verdict{Class: doku.NotExecuted, Cause: doku.TooLate, Problem: "nothing sent: " + err.Error()}
+	}
+	return h.cfg.Gateway.Refund(ctx, h.order())
+}
+
 func (h *handling) ask(ctx context.Context) error {
 	asked := refund.Event{
 		Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: refund.At(h.cfg.Now()),
@@ -88,6 +97,10 @@ func (h *handling) ask(ctx context.Context) error {
 	}
 	asked.Delay = delay
 	if ready == refund.Ready {
+		// To get ready may have taken long.
+		if err := h.clock.trouble(); err != nil {
+			return err
+		}
 		asked = h.inquire(ctx, asked)
 	}
 	h.steps = h.steps.Got(asked)

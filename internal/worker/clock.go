@@ -134,6 +134,9 @@ func (c *clock) doubt() {
 
 // wait blocks until this process is sure of its clock.
 func (c *clock) wait(ctx context.Context) error {
+	if c.trouble() == nil {
+		return ctx.Err()
+	}
 	for {
 		c.mu.Lock()
 		err, measured := c.judge(), c.measured
@@ -141,12 +144,22 @@ func (c *clock) wait(ctx context.Context) error {
 		if err == nil {
 			return ctx.Err()
 		}
-		c.doubt()
 		select {
 		case <-measured:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// rest waits for d, for early, or for the end of ctx.
+func (*clock) rest(ctx context.Context, d time.Duration, early <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-early:
+	case <-timer.C:
 	}
 }
 

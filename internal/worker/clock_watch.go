@@ -18,24 +18,17 @@ const (
 func (w *Worker) watchClock(ctx context.Context) {
 	was := error(ErrClockUnknown) // not measured yet, which is no news
 	for {
-		pause := lookEvery
 		now := w.checkClock(ctx)
-		if now != nil {
-			pause = unsurePause
-		}
-		if ctx.Err() == nil {
-			w.tellClock(was, now)
-		}
-		was = now
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if ctx.Err() != nil {
 			return
-		case <-w.clock.doubted:
-		case <-timer.C:
 		}
-		timer.Stop()
+		w.tellClock(was, now)
+		was = now
+		if now == nil {
+			w.clock.rest(ctx, lookEvery, w.clock.doubted)
+		} else { // who waits for the clock must not have it measured without a pause
+			w.clock.rest(ctx, unsurePause, nil)
+		}
 	}
 }
 

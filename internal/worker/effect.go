@@ -90,7 +90,8 @@ func (h *handling) moved(last ledger.Entry) {
 		last.Record = h.entry.Record
 		last.Record.State = refund.None
 	}
-	h.entry = seen(last)
+	last = seen(last)
+	h.entry = last
 	h.steps = h.steps.Moved(last.Record.Core, h.delivered())
 	if h.steps.Event().Kind == refund.Delivered {
 		h.returnPermit()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"refundworker/internal/channel"
+	"refundworker/internal/refund"
 	"refundworker/internal/settings"
 )
 
@@ -66,6 +67,18 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	}
 	if len(c.Channels) != 8 {
 		t.Errorf("channels %v", c.Channels)
+	}
+}
+
+func TestRepeatAfterUnknownHasThreeValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]refund.Repeat{
+		"never": refund.RepeatNever, "same-day": refund.RepeatSameDay, "trust-inquiry": refund.RepeatTrustInquiry,
+	} {
+		c, problems := parse(t, good("--repeat-after-unknown="+text)...).config()
+		if len(problems) > 0 || c.Policy.Repeat != want {
+			t.Errorf("%s: %d, %v", text, c.Policy.Repeat, problems)
+		}
 	}
 }
 

@@ -210,3 +210,30 @@ func TestErrorCodesAreExactlyTheContracts(t *testing.T) {
 		t.Errorf("codes %s, want %s", got, want)
 	}
 }
+
+// A record that was stored later than its writer's clock says was written by a
+// clock that is behind, or was stored late: ask_from may only be later for it.
+func TestAskFromGoesByTheServersTimeWhereTheWriterIsBehind(t *testing.T) {
+	t.Parallel()
+	r := Record{Core: sent(1), At: morning}
+	for name, c := range map[string]struct {
+		stored Time
+		want   time.Duration
+	}{
+		"behind":    {later(150 * time.Second), 150 * time.Second},
+		"same":      {morning, 0},
+		"ahead":     {later(-150 * time.Second), 0},
+		"not known": {0, 0},
+	} {
+		got := r.CoreStored(c.stored)
+		want := r.Core
+		want.AskFrom = want.AskFrom.Add(c.want)
+		if got != want {
+			t.Errorf("%s: ask_from %s, want %s", name, got.AskFrom.Time(), want.AskFrom.Time())
+		}
+	}
+	r.Core = waited(1)
+	if got := r.CoreStored(later(time.Hour)); got != r.Core {
+		t.Errorf("a refund that waits: %+v", got)
+	}
+}

@@ -59,7 +59,17 @@ func monotonic() func() time.Duration {
 	return func() time.Duration { return time.Since(begin) }
 }
 
-func (c *clock) read() reading { return reading{c.wall().Round(0), c.elapsed()} }
+// read reads both clocks, again where the process stood still between the two:
+// that would look like a jump.
+func (c *clock) read() reading {
+	for {
+		before := c.elapsed()
+		wall := c.wall().Round(0)
+		if after := c.elapsed(); after-before < jumpAfter/10 {
+			return reading{wall, after}
+		}
+	}
+}
 
 // jump is how far the wall clock has been set since then.
 func (r reading) jump(then reading) time.Duration {

@@ -7,16 +7,15 @@ import (
 )
 
 const (
-	measureEvery   = 20 * time.Second
-	measureTimeout = 2 * time.Second // of one measurement: NATS that hangs is asked again
-	lookEvery      = time.Second     // at both clocks, for a jump
-	unsurePause    = 250 * time.Millisecond
+	measureEvery = 20 * time.Second
+	lookEvery    = time.Second // at both clocks, for a jump
+	unsurePause  = 250 * time.Millisecond
 )
 
 // watchClock measures the clock, at once where it is in doubt, and keeps the
 // process not ready for as long as it is.
 func (w *Worker) watchClock(ctx context.Context) {
-	was := error(ErrClockUnknown) // not measured yet, which is no news
+	was := ErrClockUnknown // not measured yet, which is no news
 	for {
 		now := w.checkClock(ctx)
 		if ctx.Err() != nil {
@@ -34,8 +33,6 @@ func (w *Worker) watchClock(ctx context.Context) {
 
 func (w *Worker) checkClock(ctx context.Context) error {
 	if w.clock.due(measureEvery) {
-		ctx, cancel := context.WithTimeout(ctx, measureTimeout)
-		defer cancel()
 		if err := w.clock.measure(ctx, w.cfg.Ledger.ClockOffset); err != nil {
 			w.cfg.Log.Debug("clock not measured", "error", err)
 		}

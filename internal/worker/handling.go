@@ -99,8 +99,7 @@ const clockPause = time.Second
 // handBack gives a message back that nothing was done for. One that does not
 // arrive is left to its AckWait.
 func (l *lane) handBack(d *jobs.Delivery, after time.Duration, why error) {
-	err := d.Nak(after)
-	l.log.Debug("message handed back", "stream", d.Stream, "sequence", d.Sequence, "why", why.Error(), "error", err)
+	l.log.Debug("message handed back", "stream", d.Stream, "sequence", d.Sequence, "error", errors.Join(why, d.Nak(after)))
 }
 
 // restsOnClock reports whether what comes next is decided by the clock. An

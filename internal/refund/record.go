@@ -76,12 +76,13 @@ type Record struct {
 }
 
 // CoreStored returns the core of a record that the server stored at this time,
-// by its own clock. Where the writer's clock was behind, its ask_from would come
-// too early by as much: it is moved. It is never moved forward, for a record may
-// also only have been stored late.
+// by its own clock. Where the writer's was behind by more than two clocks may be
+// apart, its ask_from would come too early by as much, and is moved back. Smaller
+// differences are left: a worker that is some seconds behind would move ask_from
+// with every record, and ask its last question for ever.
 func (r *Record) CoreStored(at Time) Core {
 	c := r.Core
-	if late := at - r.At; late > 0 && at != 0 && c.AskFrom != 0 {
+	if late := at - r.At; late > Time(clockSkew) && at != 0 && c.AskFrom != 0 {
 		c.AskFrom += late
 	}
 	return c

@@ -221,6 +221,7 @@ func TestAskFromGoesByTheServersTimeWhereTheWriterIsBehind(t *testing.T) {
 		want   time.Duration
 	}{
 		"behind":    {later(150 * time.Second), 150 * time.Second},
+		"a little":  {later(20 * time.Second), 0},
 		"same":      {morning, 0},
 		"ahead":     {later(-150 * time.Second), 0},
 		"not known": {0, 0},

@@ -13,39 +13,41 @@ import (
 // prepare gets leave from the breaker and a B2B token, before anything is
 // recorded.
 func (h *handling) prepare() bool {
-	return h.ready(func(ready refund.Readiness, delay time.Duration) {
+	return h.ready(func(ready refund.Readiness, delay time.Duration) bool {
 		event := h.steps.Event()
 		event.Ready, event.Delay = ready, delay
 		event.Nonce = refund.Nonce(h.w.rng.Uint64())
 		h.steps = h.steps.Got(event)
+		return true
 	})
 }
 
-// ready finds out whether a call may be made now; it reports whether it knew at
-// once. Else the handling goes on when then has been called.
-func (h *handling) ready(then func(refund.Readiness, time.Duration)) bool {
+// ready finds out whether a call may be made now and tells then, which reports
+// whether the handling goes on at once. One that began an exchange must not: it
+// would make it a second time. ready reports the same, and false where it does
+// not know yet.
+func (h *handling) ready(then func(refund.Readiness, time.Duration) bool) bool {
 	h.returnPermit()
 	permit, ok := h.l.breaker.Allow()
 	if !ok {
-		then(refund.NotReady, h.pace().Next(0))
-		return true
+		return then(refund.NotReady, h.pace().Next(0))
 	}
 	h.permit = permit
 	if h.of.channel == channel.CreditCard || h.p.clock() < h.p.token {
-		then(refund.Ready, 0)
-		return true
+		return then(refund.Ready, 0)
 	}
 	h.p.fetch(h.of.lane, func(failed *doku.PrepareError) {
 		if h.over {
 			return
 		}
-		if failed == nil {
-			then(refund.Ready, 0)
-		} else {
+		ready, delay := refund.Ready, time.Duration(0)
+		if failed != nil {
 			h.tell(worker.Report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
-			then(refund.NotReady, h.pace().Next(failed.RetryAfter))
+			ready, delay = refund.NotReady, h.pace().Next(failed.RetryAfter)
 		}
-		h.after(0, h.run)
+		if then(ready, delay) {
+			h.after(0, h.run)
+		}
 	})
 	return false
 }
@@ -212,21 +214,19 @@ func (h *handling) answered(o doku.Order, a doku.Answer) {
 // ask makes a status inquiry.
 func (h *handling) ask() bool {
 	asked := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
-	asking := false
-	known := h.ready(func(ready refund.Readiness, delay time.Duration) {
+	return h.ready(func(ready refund.Readiness, delay time.Duration) bool {
 		asked.Delay = delay
-		if ready == refund.Ready && !h.p.sure() {
+		switch {
+		case ready != refund.Ready:
+			h.steps = h.steps.Got(asked)
+			return true
+		case !h.p.sure():
 			h.handBack()
-			return
-		}
-		if ready == refund.Ready {
-			asking = true
+		default:
 			h.inquire(asked)
-			return
 		}
-		h.steps = h.steps.Got(asked)
+		return false
 	})
-	return known && !asking
 }
 
 func (h *handling) inquire(asked refund.Event) {

@@ -126,9 +126,16 @@ func (c *clock) judge() error {
 	case age > measuredWithin:
 		return fmt.Errorf("%w: last measured against NATS %s ago", ErrClockUnknown, age.Round(time.Second))
 	case (c.ahead-by).Abs()+c.round/2 > clockOff:
-		return fmt.Errorf("%w: the NATS server's is %s ahead", ErrClock, (c.ahead - by).Round(time.Second))
+		return fmt.Errorf("%w: the NATS server's is %s", ErrClock, apart(c.ahead-by))
 	}
 	return c.unknown
+}
+
+func apart(ahead time.Duration) string {
+	if ahead < 0 {
+		return (-ahead).Round(time.Second).String() + " behind"
+	}
+	return ahead.Round(time.Second).String() + " ahead"
 }
 
 func (c *clock) jumped(by time.Duration) {

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 )
@@ -11,18 +12,40 @@ import (
 type clocks struct {
 	*clock
 
+	mu      sync.Mutex
 	wallAt  time.Time
 	running time.Duration
 }
 
 func newClocks() *clocks {
 	c := &clocks{wallAt: time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)}
-	c.clock = newClock(func() time.Time { return c.wallAt }, func() time.Duration { return c.running })
+	c.clock = newClock(c.now, c.monotonic)
 	return c
+}
+
+func (c *clocks) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.wallAt
+}
+
+func (c *clocks) monotonic() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running
+}
+
+// set moves the wall clock alone.
+func (c *clocks) set(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wallAt = c.wallAt.Add(by)
 }
 
 // pass lets time go by on both.
 func (c *clocks) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.running += d
 	c.wallAt = c.wallAt.Add(d)
 }
@@ -107,14 +130,14 @@ func TestClockThatJumpedIsUnknownUntilItIsMeasured(t *testing.T) {
 			c := newClocks()
 			_ = c.found(0, 0)
 			c.pass(time.Second)
-			c.wallAt = c.wallAt.Add(by)
+			c.set(by)
 			wantTrouble(t, c, ErrClockUnknown)
 			select {
 			case <-c.doubted:
 			default:
 				t.Error("nobody is told to measure")
 			}
-			c.wallAt = c.wallAt.Add(-by) // set right again, and nobody knows
+			c.set(-by) // set right again, and nobody knows
 			wantTrouble(t, c, ErrClockUnknown)
 			_ = c.found(0, 0)
 			wantTrouble(t, c, nil)
@@ -127,9 +150,9 @@ func TestSmallStepCountsAsOffset(t *testing.T) {
 	t.Parallel()
 	c := newClocks()
 	_ = c.found(9500*time.Millisecond, 0)
-	c.wallAt = c.wallAt.Add(900 * time.Millisecond) // towards the server's
+	c.set(900 * time.Millisecond) // towards the server's
 	wantTrouble(t, c, nil)
-	c.wallAt = c.wallAt.Add(-1800 * time.Millisecond)
+	c.set(-1800 * time.Millisecond)
 	wantTrouble(t, c, ErrClock)
 }
 
@@ -137,7 +160,7 @@ func TestClockThatJumpsWhileItIsMeasuredIsNotMeasured(t *testing.T) {
 	t.Parallel()
 	c := newClocks()
 	err := c.measure(t.Context(), func(context.Context) (time.Duration, time.Duration, error) {
-		c.wallAt = c.wallAt.Add(time.Minute)
+		c.set(time.Minute)
 		return 0, 0, nil
 	})
 	if !errors.Is(err, ErrClockUnknown) {

@@ -131,7 +131,7 @@ func (s *show) stopWorker() error {
 }
 
 func (s *show) policy() refund.Policy {
-	return refund.Policy{Timeout: s.timeout, Quiet: s.quiet, RetryDeadline: 45 * time.Second, Repeat: true}
+	return refund.Policy{Timeout: s.timeout, Quiet: s.quiet, RetryDeadline: 45 * time.Second, Repeat: refund.RepeatSameDay}
 }
 
 func (s *show) startWorker(ctx context.Context) {

@@ -37,7 +37,7 @@ type flags struct {
 	RetryInitial       string          `name:"retry-initial" env:"RETRY_INITIAL" default:"2s" help:"First retry delay; each further one is twice as long."`
 	RetryMax           string          `name:"retry-max" env:"RETRY_MAX" default:"15m" help:"Longest retry delay."`
 	InquiryDelay       string          `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 60s in production."`
-	RepeatAfterUnknown string          `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"same-day or never: whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it."`
+	RepeatAfterUnknown string          `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"Whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it: same-day (until that day ends), never, or trust-inquiry (beyond the day's end too, trusting the inquiry alone)."`
 	RetryDeadline      string          `name:"retry-deadline" env:"RETRY_DEADLINE" default:"24h" help:"When a job without a deadline is given up."`
 	HTTPAddr           string          `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9464" help:"Serves /metrics, /healthz and /readyz."`
 	LogLevel           string          `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
@@ -45,6 +45,14 @@ type flags struct {
 	Replicas           string          `name:"replicas" env:"REPLICAS" default:"1" help:"Of streams that SETUP creates: 1, 3 or 5."`
 
 	Version versionFlag `name:"version" help:"Print the version and exit."`
+}
+
+// repeats are the values of REPEAT_AFTER_UNKNOWN. Whatever is none of them is a
+// bad setting, and would never repeat.
+var repeats = map[string]refund.Repeat{
+	"never":         refund.RepeatNever,
+	"same-day":      refund.RepeatSameDay,
+	"trust-inquiry": refund.RepeatTrustInquiry,
 }
 
 // config turns the flags into a configuration, or says everything that is wrong
@@ -67,7 +75,7 @@ func (f flags) config() (service.Config, settings.Problems) {
 			Timeout:       m.Timeout,
 			Quiet:         p.Duration("INQUIRY_DELAY", f.InquiryDelay, m.LeastInquiryDelay),
 			RetryDeadline: p.Duration("RETRY_DEADLINE", f.RetryDeadline, time.Second),
-			Repeat:        p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never") == "same-day",
+			Repeat:        repeats[p.OneOf("REPEAT_AFTER_UNKNOWN", f.RepeatAfterUnknown, "same-day", "never", "trust-inquiry")],
 		},
 		Proxy:     m.Proxy,
 		RateLimit: p.Rate("RATE_LIMIT", f.RateLimit),

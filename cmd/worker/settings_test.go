@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"refundworker/internal/channel"
+	"refundworker/internal/refund"
 	"refundworker/internal/settings"
 )
 
@@ -59,7 +60,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	if c.BaseURL != "https://api-sandbox.doku.com" || c.Concurrency != 32 || c.HTTPAddr != "127.0.0.1:9464" || c.RateLimit != 0 {
 		t.Errorf("%+v", c)
 	}
-	if p := c.Policy; p.Timeout != time.Minute || p.Quiet != time.Minute || p.RetryDeadline != 24*time.Hour || !p.Repeat {
+	if p := c.Policy; p.Timeout != time.Minute || p.Quiet != time.Minute || p.RetryDeadline != 24*time.Hour || p.Repeat != refund.RepeatSameDay {
 		t.Errorf("policy %+v", p)
 	}
 	if c.Retry.Initial != 2*time.Second || c.Retry.Max != 15*time.Minute || c.Setup || c.Replicas != 1 {
@@ -67,6 +68,18 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	}
 	if len(c.Channels) != 8 {
 		t.Errorf("channels %v", c.Channels)
+	}
+}
+
+func TestRepeatAfterUnknownHasThreeValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]refund.Repeat{
+		"never": refund.RepeatNever, "same-day": refund.RepeatSameDay, "trust-inquiry": refund.RepeatTrustInquiry,
+	} {
+		c, problems := parse(t, good("--repeat-after-unknown="+text)...).config()
+		if len(problems) > 0 || c.Policy.Repeat != want {
+			t.Errorf("%s: %d, %v", text, c.Policy.Repeat, problems)
+		}
 	}
 }
 

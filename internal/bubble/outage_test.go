@@ -164,7 +164,8 @@ func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 		s.script(burnt.refunds(), dokusim.Fault{Kind: dokusim.Respond, Status: 429, Body: refusal},
 			dokusim.Fault{Kind: dokusim.Respond, Status: 409, Body: refusal, Count: -1})
 		s.publish(burnt, until(time.Now().Add(2*time.Hour)))
-		// Where it keeps the bare refusal, nobody can tell whose it was.
+		// Where it keeps the bare refusal, nobody can tell whose it was: that is said,
+		// and nobody else is blamed.
 		bare := s.plan(channel.CreditCard)
 		s.script(bare.refunds(), dokusim.Fault{Kind: dokusim.TooMany, Remember: true})
 		s.publish(bare)
@@ -175,7 +176,7 @@ func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 		if r := stories[burnt.id].result(); r.Status != jobs.StatusFailed || r.Error.Code != jobs.CodeDeadlineExceeded || r.Attempts < 3 {
 			t.Errorf("burnt: %s %s after %d attempts (%s)", r.Status, r.Error.Code, r.Attempts, stories[burnt.id].path())
 		}
-		if r := stories[bare.id].result(); r.Status != jobs.StatusUnresolved || r.Error.Code != jobs.CodeIdentifierCollision {
+		if r := stories[bare.id].result(); r.Status != jobs.StatusUnresolved || r.Error.Code != jobs.CodeIdentifierUsed {
 			t.Errorf("bare: %s %s (%s)", r.Status, r.Error.Code, stories[bare.id].path())
 		}
 		numbers := map[string]bool{}

@@ -188,7 +188,7 @@ func (s *stack) startWorker(changes ...func(*service.Config)) {
 		Log:         slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		NATSOptions: []nats.Option{nats.InProcessServer(s.node)},
 		Policy: refund.Policy{
-			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: true,
+			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: refund.RepeatSameDay,
 		},
 		Replicas: 1,
 		Retry:    retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute},

@@ -169,7 +169,7 @@ func CardWorkerConfig(natsURL, dokuURL string, log *slog.Logger) service.Config 
 		Environment: "simulator",
 		Log:         log,
 		Policy: refund.Policy{
-			Timeout: 2 * time.Second, Quiet: 500 * time.Millisecond, RetryDeadline: time.Minute, Repeat: true,
+			Timeout: 2 * time.Second, Quiet: 500 * time.Millisecond, RetryDeadline: time.Minute, Repeat: refund.RepeatSameDay,
 		},
 		Replicas: 1,
 		Retry:    retry.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second},

@@ -44,6 +44,7 @@ const (
 	CodeDeadlineExceeded      = "deadline_exceeded"
 	CodeCustomerTokenInvalid  = "customer_token_invalid"
 	CodeIdentifierCollision   = "identifier_collision"
+	CodeIdentifierUsed        = "identifier_used" // likewise, after a refusal of our own
 	CodeOutcomeUnknown        = "outcome_unknown" // still unknown at the deadline
 	CodeContradictoryEvidence = "contradictory_evidence"
 )

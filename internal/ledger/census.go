@@ -68,22 +68,16 @@ func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
 	return waits, nil
 }
 
-// ClockOffset returns how far the server's clock is ahead of ours; half of the
-// round trip is its uncertainty.
-func (l *Ledger) ClockOffset(ctx context.Context) (time.Duration, error) {
+// ClockOffset returns how far the server's clock is ahead of ours, taken for that
+// at the middle of the round trip; half of the round trip is its uncertainty.
+func (l *Ledger) ClockOffset(ctx context.Context) (ahead, roundTrip time.Duration, err error) {
 	before := l.cfg.Now()
 	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	after := l.cfg.Now()
-	switch {
-	case info.TimeStamp.Before(before):
-		return info.TimeStamp.Sub(before), nil
-	case info.TimeStamp.After(after):
-		return info.TimeStamp.Sub(after), nil
-	}
-	return 0, nil
+	roundTrip = max(l.cfg.Now().Sub(before), 0)
+	return info.TimeStamp.Sub(before) - roundTrip/2, roundTrip, nil
 }
 
 // Verify refuses a ledger of another client id or environment by its last

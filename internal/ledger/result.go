@@ -58,6 +58,7 @@ var sentences = map[refund.Why]string{
 	refund.WhyDeadline:       "the deadline passed and none of our requests was executed",
 	refund.WhyCustomerToken:  "the customer's token was refused or is missing; none of our requests was executed",
 	refund.WhyCollision:      "somebody else has used this refund's identifier at DOKU; a person must look at it",
+	refund.WhyIdentifierUsed: "DOKU says that this refund's identifier was used before; an earlier send of ours was not executed, and DOKU may count it as used all the same; a person must look at it",
 	refund.WhyOutcomeUnknown: "the deadline passed and DOKU could not tell whether the refund was executed; a person must settle it",
 	refund.WhyContradiction:  "DOKU shows our identifier with another amount or invoice; a person must settle it",
 }

@@ -59,8 +59,11 @@ var (
 // Names of behaviours under which mistakes are shown.
 const (
 	amountFirst    = "the amount is looked at before the identifier"
+	ahead          = "a worker's clock jumps ahead"
 	bare           = "no identifier is honoured"
 	bare409        = "a bare 409"
+	behind         = "a worker's clock jumps behind"
+	blank          = "trusted beyond the day's end; identifiers end with the day, and an absent history may be a lie"
 	doubled        = "requests are repeated on the way, and none is refused"
 	flapping       = "refusals that flap"
 	unacknowledged = "appends whose acknowledgement is lost"
@@ -109,6 +112,7 @@ func openDOKUs() []DOKU {
 		}),
 		open.but(doubled, func(d *DOKU) { d.Copies, d.Spare = true, 0 }),
 		open.but("somebody else uses our identifier (not paid twice, and no more)", func(d *DOKU) { d.Strangers, d.Twice = true, true }),
+		open.but("trusted beyond the day's end", func(d *DOKU) { d.Trust, d.DayEnd = true, 5 }),
 		open.but("all at once", everything),
 	}
 }
@@ -123,6 +127,8 @@ func dayDOKUs() []DOKU {
 		day.but("refused identifiers count as used", func(d *DOKU) { d.External, d.Burned = true, true }),
 		day.but("in progress first", func(d *DOKU) { d.Progress, d.Spare = true, 0 }),
 		day.but("an operator at work", func(d *DOKU) { d.Operator, d.Spare = true, 0 }),
+		day.but(ahead, clockAhead),
+		day.but(behind, clockBehind),
 	}
 }
 
@@ -133,6 +139,16 @@ func toldDOKUs() []DOKU {
 		told.but("in progress first", func(d *DOKU) { d.Progress = true }),
 		told.but("an operator at work", func(d *DOKU) { d.Operator = true }),
 		told.but(unacknowledged, func(d *DOKU) { d.Unsure = true }),
+		told.but("trusted beyond the day's end", trusting),
+		told.but("trusted beyond the day's end, refusals that flap", func(d *DOKU) { trusting(d); d.Flaps = true }),
+		told.but("trusted beyond the day's end, an operator at work", func(d *DOKU) { trusting(d); d.Operator = true }),
+		told.but(blank, func(d *DOKU) {
+			trusting(d)
+			d.Keeps, d.Punctual, d.Body, d.Blank, d.DayEnd = KeptDay, true, true, true, 11
+			d.Deadline = 14
+		}),
+		told.but(ahead, clockAhead),
+		told.but(behind, clockBehind),
 		told.but("all at once", func(d *DOKU) { everything(d); d.Deadline = 6 }),
 	}
 }
@@ -149,6 +165,20 @@ func everything(d *DOKU) {
 	d.Flaps, d.Over, d.Progress, d.Operator, d.Unsure = true, true, true, true, true
 }
 
+// trusting is REPEAT_AFTER_UNKNOWN=trust-inquiry, and a day that ends before
+// anything could be repeated within it.
+func trusting(d *DOKU) { d.Trust, d.DayEnd = true, 4 }
+
+// The clock of one worker jumps by more than an attempt takes. Workers are no
+// longer alike, which doubles the worlds: there is just time for one repeat.
+func clockAhead(d *DOKU) { d.Skew, d.Spare, d.Deadline = 4, 0, d.Deadline-2 }
+
+func clockBehind(d *DOKU) {
+	clockAhead(d)
+	d.Skew = -d.Skew
+	d.Deadline -= d.Skew // a walk begins later
+}
+
 // outside lists what the claim excludes, and what comes of it.
 func outside() []Behaviour {
 	list := []Behaviour{}
@@ -158,6 +188,25 @@ func outside() []Behaviour {
 	add(told.but("no identifier is honoured, and the inquiry is late or stale", func(d *DOKU) { d.Inquiry = Stale }), check.PaidTwice)
 	add(told.but("the inquiry tells the truth, and a worker stalls before the socket", func(d *DOKU) { d.Prompt = false }), check.PaidTwice)
 	add(day.but("honoured until the day's end, and a request arrives late", func(d *DOKU) { d.Punctual = false }), check.PaidTwice)
+	add(told.but("trusted beyond the day's end, and the inquiry is late or stale", func(d *DOKU) {
+		trusting(d)
+		d.Inquiry = Stale
+	}), check.PaidTwice)
+	add(told.but("trusted beyond the day's end, and a worker stalls before the socket", func(d *DOKU) {
+		trusting(d)
+		d.Prompt = false
+	}), check.PaidTwice)
+	add(day.but("trusted beyond the day's end, and identifiers are honoured until then", func(d *DOKU) {
+		trusting(d)
+	}), check.PaidTwice)
+	add(told.but("the inquiry tells the truth, and a worker does not know that its clock is ahead", func(d *DOKU) {
+		clockAhead(d)
+		d.Unnoticed = true
+	}), check.PaidTwice)
+	add(told.but("the inquiry tells the truth, and a worker does not know that its clock is behind", func(d *DOKU) {
+		clockBehind(d)
+		d.Unnoticed = true
+	}), check.PaidTwice)
 	add(told.but("the inquiry tells the truth, and requests are repeated on the way", func(d *DOKU) { d.Copies = true }), check.PaidTwice)
 	add(alone.but("nothing is sent again, but for requests repeated on the way", func(d *DOKU) { d.Copies = true }), check.PaidTwice)
 	add(told.but("the inquiry tells the truth, and the ledger loses a write", func(d *DOKU) { d.Loses, d.Twice = true, true }), check.PaidTwice)

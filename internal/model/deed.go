@@ -43,10 +43,14 @@ const (
 	forwards
 	wordYes
 	wordNo
+	jumps
+	comesRight
+	handsBack
+	holdsBack
 	stores                    // and the state
 	storesUnsure = stores + 8 // and the state
 	asks         = stores + 16
-	operatorAsks = stores + 22
+	operatorAsks = stores + 23
 )
 
 var deedNames = [...]string{
@@ -87,6 +91,10 @@ var deedNames = [...]string{
 	forwards:      "operator: brings forward",
 	wordYes:       "operator: says that it was paid",
 	wordNo:        "operator: says that it was not paid",
+	jumps:         "has a clock that jumps",
+	comesRight:    "has its clock set right",
+	handsBack:     "is not sure of its clock, and hands the message back",
+	holdsBack:     "is not sure of its clock, and sends nothing",
 }
 
-var findingNames = [...]string{"in vain", "finds a success", "finds a failure", "finds it in progress", "does not find it", "finds a contradiction"}
+var findingNames = [...]string{"in vain", "finds a success", "finds a failure", "finds it in progress", "does not find it", "finds a contradiction", "finds no history"}

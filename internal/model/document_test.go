@@ -30,9 +30,10 @@ what it likes. Only one thing is changed at a time; "all at once" changes all.
 
 What the model cannot see: more than two handlings at once, more than two
 requests on the way, more than one refusal or delay in store (two where nothing
-is sent again), clocks that differ (the design's 20 s are reasoned, not
-modelled), and settings that change on the way. Time moves by steps of 20 or
-30 s. Several messages or waits of a refund count as one. Of each world 64 bits
+is sent again), clocks that differ by little (the 20 s of the claim are
+reasoned, not modelled), and settings that change on the way. A clock that is
+off is that of one worker: it jumps by 40 s at any time, once, and may be set
+right again. Time moves by steps of 20 or 30 s. Several messages or waits of a refund count as one. Of each world 64 bits
 of a hash are kept.
 
 `

@@ -55,11 +55,16 @@ type DOKU struct {
 	Full     bool // the whole amount is never moved twice, whatever else
 	Progress bool // accepted first, executed or refused later
 	Inquiry  Inquiry
+	Blank    bool // an inquiry may show no history, whatever happened
 
 	Punctual bool // no request arrives later than DOKU_TIMEOUT after its send_by
 	Prompt   bool // no worker stalls longer than the claim allows between the clock and the socket
 
 	Never bool // REPEAT_AFTER_UNKNOWN=never
+	Trust bool // REPEAT_AFTER_UNKNOWN=trust-inquiry
+
+	Skew      int8 // how far the clock of worker A jumps, once, in units; 0: it does not
+	Unnoticed bool // and the worker does not know
 
 	// What the claim excludes.
 	Copies    bool // something on the way repeats a request
@@ -86,11 +91,22 @@ var midnights = [...]time.Time{
 }
 
 func (d *DOKU) policy() refund.Policy {
-	return refund.Policy{
+	p := refund.Policy{
 		Timeout: time.Duration(d.Timeout) * unit, Quiet: time.Duration(d.Quiet) * unit,
-		RetryDeadline: time.Hour, Repeat: !d.Never,
+		RetryDeadline: time.Hour, Repeat: refund.RepeatSameDay,
 	}
+	switch {
+	case d.Never:
+		p.Repeat = refund.RepeatNever
+	case d.Trust:
+		p.Repeat = refund.RepeatTrustInquiry
+	}
+	return p
 }
+
+// first is when a walk begins: so late that no clock shows a time before 1, for
+// 0 stands for none.
+func (d *DOKU) first() int8 { return 1 - min(d.Skew, 0) }
 
 // last is when the clock stops: the last question is asked by then, and an
 // operator's word is taken.

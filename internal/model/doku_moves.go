@@ -139,6 +139,9 @@ func (m *model) findings(w *world) []refund.Finding {
 	if m.Inquiry == Empty {
 		return append(list, refund.NotFound)
 	}
+	if m.Blank {
+		list = append(list, refund.NotFoundNoHistory)
+	}
 	exact := m.Inquiry == Exact
 	seen := exact && w.moved > 0 && w.now > w.movedLeft+m.Quiet
 	if w.moved > 0 || w.stranger {
@@ -162,7 +165,12 @@ func (m *model) findings(w *world) []refund.Finding {
 func (m *model) ask(w *world, i int) {
 	for _, f := range m.findings(w) {
 		v := *w
-		m.learn(&v, i, event{kind: refund.Asked, finding: f, asked: w.now})
+		e := event{kind: refund.Asked, finding: f, asked: m.clock(w, i)}
+		if m.Skew != 0 { // the clock may jump before the answer is judged
+			v.hands[i].phase, v.hands[i].event = heard, e
+		} else {
+			m.learn(&v, i, e)
+		}
 		m.add(asks+deed(f), i, v)
 	}
 }

@@ -63,7 +63,7 @@ func Explore(d DOKU, mistake Mistake, limit int) Outcome {
 }
 
 func (x *explorer) walk() {
-	first := world{now: 1, nudge: true, spare: x.Spare}
+	first := world{now: x.first(), nudge: true, spare: x.Spare}
 	x.seen[maphash.Comparable(x.seed, first)] = crumb{}
 	for level := []world{first}; len(level) > 0; {
 		var next []world

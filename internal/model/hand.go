@@ -54,7 +54,7 @@ func (m *model) thaw(h *hand) refund.Handling {
 func (m *model) decideOn(w *world, i int, open refund.Handling) {
 	h := &w.hands[i]
 	h.phase, h.stale, h.unsure, h.mine = idle, false, false, false
-	h.core, h.event, h.at = m.pack(open.Core()), m.short(open.Event()), w.now
+	h.core, h.event, h.at = m.pack(open.Core()), m.short(open.Event()), m.clock(w, i)
 	decided := m.thaw(h)
 	m.rows[decided.Row()]++
 	m.goOn(w, i, decided)
@@ -76,8 +76,11 @@ func (m *model) goOn(w *world, i int, decided refund.Handling) {
 		m.announce(h, asking, decided.Core())
 	case effect == refund.Send:
 		m.announce(h, sending, decided.Core())
+		m.startTimer(w, i)
 	case effect == refund.LateSuccess:
 		m.goOn(w, i, decided.Did())
+	case effect == refund.Reconsider && m.unsure(w, i):
+		w.free(i)
 	case effect == refund.Reconsider:
 		m.deliverTo(w, i)
 	case effect == refund.Schedule || effect == refund.Ack:
@@ -131,9 +134,14 @@ func (m *model) learn(w *world, i int, e event) {
 
 // work lists what hand i may do next.
 func (m *model) work(w *world, i int) {
-	switch w.hands[i].phase {
-	case idle:
+	switch h := &w.hands[i]; {
+	case h.phase == idle:
 		return
+	case m.unsure(w, i) && h.restsOnClock():
+		m.handBack(*w, i)
+		return
+	}
+	switch w.hands[i].phase {
 	case preparing:
 		m.prepare(w, i)
 	case appending:
@@ -146,7 +154,9 @@ func (m *model) work(w *world, i int) {
 		m.giveUp(*w, i, gaveUp)
 	case heard:
 		m.read(*w, i)
-		m.giveUp(*w, i, lostAnswer)
+		if w.hands[i].event.kind == refund.Answered {
+			m.giveUp(*w, i, lostAnswer)
+		}
 	case asking:
 		m.ask(w, i)
 	default:
@@ -181,9 +191,16 @@ func (m *model) prepare(w *world, i int) {
 // look is the last look at the clock.
 func (m *model) look(w world, i int) {
 	h := &w.hands[i]
-	if w.now > h.core.sendBy && !m.mistake.sendLate {
+	what := looks
+	switch {
+	case m.unsure(&w, i):
+		what = holdsBack
+	case m.timeIsUp(&w, i) && !m.mistake.sendLate:
+		what = tooLate
+	}
+	if what != looks {
 		m.learn(&w, i, event{kind: refund.Answered, answer: refund.NotExecuted})
-		m.add(tooLate, i, w)
+		m.add(what, i, w)
 		return
 	}
 	h.phase = looked
@@ -206,7 +223,7 @@ func (m *model) emit(w *world, i int, c core) {
 		if w.net[n].live {
 			continue
 		}
-		w.net[n] = request{live: true, owner: int8(i), key: m.key(c), left: w.now, by: c.sendBy} //nolint:gosec // two hands
+		w.net[n] = request{live: true, owner: int8(i), key: m.key(c), left: w.now, by: m.sendBy(&w.hands[i], c)} //nolint:gosec // two hands
 		if m.tooLate(w.net[n], w.now) {
 			w.net[n] = request{}
 		}

@@ -33,6 +33,7 @@ type Mistake struct {
 	earlyAck      bool // an early delivery is acknowledged without a new schedule
 	sendLate      bool // nobody looks at send_by
 	nonceIsOwn    bool // a record with our nonce is taken for ours, whatever its state
+	clockIgnored  bool // a worker that is not sure of its clock goes on
 	processOwns   bool // any delivery in the process that announced a send may make it
 }
 
@@ -59,6 +60,7 @@ func wrongDecisions() []Mistake {
 		{Name: "inquiry's no believed while an earlier send is unknown", Group: Open, Under: flapping, Want: unseen, decide: anyNo},
 		{Name: "no answer to an inquiry taken for not found", Group: Told, Under: bare, Want: twice, decide: noAnswerIsNotFound},
 		{Name: "409 on the first send called failed", Group: Open, Under: doubled, Want: unseen, decide: collisionIsNo},
+		{Name: "an absent history trusted beyond the day's end", Group: Told, Under: blank, Want: twice, decide: anyHistory},
 		{Name: "taken over before ask_from", Group: Told, Under: bare, Want: twice, decide: earlyTakeover},
 	}
 }
@@ -73,6 +75,8 @@ func wrongDeeds() []Mistake {
 		{Name: "early delivery acknowledged without a new schedule", Group: Open, Under: bare409, Want: forgotten, earlyAck: true},
 		{Name: "send_by ignored", Group: Told, Under: bare, Want: twice, sendLate: true},
 		{Name: "record with our nonce in another state taken for our own", Group: Told, Under: unacknowledged, Want: noPath, nonceIsOwn: true},
+		{Name: "a worker whose clock is ahead goes on", Group: Told, Under: ahead, Want: twice, clockIgnored: true},
+		{Name: "a worker whose clock is behind goes on", Group: Told, Under: behind, Want: twice, clockIgnored: true},
 		{Name: "second delivery in the same process taken for the owner", Group: Told, Under: bare, Want: twice, processOwns: true},
 	}
 }
@@ -101,7 +105,7 @@ func nextDay(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) re
 }
 
 func repeatAnyway(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-	p.Repeat = true
+	p.Repeat = refund.RepeatSameDay
 	return decide(c, e, now, p)
 }
 
@@ -114,6 +118,13 @@ func anyNo(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refu
 
 func noAnswerIsNotFound(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
 	if e.Kind == refund.Asked && e.Finding == refund.NoAnswer {
+		e.Finding = refund.NotFound
+	}
+	return decide(c, e, now, p)
+}
+
+func anyHistory(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
+	if e.Kind == refund.Asked && e.Finding == refund.NotFoundNoHistory {
 		e.Finding = refund.NotFound
 	}
 	return decide(c, e, now, p)

@@ -27,7 +27,7 @@ func events(own bool) []event {
 			list = append(list, event{kind: refund.Answered, own: own, answer: a, replay: replay})
 		}
 	}
-	for f := refund.NoAnswer; f <= refund.Contradiction; f++ {
+	for f := refund.NoAnswer; f <= refund.NotFoundNoHistory; f++ {
 		for _, ready := range []refund.Readiness{refund.NotAsked, refund.Ready, refund.NotReady} {
 			for _, asked := range []int8{1, 5, 20} {
 				list = append(list, event{kind: refund.Asked, own: own, finding: f, asked: asked, ready: ready})

@@ -38,6 +38,9 @@ func (m *model) successors(w *world) []move {
 	if m.Loses && !w.lost && w.ledger.state != refund.None {
 		m.forget(*w)
 	}
+	if m.Skew != 0 {
+		m.jump(*w)
+	}
 	return m.moves
 }
 
@@ -45,7 +48,7 @@ func (m *model) passTime(w world) {
 	before := w.now
 	w.now += m.Step
 	for _, h := range w.hands {
-		if h.phase == looked && m.stalledTooLong(h.core.sendBy, w.now) {
+		if h.phase == looked && m.stalledTooLong(m.sendBy(&h, h.core), w.now) {
 			return
 		}
 	}
@@ -77,10 +80,21 @@ func (m *model) forget(w world) {
 // nudge lists how a message may come to a hand. Every stored one may come at
 // any time, also while the other hand has it.
 func (m *model) nudge(w *world) {
-	i := slices.IndexFunc(w.hands[:], func(h hand) bool { return h.phase == idle })
-	if i < 0 || w.ledger.state.Final() && !m.Loses {
+	if w.ledger.state.Final() && !m.Loses {
 		return
 	}
+	for i := range w.hands {
+		if w.hands[i].phase != idle || m.unsure(w, i) {
+			continue
+		}
+		m.nudgeTo(w, i)
+		if m.Skew == 0 { // else workers are alike
+			return
+		}
+	}
+}
+
+func (m *model) nudgeTo(w *world, i int) {
 	if w.nudge {
 		v := *w
 		v.nudge = false
@@ -190,7 +204,7 @@ func (m *model) tidy(w *world) (swapped bool) {
 	for i := range w.hands {
 		m.tidyHand(w, i)
 	}
-	if swapped = order(&w.hands[0], &w.hands[1]) > 0; swapped {
+	if swapped = m.Skew == 0 && order(&w.hands[0], &w.hands[1]) > 0; swapped {
 		w.hands[0], w.hands[1] = w.hands[1], w.hands[0]
 		for n, r := range w.net {
 			if r.live && r.owner >= 0 {

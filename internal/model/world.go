@@ -27,9 +27,19 @@ type world struct {
 	spare  int8 // refusals and delays in store
 	copied bool
 	lost   bool // the ledger has lost a record
+	clock  clockState
 
 	hands [2]hand
 }
+
+// clockState is how the clock of worker A stands.
+type clockState uint8
+
+const (
+	right clockState = iota
+	off
+	setRight // it jumps no more
+)
 
 // keys is how many identifiers are told apart.
 const keys = 4
@@ -87,7 +97,7 @@ const (
 	sending         // core is announced, the clock not looked at yet
 	looked          // on the way to the socket
 	calling         // the request has left
-	heard           // event is the answer, not decided on yet
+	heard           // event is the answer, or the end of an inquiry, not decided on yet
 	asking
 	scheduling // then the message is acknowledged
 	forwarding // operator: schedules, and that is all
@@ -111,7 +121,7 @@ type hand struct {
 	unsure bool // the append was made and its acknowledgement lost
 	mine   bool // the last record carries the nonce of the append; kept only where a mistake looks at it
 	ahead  bool // has sent before recording; a mistake
-	at     int8
+	at     int8 // when it was decided; while sending: when the monotonic clock ends the time to send
 	core   core
 	event  event
 }

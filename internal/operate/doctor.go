@@ -176,7 +176,7 @@ func judgeClock(name, whose string, ahead time.Duration) Finding {
 }
 
 func (o Operator) clock(ctx context.Context) Finding {
-	ahead, err := o.cfg.Ledger.ClockOffset(ctx)
+	ahead, _, err := o.cfg.Ledger.ClockOffset(ctx)
 	if err != nil {
 		text, do := o.why(err)
 		return Finding{LevelProblem, "clock of NATS", text, do}

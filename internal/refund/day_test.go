@@ -102,7 +102,7 @@ func TestRepeatIsAllowedOnlyWhenEveryConditionHolds(t *testing.T) {
 	now := later(time.Hour)
 	allowed := func() (Core, Event, Policy) { return doubted(1), readied(asked(NotFound, now)), usual }
 	for name, spoil := range map[string]func(*Core, *Event, *Policy){
-		"never":                      func(_ *Core, _ *Event, p *Policy) { p.Repeat = false },
+		"never":                      func(_ *Core, _ *Event, p *Policy) { p.Repeat = RepeatNever },
 		"asked before ask_from":      func(c *Core, e *Event, _ *Policy) { e.AskedAt = c.AskFrom - 1 },
 		"no answer":                  func(_ *Core, e *Event, _ *Policy) { e.Finding = NoAnswer },
 		"in progress":                func(_ *Core, e *Event, _ *Policy) { e.Finding = FoundRunning },
@@ -135,4 +135,54 @@ func TestRepeatUsesTheStoredAskFromAndNotTodaysSettings(t *testing.T) {
 		t.Errorf("row %q before the stored ask_from", step.Row)
 	}
 	wantState(t, c, readied(asked(NotFound, c.AskFrom)), c.AskFrom, Sending)
+}
+
+// Under trust-inquiry the day's end is not asked for, and every other condition
+// still is.
+func TestTrustedInquiryAllowsARepeatBeyondTheDaysEnd(t *testing.T) {
+	t.Parallel()
+	trusting := usual
+	trusting.Repeat = RepeatTrustInquiry
+	nextDay := later(20 * time.Hour)
+	allowed := func() (Core, Event) {
+		c := doubted(1)
+		c.Deadline = nextDay.Add(time.Hour)
+		return c, readied(asked(NotFound, nextDay))
+	}
+	c, e := allowed()
+	if step := Decide(c, e, nextDay, usual); step.Next.State != Unknown {
+		t.Fatalf("under same-day: row %q; no day has ended", step.Row)
+	}
+	if step := Decide(c, e, nextDay, trusting); step.Next.State != Sending || step.Next.ExternalKey() != c.ExternalKey() {
+		t.Errorf("row %q; want a repeat under the same identifiers", step.Row)
+	}
+	for name, spoil := range map[string]func(*Core, *Event){
+		"asked before ask_from":   func(c *Core, e *Event) { e.AskedAt = c.AskFrom - 1 },
+		"history absent or empty": func(_ *Core, e *Event) { e.Finding = NotFoundNoHistory },
+		"no answer":               func(_ *Core, e *Event) { e.Finding = NoAnswer },
+		"in progress":             func(_ *Core, e *Event) { e.Finding = FoundRunning },
+		"deadline passed since":   func(c *Core, e *Event) { c.Deadline, e.AskedAt = nextDay, nextDay-1 },
+		"no customer token":       func(_ *Core, e *Event) { e.NoCustomer = true },
+		"record moved on":         func(_ *Core, e *Event) { e.Own = false },
+	} {
+		c, e := allowed()
+		spoil(&c, &e)
+		if step := Decide(c, e, nextDay, trusting); step.Next.State == Sending {
+			t.Errorf("%s: row %q", name, step.Row)
+		}
+	}
+}
+
+// An absent history is "not found" within the day, whatever the setting allows
+// beyond it; never where nothing may be repeated.
+func TestAbsentHistoryAllowsARepeatWithinTheDayOnly(t *testing.T) {
+	t.Parallel()
+	now := later(time.Hour)
+	for repeat, want := range map[Repeat]State{RepeatNever: Unknown, RepeatSameDay: Sending, RepeatTrustInquiry: Sending} {
+		p := usual
+		p.Repeat = repeat
+		if step := Decide(doubted(1), readied(asked(NotFoundNoHistory, now)), now, p); step.Next.State != want {
+			t.Errorf("policy %d: row %q, want %v", repeat, step.Row, want)
+		}
+	}
 }

@@ -149,7 +149,7 @@ func TestAnothersYoungSendIsLeftAloneEvenPastTheDeadline(t *testing.T) {
 func TestEverySendIsAnnouncedWithItsOwnWindowAndNonce(t *testing.T) {
 	t.Parallel()
 	now := later(time.Hour)
-	p := Policy{Timeout: 30 * time.Second, Quiet: 45 * time.Second, RetryDeadline: time.Hour, Repeat: true}
+	p := Policy{Timeout: 30 * time.Second, Quiet: 45 * time.Second, RetryDeadline: time.Hour, Repeat: RepeatSameDay}
 	for _, c := range []struct {
 		core  Core
 		event Event

@@ -93,12 +93,23 @@ type Event struct {
 	Nonce Nonce         // fresh, for a record that begins an attempt
 }
 
+// Repeat is REPEAT_AFTER_UNKNOWN: whether a refund that may have been executed
+// may be sent again, once an inquiry after ask_from does not find it.
+type Repeat uint8
+
+// The values of REPEAT_AFTER_UNKNOWN. The zero value never repeats.
+const (
+	RepeatNever        Repeat = iota
+	RepeatSameDay             // until the day ends in which the first unknown send was made
+	RepeatTrustInquiry        // until the deadline: the inquiry alone keeps money from moving twice
+)
+
 // Policy holds the settings that decisions depend on.
 type Policy struct {
 	Timeout       time.Duration // DOKU_TIMEOUT
 	Quiet         time.Duration // INQUIRY_DELAY
 	RetryDeadline time.Duration
-	Repeat        bool // REPEAT_AFTER_UNKNOWN=same-day
+	Repeat        Repeat
 }
 
 // Effect is one thing to do. The effects of a [Step] are done in order; one

@@ -21,10 +21,10 @@ const brief = 10 * time.Second
 
 // doku is what the documents leave open about the other side.
 type doku struct {
-	honours  bool // a request that repeats an identifier is never executed again
-	forgets  bool // but at the day's end
-	exact    bool // an inquiry tells the truth about requests that left longer ago than the quiet period
-	repeat   bool // REPEAT_AFTER_UNKNOWN=same-day
+	honours  bool   // a request that repeats an identifier is never executed again
+	forgets  bool   // but at the day's end
+	exact    bool   // an inquiry tells the truth about requests that left longer ago than the quiet period
+	repeat   Repeat // REPEAT_AFTER_UNKNOWN
 	tick     time.Duration
 	deadline int // ticks from the start
 	dayEnd   int // ticks from the start

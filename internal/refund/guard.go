@@ -32,6 +32,7 @@ var (
 
 	neverSent     = guard{"never sent", func(s situation) bool { return s.core.Sends == 0 }}
 	sentOnce      = guard{"sent once", func(s situation) bool { return s.core.Sends == 1 }}
+	sentBefore    = guard{"an earlier send of ours", func(s situation) bool { return s.core.Sends > 1 }}
 	neverUnknown  = guard{"nothing unknown before", func(s situation) bool { return s.core.FirstUnknown == 0 }}
 	replayed      = guard{"stored answer of an earlier request", func(s situation) bool { return s.event.Replay }}
 	saysSuccess   = says("SUCCESS proven", Success)
@@ -45,9 +46,11 @@ var (
 	foundFailure  = found("inquiry: no", FoundFailure)
 	contradiction = found("inquiry contradicts", Contradiction)
 
-	// An inquiry about an identifier that somebody else has used shows their
+	// An inquiry about an identifier that somebody else may have used shows their
 	// refund: only a person can tell the two apart.
-	collided = guard{"ended by a collision", func(s situation) bool { return s.core.Why == WhyCollision }}
+	collided = guard{"ended by a collision", func(s situation) bool {
+		return s.core.Why == WhyCollision || s.core.Why == WhyIdentifierUsed
+	}}
 
 	askedAfterAskFrom = guard{"asked after `ask_from`", func(s situation) bool { return s.event.AskedAt >= s.core.AskFrom }}
 	lastAsked         = guard{"asked at or after the deadline and `ask_from`", func(s situation) bool {

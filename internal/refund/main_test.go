@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // before the other one in UTC.
 var morning = At(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC))
 
-var usual = Policy{Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: true}
+var usual = Policy{Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: RepeatSameDay}
 
 func later(d time.Duration) Time { return morning.Add(d) }
 

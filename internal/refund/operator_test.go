@@ -108,11 +108,13 @@ func TestOperatorsWordIsNothingButSucceededOrFailed(t *testing.T) {
 
 func TestOperatorsInquiryNeverSettlesACollision(t *testing.T) {
 	t.Parallel()
-	c := sent(1).in(Unresolved)
-	c.Why = WhyCollision
-	for _, f := range []Finding{FoundSuccess, FoundFailure} {
-		wantEffects(t, wantState(t, c, operatorAsked(f, c.AskFrom), c.AskFrom, Unresolved), Refuse)
+	for _, why := range []Why{WhyCollision, WhyIdentifierUsed} {
+		c := sent(1).in(Unresolved)
+		c.Why = why
+		for _, f := range []Finding{FoundSuccess, FoundFailure} {
+			wantEffects(t, wantState(t, c, operatorAsked(f, c.AskFrom), c.AskFrom, Unresolved), Refuse)
+		}
+		word := Event{Kind: Word, Word: Succeeded}
+		wantState(t, c, word, c.AskFrom, Succeeded)
 	}
-	word := Event{Kind: Word, Word: Succeeded}
-	wantState(t, c, word, c.AskFrom, Succeeded)
 }

@@ -12,9 +12,10 @@ import (
 // §4), with just enough time for an attempt, a question, a repeat and the last
 // question. In the second the day ends before the deadline does.
 var conditions = map[string]doku{
-	"identifiers are honoured for ever":        {honours: true, repeat: true, tick: brief, deadline: 4, dayEnd: 100},
-	"identifiers are honoured until day's end": {honours: true, forgets: true, repeat: true, tick: 2 * brief, deadline: 6, dayEnd: 5},
-	"the inquiry is exact":                     {exact: true, repeat: true, tick: brief, deadline: 4, dayEnd: 100},
+	"identifiers are honoured for ever":        {honours: true, repeat: RepeatSameDay, tick: brief, deadline: 4, dayEnd: 100},
+	"identifiers are honoured until day's end": {honours: true, forgets: true, repeat: RepeatSameDay, tick: 2 * brief, deadline: 6, dayEnd: 5},
+	"the inquiry is exact":                     {exact: true, repeat: RepeatSameDay, tick: brief, deadline: 4, dayEnd: 100},
+	"the inquiry is exact, and trusted":        {exact: true, repeat: RepeatTrustInquiry, tick: brief, deadline: 4, dayEnd: 2},
 	"nothing is repeated":                      {tick: brief, deadline: 4, dayEnd: 100},
 }
 
@@ -71,7 +72,7 @@ func TestExplorationReachesTheRowsThatDecideAboutMoney(t *testing.T) {
 func TestThePromiseNeedsItsCondition(t *testing.T) {
 	t.Parallel()
 	for name, d := range conditions {
-		if !d.repeat {
+		if d.repeat == RepeatNever {
 			continue // the decider has no condition left to lose: see the mistakes
 		}
 		t.Run(name, func(t *testing.T) {
@@ -80,6 +81,15 @@ func TestThePromiseNeedsItsCondition(t *testing.T) {
 			wantWrong(t, explore(d, Decide), "paid twice")
 		})
 	}
+}
+
+// Identifiers that end with the day are no protection for repeats beyond it:
+// trust-inquiry rests on the inquiry alone.
+func TestTrustedInquiryGivesUpTheProtectionOfTheDay(t *testing.T) {
+	t.Parallel()
+	d := conditions["identifiers are honoured until day's end"]
+	d.repeat = RepeatTrustInquiry
+	wantWrong(t, explore(d, Decide), "paid twice")
 }
 
 func wantWrong(t *testing.T, got outcome, want string) {
@@ -167,7 +177,7 @@ func nextDay(c Core, e Event, now Time, p Policy) Step {
 }
 
 func repeatAnyway(c Core, e Event, now Time, p Policy) Step {
-	p.Repeat = true
+	p.Repeat = RepeatSameDay
 	return Decide(c, e, now, p)
 }
 

@@ -80,6 +80,19 @@ type Record struct {
 	Prev     uint64   `json:"prev"` // stream sequence of the record that this one follows; 0: none
 }
 
+// CoreStored returns the core of a record that the server stored at this time,
+// by its own clock. Where the writer's was behind by more than two clocks may be
+// apart, its ask_from would come too early by as much, and is moved back. Smaller
+// differences are left: a worker that is some seconds behind would move ask_from
+// with every record, and ask its last question for ever.
+func (r *Record) CoreStored(at Time) Core {
+	c := r.Core
+	if late := at - r.At; late > Time(clockSkew) && at != 0 && c.AskFrom != 0 {
+		c.AskFrom += late
+	}
+	return c
+}
+
 // Identify fills in the identifiers of the send that the record announces, and
 // the reason that it carries.
 func (r *Record) Identify() {

@@ -210,9 +210,37 @@ func TestErrorCodesAreExactlyTheContracts(t *testing.T) {
 			codes = append(codes, w.String())
 		}
 	}
-	want := "invalid_job card_number cancelled deadline_exceeded customer_token_invalid identifier_collision outcome_unknown " +
-		"contradictory_evidence"
+	want := "invalid_job card_number cancelled deadline_exceeded customer_token_invalid identifier_collision identifier_used " +
+		"outcome_unknown contradictory_evidence"
 	if got := strings.Join(codes, " "); got != want {
 		t.Errorf("codes %s, want %s", got, want)
+	}
+}
+
+// A record that was stored later than its writer's clock says was written by a
+// clock that is behind, or was stored late: ask_from may only be later for it.
+func TestAskFromGoesByTheServersTimeWhereTheWriterIsBehind(t *testing.T) {
+	t.Parallel()
+	r := Record{Core: sent(1), At: morning}
+	for name, c := range map[string]struct {
+		stored Time
+		want   time.Duration
+	}{
+		"behind":    {later(150 * time.Second), 150 * time.Second},
+		"a little":  {later(20 * time.Second), 0},
+		"same":      {morning, 0},
+		"ahead":     {later(-150 * time.Second), 0},
+		"not known": {0, 0},
+	} {
+		got := r.CoreStored(c.stored)
+		want := r.Core
+		want.AskFrom = want.AskFrom.Add(c.want)
+		if got != want {
+			t.Errorf("%s: ask_from %s, want %s", name, got.AskFrom.Time(), want.AskFrom.Time())
+		}
+	}
+	r.Core = waited(1)
+	if got := r.CoreStored(later(time.Hour)); got != r.Core {
+		t.Errorf("a refund that waits: %+v", got)
 	}
 }

@@ -110,6 +110,17 @@ func TestCollisionWhileNothingIsUnknownIsUnresolved(t *testing.T) {
 	}
 }
 
+// After a refusal of our own DOKU may count the refused identifier as used:
+// that is said, and nobody else is blamed.
+func TestCollisionAfterOurOwnRefusalBlamesNobodyElse(t *testing.T) {
+	t.Parallel()
+	for sends, want := range map[int32]Why{1: WhyCollision, 2: WhyIdentifierUsed, 5: WhyIdentifierUsed} {
+		if step := Decide(sent(sends), answered(Collision), morning, usual); step.Next.Why != want {
+			t.Errorf("after %d sends: %s, want %s", sends, step.Next.Why, want)
+		}
+	}
+}
+
 func TestCollisionAfterAnUnknownIsJustNoProof(t *testing.T) {
 	t.Parallel()
 	wantState(t, repeated(2), answered(Collision), morning, Unknown)
@@ -117,8 +128,10 @@ func TestCollisionAfterAnUnknownIsJustNoProof(t *testing.T) {
 
 func TestCollisionIsNeverAskedAboutByAWorker(t *testing.T) {
 	t.Parallel()
-	c := sent(1).to(Unresolved, WhyCollision, 0)
-	wantEffects(t, wantState(t, c, delivered(), later(time.Hour), Unresolved), Ack)
+	for _, why := range []Why{WhyCollision, WhyIdentifierUsed} {
+		c := sent(1).to(Unresolved, why, 0)
+		wantEffects(t, wantState(t, c, delivered(), later(time.Hour), Unresolved), Ack)
+	}
 }
 
 func TestNoOfAnInquiryIsProofOnlyOfTheOnlySend(t *testing.T) {

@@ -114,6 +114,7 @@ const (
 	WhyDeadline
 	WhyCustomerToken
 	WhyCollision
+	WhyIdentifierUsed // a collision after a refusal of our own
 	WhyOutcomeUnknown
 	WhyContradiction
 	whys
@@ -123,7 +124,7 @@ var whyNames = [whys]string{
 	"", "not_before", "not_ready", "send", "repeat", "answered", "not_executed", "no_answer", "taken_over", "asked",
 	"brought_forward", "operator",
 	"invalid_job", "card_number", "cancelled", "deadline_exceeded", "customer_token_invalid", "identifier_collision",
-	"outcome_unknown", "contradictory_evidence",
+	"identifier_used", "outcome_unknown", "contradictory_evidence",
 }
 
 // String returns the code.

@@ -124,6 +124,11 @@ var table = []row{
 		to: Waiting, why: WhyNotExecuted, due: dueAfterDelay, then: wait,
 	},
 	{
+		name: "collision after a refusal", from: in(Sending), on: on(Answered),
+		when: []guard{own, saysCollision, neverUnknown, sentBefore},
+		to:   Unresolved, why: WhyIdentifierUsed, then: end,
+	},
+	{
 		name: "collision", from: in(Sending), on: on(Answered), when: []guard{own, saysCollision, neverUnknown},
 		to: Unresolved, why: WhyCollision, then: end,
 	},

@@ -161,6 +161,7 @@ func ownAnswerCases() []rowCase {
 			"refusal replayed", sent(2), answered(ReplayedRefusal), now,
 			sent(2).to(Waiting, WhyNotExecuted, soon).delayed(1), soon, waiting,
 		},
+		{"collision after a refusal", sent(2), answered(Collision), now, sent(2).to(Unresolved, WhyIdentifierUsed, 0), 0, ending},
 		{"collision", sent(1), answered(Collision), now, sent(1).to(Unresolved, WhyCollision, 0), 0, ending},
 		{
 			"not executed", sent(1), answered(NotExecuted), now,

@@ -24,7 +24,7 @@ const (
 func (p *process) admit(ctx context.Context) (jobs.Report, *ledger.Ledger, error) {
 	book := ledger.New(ledger.Config{
 		JS: p.js, APIPrefix: p.Connect.NATSAPIPrefix, ClientID: p.ClientID, Environment: p.Environment,
-		Log: p.Log, Now: time.Now,
+		Log: p.Log, Now: p.Now,
 	})
 	for {
 		if err := connect.Await(ctx, p.nc); err != nil {

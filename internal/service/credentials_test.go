@@ -186,7 +186,7 @@ func TestWithoutRepeatsADoubtIsNeverSentAgain(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	f.worker(t, func(cfg *service.Config) {
 		unhurried(cfg)
-		cfg.Policy.Repeat = false
+		cfg.Policy.Repeat = refund.RepeatNever
 	})
 	drives := []drive{
 		cardNotRun("a card refund that never ran", dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().

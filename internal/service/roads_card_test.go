@@ -119,6 +119,9 @@ var cardRoads = []road{
 	cardNo("a used Request-Id is somebody else's refund", "").
 		met(respond(409, -1, `{"error":{"code":"DUPLICATE_REQUEST_ID","message":"used","type":"Duplicate Request"}}`)...).
 		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
+	cardNo("a Request-Id that a refusal has used up is nobody else's refund", "").
+		met(dokusim.Fault{Kind: dokusim.TooMany}, respond(409, -1, `{"error":{"code":"DUPLICATE_REQUEST_ID","message":"used","type":"Duplicate Request"}}`)[0]).
+		unresolved("sending waiting sending unresolved", jobs.CodeIdentifierUsed, 2).until(giveUp + giveUp),
 	cardNo("our Request-Id with another amount needs a person", "").
 		met(dokusim.Fault{Kind: dokusim.ErrorBefore}).asked(respond(200, -1, cardOtherAmount)...).
 		unresolved("sending unknown unresolved", jobs.CodeContradictoryEvidence, 1),

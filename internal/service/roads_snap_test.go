@@ -100,6 +100,9 @@ var snapRoads = []road{
 		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
 	snapNo("a used partnerRefundNo is somebody else's refund", channel.DirectDebitBRI, "4090701").
 		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
+	snapFailed("a partnerRefundNo that a refusal has used up is nobody else's refund", channel.DirectDebitBRI, "").
+		met(dokusim.Fault{Kind: dokusim.TooMany}, snapSays("4090701", -1)[0]).
+		unresolved("sending waiting sending unresolved", jobs.CodeIdentifierUsed, 2).until(giveUp + giveUp),
 	snapFailed("our number with another amount needs a person", channel.EmoneyShopeePay, "").
 		met(dokusim.Fault{Kind: dokusim.ErrorBefore}).asked(respond(200, -1, snapOtherAmount)...).
 		unresolved("sending unknown unresolved", jobs.CodeContradictoryEvidence, 1),

@@ -47,7 +47,7 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DefiniteCodes, DialDOKU,
-// HTTPAddr, Interrupt, NATSOptions, Private, Proxy, RateLimit and Reload is
+// HTTPAddr, Interrupt, NATSOptions, Now, Private, Proxy, RateLimit and Reload is
 // required.
 type Config struct {
 	BaseURL     string // of DOKU
@@ -63,7 +63,8 @@ type Config struct {
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
 	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
 	Log         *slog.Logger
-	NATSOptions []nats.Option // tests only: a server within the process
+	NATSOptions []nats.Option    // tests only: a server within the process
+	Now         func() time.Time // tests only: the wall clock; nil: time.Now
 	Policy      refund.Policy
 	Proxy       *url.URL // to DOKU; nil: none
 	Keys
@@ -101,6 +102,9 @@ func Run(ctx context.Context, cfg Config) error {
 		Config:  cfg,
 		health:  observe.NewHealth(len(cfg.Channels)),
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
+	}
+	if p.Now == nil {
+		p.Now = time.Now
 	}
 	p.metrics.WorkerInfo.WithLabelValues(cfg.ClientID, cfg.Environment, cfg.Version).Set(1)
 	p.Retry.Rand = mathrand.Float64
@@ -208,7 +212,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		Log:         p.Log,
 		Metrics:     p.metrics,
 		Nonce:       nonce,
-		Now:         time.Now,
+		Now:         p.Now,
 		Policy:      p.Policy,
 		Rand:        mathrand.Float64,
 		RateLimit:   p.RateLimit,
@@ -219,7 +223,8 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 func (p *process) dokuConfig() doku.Config {
 	return doku.Config{
 		BaseURL: p.BaseURL, ClientID: p.ClientID, DialContext: p.DialDOKU, Secret: p.Secret, PrivateKey: p.Private,
-		Proxy: p.Proxy, Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log, DefiniteCodes: p.DefiniteCodes,
+		Proxy: p.Proxy, Timeout: p.Policy.Timeout, Slots: p.Concurrency * len(p.Channels), Log: p.Log, Now: p.Now,
+		DefiniteCodes: p.DefiniteCodes,
 		Observe: doku.Observer{
 			Request: func(operation, outcome string, took time.Duration) {
 				p.metrics.Requests.WithLabelValues(operation, outcome).Observe(took.Seconds())

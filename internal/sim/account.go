@@ -42,6 +42,14 @@ type account struct {
 type entry struct {
 	record refund.Record
 	seq    uint64
+	stored refund.Time
+}
+
+// read is the last record as a worker decides from it.
+func (a *account) read() entry {
+	e := a.last
+	e.record.Core = e.record.CoreStored(e.stored)
+	return e
 }
 
 // fate is what DOKU's people, limits and rules make of a refund.

@@ -14,17 +14,20 @@ import (
 // prepare gets leave from the breaker and a B2B token, before anything is
 // recorded.
 func (h *handling) prepare() bool {
-	return h.ready(retry.Call{Subject: h.of.id, Write: true}, func(ready refund.Readiness, delay time.Duration) {
+	return h.ready(retry.Call{Subject: h.of.id, Write: true}, func(ready refund.Readiness, delay time.Duration) bool {
 		event := h.steps.Event()
 		event.Ready, event.Delay = ready, delay
 		event.Nonce = refund.Nonce(h.w.rng.Uint64())
 		h.steps = h.steps.Got(event)
+		return true
 	})
 }
 
-// ready finds out whether a call may be made now; it reports whether it knew at
-// once. Else the handling goes on when then has been called, or asks again.
-func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Duration)) bool {
+// ready finds out whether a call may be made now and tells then, which reports
+// whether the handling goes on at once. One that began an exchange must not: it
+// would make it a second time. ready reports the same, and false where it does
+// not know yet, or asks again.
+func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Duration) bool) bool {
 	h.returnPermit()
 	permit, wait := h.l.breaker.Allow(call)
 	switch {
@@ -32,25 +35,24 @@ func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Durat
 		h.after(wait, h.run)
 		return false
 	case permit == nil:
-		then(refund.NotReady, h.pace().Next(0))
-		return true
+		return then(refund.NotReady, h.pace().Next(0))
 	}
 	h.permit = permit
 	if h.of.channel == channel.CreditCard || h.p.clock() < h.p.token {
-		then(refund.Ready, 0)
-		return true
+		return then(refund.Ready, 0)
 	}
 	h.p.fetch(h.of.lane, func(failed *doku.PrepareError) {
 		if h.over {
 			return
 		}
-		if failed == nil {
-			then(refund.Ready, 0)
-		} else {
+		ready, delay := refund.Ready, time.Duration(0)
+		if failed != nil {
 			h.tell(worker.Report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
-			then(refund.NotReady, h.pace().Next(failed.RetryAfter))
+			ready, delay = refund.NotReady, h.pace().Next(failed.RetryAfter)
 		}
-		h.after(0, h.run)
+		if then(ready, delay) {
+			h.after(0, h.run)
+		}
 	})
 	return false
 }
@@ -115,6 +117,10 @@ func (h *handling) send() bool {
 	sendBy := h.entry.record.SendBy
 	card := h.of.channel == channel.CreditCard
 	switch {
+	case !h.p.sure():
+		h.w.road(heldBackByClock)
+		c.end(doku.Answer{Ending: doku.EndTooLate})
+		return true
 	case h.p.clock() > sendBy && h.w.plant != ignoredSendBy:
 		h.w.road(stoppedBySendBy)
 		c.end(doku.Answer{Ending: doku.EndTooLate})
@@ -213,17 +219,19 @@ func (h *handling) answered(o doku.Order, a doku.Answer) {
 // ask makes a status inquiry.
 func (h *handling) ask() bool {
 	asked := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
-	asking := false
-	known := h.ready(retry.Call{Subject: h.of.id}, func(ready refund.Readiness, delay time.Duration) {
+	return h.ready(retry.Call{Subject: h.of.id}, func(ready refund.Readiness, delay time.Duration) bool {
 		asked.Delay = delay
-		if ready == refund.Ready {
-			asking = true
+		switch {
+		case ready != refund.Ready:
+			h.steps = h.steps.Got(asked)
+			return true
+		case !h.p.sure():
+			h.handBack()
+		default:
 			h.inquire(asked)
-			return
 		}
-		h.steps = h.steps.Got(asked)
+		return false
 	})
-	return known && !asking
 }
 
 func (h *handling) inquire(asked refund.Event) {

@@ -95,7 +95,7 @@ func (h *handling) movedOn(r refund.Record) bool {
 		h.entry.record = r
 		h.w.execute(h.of, h.order(), smooth)
 	}
-	h.entry = h.of.last
+	h.entry = h.of.read()
 	h.steps = h.steps.Moved(h.entry.record.Core, h.delivered())
 	if h.steps.Event().Kind == refund.Delivered {
 		h.returnPermit()
@@ -164,7 +164,7 @@ func (h *handling) lateSuccess() bool {
 
 func (h *handling) reconsider() bool {
 	h.returnPermit()
-	h.entry = h.of.last
+	h.entry = h.of.read()
 	h.steps = refund.Begin(h.entry.record.Core, h.delivered())
 	return true
 }

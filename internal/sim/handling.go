@@ -55,7 +55,7 @@ func (p *process) handle(m *message) {
 	h := &handling{w: w, p: p, l: p.lanes[m.lane], m: m, of: m.of, turn: m.delivered, job: decoded}
 	p.hands = append(p.hands, h)
 	if m.feed == jobs.Due || m.delivered > 1 {
-		h.entry = h.of.last
+		h.entry = h.of.read()
 	}
 	h.steps = refund.Begin(h.entry.record.Core, h.delivered())
 	h.run()
@@ -84,6 +84,10 @@ func (h *handling) run() {
 			return
 		}
 		if h.disturbed(effect) {
+			return
+		}
+		if h.restsOnClock(effect) && !h.p.sure() {
+			h.handBack()
 			return
 		}
 		h.w.step(h.of.n, h.steps.Row(), h.p.n, int(effect))

@@ -48,7 +48,7 @@ func (w *world) keep(a *account, r refund.Record) {
 	if w.sequence%sampled == 0 {
 		r = w.reread(a, r)
 	}
-	a.last = entry{record: r, seq: w.sequence}
+	a.last = entry{record: r, seq: w.sequence, stored: w.now}
 	a.states = append(a.states, r.State)
 	if !r.State.Result() {
 		return

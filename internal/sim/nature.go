@@ -14,15 +14,15 @@ const (
 // nature is a DOKU that the documents leave open, and the network before it.
 // Each keeps to one of the alternatives of the README's claim.
 type nature struct {
-	name    string
-	memory  memory
-	exact   bool // an inquiry tells the truth about every request that left longer ago than the quiet period
-	repeats bool // REPEAT_AFTER_UNKNOWN=same-day
-	zone    time.Duration
-	burns   bool // a refused identifier counts as used
-	bare    bool // a card's 409 never carries the stored answer
-	limits  bool // what is left of the payment is looked at before identifiers are
-	late    func(w *world, p *process, sendBy refund.Time) time.Duration
+	name   string
+	memory memory
+	exact  bool          // an inquiry tells the truth about every request that left longer ago than the quiet period
+	repeat refund.Repeat // REPEAT_AFTER_UNKNOWN
+	zone   time.Duration
+	burns  bool // a refused identifier counts as used
+	bare   bool // a card's 409 never carries the stored answer
+	limits bool // what is left of the payment is looked at before identifiers are
+	late   func(w *world, p *process, sendBy refund.Time) time.Duration
 }
 
 // memory is how long identifiers are honoured.
@@ -35,11 +35,12 @@ const (
 )
 
 var natures = []nature{
-	{name: "ids for ever, replays", memory: forEver, repeats: true, burns: true, late: lateAtWill},
-	{name: "ids for ever, bare 409", memory: forEver, repeats: true, bare: true, limits: true, late: lateAtWill},
-	{name: "ids for the day in Jakarta", memory: today, repeats: true, zone: 7 * time.Hour, limits: true, late: lateWithinTimeout},
-	{name: "ids for the day in UTC, burns", memory: today, repeats: true, burns: true, late: lateWithinTimeout},
-	{name: "no ids, exact inquiry", memory: never, exact: true, repeats: true, late: lateWithinQuiet},
+	{name: "ids for ever, replays", memory: forEver, repeat: refund.RepeatSameDay, burns: true, late: lateAtWill},
+	{name: "ids for ever, bare 409", memory: forEver, repeat: refund.RepeatSameDay, bare: true, limits: true, late: lateAtWill},
+	{name: "ids for the day in Jakarta", memory: today, repeat: refund.RepeatSameDay, zone: 7 * time.Hour, limits: true, late: lateWithinTimeout},
+	{name: "ids for the day in UTC, burns", memory: today, repeat: refund.RepeatSameDay, burns: true, late: lateWithinTimeout},
+	{name: "no ids, exact inquiry", memory: never, exact: true, repeat: refund.RepeatSameDay, late: lateWithinQuiet},
+	{name: "no ids, exact inquiry, trusted beyond the day", memory: never, exact: true, repeat: refund.RepeatTrustInquiry, late: lateWithinQuiet},
 	{name: "no ids, no repeats", memory: never, late: lateAtWill},
 }
 

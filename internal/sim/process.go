@@ -16,6 +16,8 @@ type process struct {
 	w      *world
 	n      int
 	skew   time.Duration
+	jumped time.Duration // how far the clock is off besides, for a while
+	known  refund.Time   // in true time: from then on the clock has been measured again
 	policy refund.Policy
 	retry  retry.Policy
 	stamps int // of records
@@ -44,7 +46,7 @@ func (w *world) newProcess(n int) *process {
 		Timeout:       time.Duration(30+w.rng.IntN(31)) * time.Second,
 		Quiet:         time.Duration(30+w.rng.IntN(61)) * time.Second,
 		RetryDeadline: 8 * time.Hour,
-		Repeat:        w.nature.repeats,
+		Repeat:        w.nature.repeat,
 	}
 	p.retry = retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute, Rand: w.rng.Float64}
 	p.start()
@@ -71,13 +73,14 @@ func (p *process) breakerChanged(open bool, _ string) {
 }
 
 // clock is the process's own.
-func (p *process) clock() refund.Time { return p.w.now.Add(p.skew) }
+func (p *process) clock() refund.Time { return p.w.now.Add(p.skew + p.jumped) }
 
 // takes reports whether the process takes messages of a lane: it is up, the
-// channel is not paused, the breaker is not open, and no answer waits to be stored.
+// channel is not paused, the clock is known to be right, the breaker is not open,
+// and no answer waits to be stored.
 func (p *process) takes(lane int) bool {
 	l := p.lanes[lane]
-	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && l.held == 0 && l.breaker.State() != retry.Open
+	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && p.sure() && l.held == 0 && l.breaker.State() != retry.Open
 }
 
 // crash kills the process. What it had in hand comes again.
@@ -91,12 +94,16 @@ func (p *process) crash() {
 	}
 	p.start()
 	p.down = p.w.now.Add(p.w.between(time.Second, 30*time.Second))
+	p.doubt(p.down)
 }
 
 // sleep makes the whole process stand still; its messages are not kept alive.
 func (p *process) sleep(d time.Duration) {
 	p.w.road(processStoodStill)
 	p.asleep = max(p.asleep, p.w.now.Add(d))
+	if d > measuredWithin {
+		p.doubt(p.asleep)
+	}
 	if d > ackWait {
 		for _, h := range p.hands {
 			p.w.redeliver(h.m, ackWait)

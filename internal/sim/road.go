@@ -50,6 +50,11 @@ const (
 	operatorOutrun
 	jobReplayed
 	channelPaused
+	clockJumped
+	handedBackByClock
+	heldBackByClock
+	recordedUnsure
+	repeatedNextDay
 	roads
 )
 
@@ -92,13 +97,18 @@ var roadNames = [roads]string{
 	operatorOutrun:      "operator: record had moved on, decided anew",
 	jobReplayed:         "operator: job replayed",
 	channelPaused:       "operator: channel paused",
+	clockJumped:         "clock jumped",
+	handedBackByClock:   "message handed back by a worker not sure of its clock",
+	heldBackByClock:     "announced send held back by a worker not sure of its clock",
+	recordedUnsure:      "answer recorded by a worker not sure of its clock",
+	repeatedNextDay:     "unknown refund sent again beyond the day's end",
 }
 
 // rowRoads are the rows of the table that a run must go along. Missing are the
 // operator's, which are roads above, and those that no sound run can meet.
 var rowRoads = []string{
 	"already ended", "bad job", "expired before the first send", "too early", "not ready", "first send",
-	"success", "definite no", "definite no replayed", "customer token refused", "refusal replayed", "collision",
+	"success", "definite no", "definite no replayed", "customer token refused", "refusal replayed", "collision", "collision after a refusal",
 	"not executed", "no proof", "late proof: answer", "proof: inquiry", "late answer", "late inquiry",
 	"another sends", "takeover", "never sent, given up", "never executed, given up", "waiting, early",
 	"never sent, customer token missing", "customer token missing", "waiting, not ready", "next send",
@@ -113,7 +123,7 @@ func (h *handling) passed() {
 	h.w.report.rows[row]++
 	c := h.steps.Core()
 	if row == "still unknown" && e.Finding == refund.NotFound && e.AskedAt >= c.AskFrom && h.now < c.Deadline &&
-		!e.NoCustomer && h.p.policy.Repeat {
+		!e.NoCustomer && h.p.policy.Repeat == refund.RepeatSameDay {
 		h.w.road(dayRule)
 	}
 	if (row == "waiting, early" || row == "unknown, early") && h.w.now >= c.Due {
@@ -153,6 +163,9 @@ func (h *handling) recorded(r refund.Record) {
 	for zone, over := range map[time.Duration]road{0: overMidnightUTC, 7 * time.Hour: overMidnightJakarta} {
 		if before.Add(zone)/refund.Time(day) != r.SentAt().Add(zone)/refund.Time(day) {
 			h.w.road(over)
+			if r.FirstUnknown > 0 {
+				h.w.road(repeatedNextDay)
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"refundworker/internal/refund"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,6 +65,7 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 		{"sent before it is recorded", sentFirst, "no ids, exact inquiry", "paid twice"},
 		{"an inquiry's no believed after a repeat", believedInquiry, "ids for ever, bare 409", "reported as not paid"},
 		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
+		{"a worker that is not sure of its clock goes on", ignoredClock, "no ids, exact inquiry", "paid twice"},
 		{"an operator's word that is not true", falseWord, "ids for ever, replays", "reported as paid"},
 		{"an operator's record over another's", blindDeed, "ids for ever, replays", "no path"},
 	} {
@@ -99,14 +102,24 @@ func natureNamed(t *testing.T, name string) nature {
 // twice, and the checker says so.
 func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
 	t.Parallel()
-	n := nature{name: "no ids, inquiries that lie", memory: never, repeats: true, late: lateAtWill}
-	jobs := 2500
-	if underRace {
-		jobs = 500
-	}
-	r := Run(Config{Seed: 1, Jobs: jobs, nature: n})
-	if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
-		t.Errorf("%d problems: %v", r.Broken, r.Problems)
+	for _, n := range []nature{
+		{name: "no ids, inquiries that lie", memory: never, repeat: refund.RepeatSameDay, late: lateAtWill},
+		{
+			name: "ids for the day, and inquiries that lie trusted beyond it", memory: today,
+			repeat: refund.RepeatTrustInquiry, late: lateWithinTimeout,
+		},
+	} {
+		t.Run(n.name, func(t *testing.T) {
+			t.Parallel()
+			jobs := 2500
+			if underRace {
+				jobs = 500
+			}
+			r := Run(Config{Seed: 1, Jobs: jobs, nature: n})
+			if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
+				t.Errorf("%d problems: %v", r.Broken, r.Problems)
+			}
+		})
 	}
 }
 

@@ -100,6 +100,7 @@ func (w *world) live() {
 		w.processes = append(w.processes, w.newProcess(n))
 	}
 	w.weather()
+	w.jumps()
 	w.after(w.healed.Time().Sub(w.now.Time()), w.heal)
 	w.after(sweepEvery, w.sweep)
 	w.after(rebuildTime, w.rebuild)
@@ -119,6 +120,9 @@ func (w *world) live() {
 // heal ends all faults.
 func (w *world) heal() {
 	w.calm, w.stores = true, true
+	for _, p := range w.processes {
+		p.jump(0)
+	}
 	clear(w.paused)
 	w.rebuild()
 }

@@ -103,7 +103,7 @@ func (h *handling) takePlace(ctx context.Context) error {
 
 func (h *handling) send(ctx context.Context) error {
 	began := h.cfg.Now()
-	verdict := h.cfg.Gateway.Refund(ctx, h.order())
+	verdict := h.refund(ctx)
 	h.said, h.problem = Said(verdict.Said), clean(verdict.Problem)
 	h.tell(Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
 	a := Answer(verdict)
@@ -115,6 +115,15 @@ func (h *handling) send(ctx context.Context) error {
 		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
 	})
 	return nil
+}
+
+// refund makes the call, unless the clock has come into doubt since the send was
+// recorded: then no byte leaves, as after send_by.
+func (h *handling) refund(ctx context.Context) doku.Verdict {
+	if err := h.clock.trouble(); err != nil {
+		return doku.Verdict{Class: doku.NotExecuted, Cause: doku.TooLate, Problem: "nothing sent: " + err.Error()}
+	}
+	return h.cfg.Gateway.Refund(ctx, h.order())
 }
 
 // postponements is how often the last question about a refund is put off while
@@ -133,6 +142,10 @@ func (h *handling) ask(ctx context.Context) error {
 	asked.Delay = delay
 	switch {
 	case ready == refund.Ready:
+		// To get ready may have taken long.
+		if err := h.clock.trouble(); err != nil {
+			return err
+		}
 		asked = h.inquire(ctx, asked)
 	case h.refused && asked.AskedAt >= h.entry.Record.Deadline && h.d.Delivered <= postponements:
 		// The last question has not been asked yet: that there is no answer to it

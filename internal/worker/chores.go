@@ -15,19 +15,15 @@ import (
 const (
 	sweepEvery  = 5 * time.Minute
 	censusEvery = 15 * time.Second
-	clockEvery  = 30 * time.Second
 	intakeEvery = 250 * time.Millisecond
 	pausedEvery = 10 * time.Second
-	// clockOff is how far this machine's clock may be from the server's. The
-	// quiet period covers two such clocks.
-	clockOff = 10 * time.Second
 )
 
 // startChores starts what a worker does besides jobs.
 func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
 	w.every(ctx, group, sweepEvery, false, w.sweep)
-	w.every(ctx, group, clockEvery, true, w.checkClock)
+	group.Go(func() { w.watchClock(ctx) })
 	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
 	w.every(ctx, group, pausedEvery, true, w.checkPaused)
 	w.every(ctx, group, censusEvery, true, func(ctx context.Context) {
@@ -63,6 +59,9 @@ func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Durati
 }
 
 func (w *Worker) sweep(ctx context.Context) {
+	if w.clock.trouble() != nil {
+		return // it would take for overdue what is not
+	}
 	again, err := w.cfg.Ledger.SweepOverdue(ctx)
 	if err != nil && ctx.Err() == nil {
 		w.cfg.Log.Warn("overdue waits not swept", "error", err)
@@ -70,19 +69,6 @@ func (w *Worker) sweep(ctx context.Context) {
 	if again > 0 {
 		w.cfg.Log.Warn("overdue waits published again", "count", again)
 	}
-}
-
-// checkClock keeps a worker whose clock is off from deciding about days.
-func (w *Worker) checkClock(ctx context.Context) {
-	offset, err := w.cfg.Ledger.ClockOffset(ctx)
-	if err != nil {
-		return // the census says so
-	}
-	w.offset.Store(int64(offset))
-	if offset.Abs() > clockOff {
-		err = fmt.Errorf("%w: the NATS server's is %s ahead", ErrClock, offset.Round(time.Second))
-	}
-	w.blockOn(ctx, "clock", err)
 }
 
 func (w *Worker) checkIntakes(ctx context.Context) {

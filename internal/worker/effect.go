@@ -90,6 +90,7 @@ func (h *handling) moved(last ledger.Entry) {
 		last.Record = h.entry.Record
 		last.Record.State = refund.None
 	}
+	last = seen(last)
 	h.entry = last
 	h.steps = h.steps.Moved(last.Record.Core, h.delivered())
 	if h.steps.Event().Kind == refund.Delivered {
@@ -101,7 +102,7 @@ func (h *handling) moved(last ledger.Entry) {
 // ahead of ours every wait would come early, and again and again until ours has
 // caught up.
 func (h *handling) schedule(ctx context.Context) error {
-	at := h.steps.At().Time().Add(time.Duration(h.offset.Load()))
+	at := h.clock.serverTime(h.steps.At().Time())
 	err := h.cfg.Ledger.Schedule(ctx, ledger.Wait{
 		Channel: h.channel, RefundID: h.id(), At: at, Body: h.d.Data,
 		Traceparent: h.entry.Record.Traceparent, Nudge: isNudge(h.d),

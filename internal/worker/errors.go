@@ -12,9 +12,13 @@ var (
 	// the ledger and are asked about by whoever takes them over.
 	ErrDrain = errors.New("stopped with calls still running")
 
-	// ErrClock is the reason for not being ready when this machine's clock is
-	// more than ten seconds off the server's.
+	// ErrClock is the reason for not being ready, and for touching no refund, when
+	// this machine's clock is more than ten seconds off the server's.
 	ErrClock = errors.New("clock is off")
+
+	// ErrClockUnknown is the same where nobody knows: it was never measured, not
+	// for a minute, or it has jumped since.
+	ErrClockUnknown = errors.New("clock is not known")
 
 	// errHandBack ends a handling that had not begun when the stop came; its
 	// message goes back to the queue.

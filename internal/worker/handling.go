@@ -29,6 +29,10 @@ type handling struct {
 // handle is what the intake calls for every message. A message that it does not
 // acknowledge comes again after its AckWait.
 func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
+	if err := l.clock.trouble(); err != nil {
+		l.handBack(d, clockPause, err)
+		return
+	}
 	gauge := l.cfg.Metrics.JobsInFlight.WithLabelValues(string(l.channel))
 	gauge.Inc()
 	defer gauge.Dec()
@@ -70,10 +74,15 @@ func isNudge(d *jobs.Delivery) bool {
 // decided by it: the message comes again.
 func (h *handling) failed(err error) {
 	var postponed postponedError
-	if errors.Is(err, errHandBack) || errors.As(err, &postponed) {
-		if err := h.d.Nak(postponed.delay); err != nil {
-			h.log.Debug("message not handed back", "refund_id", h.id(), "error", err)
-		}
+	switch {
+	case errors.As(err, &postponed):
+		h.handBack(h.d, postponed.delay, err)
+		return
+	case errors.Is(err, errHandBack):
+		h.handBack(h.d, 0, err)
+		return
+	case errors.Is(err, ErrClock), errors.Is(err, ErrClockUnknown):
+		h.handBack(h.d, clockPause, err)
 		return
 	}
 	// Once the answer is recorded only its wait is missing, and the next
@@ -84,6 +93,30 @@ func (h *handling) failed(err error) {
 		return
 	}
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
+}
+
+// clockPause is how long a message is kept away that was handed back because the
+// clock is in doubt. Left to its AckWait, every refund in hand would be late by
+// half a minute whenever a clock is set; handed back at once, it might come here
+// again through a pull that still stands.
+const clockPause = time.Second
+
+// handBack gives a message back that nothing was done for. One that does not
+// arrive is left to its AckWait.
+func (l *lane) handBack(d *jobs.Delivery, after time.Duration, why error) {
+	l.log.Debug("message handed back", "stream", d.Stream, "sequence", d.Sequence, "error", errors.Join(why, d.Nak(after)))
+}
+
+// restsOnClock reports whether what comes next is decided by the clock. An
+// answer in hand is recorded all the same, and so is an inquiry's yes; an
+// announced send is held back by [handling.refund], which leaves an answer.
+func (h *handling) restsOnClock(next refund.Effect) bool {
+	switch e := h.steps.Event(); {
+	case e.Kind == refund.Answered, e.Kind == refund.Asked && e.Finding == refund.FoundSuccess:
+		return false
+	default:
+		return next != refund.Send
+	}
 }
 
 func (h *handling) id() string { return h.job.Job.RefundID }
@@ -105,6 +138,11 @@ func (h *handling) run(ctx context.Context) error {
 		if !more {
 			return nil
 		}
+		if h.restsOnClock(effect) {
+			if err := h.clock.trouble(); err != nil {
+				return err
+			}
+		}
 		if err := effects[effect](h, ctx); err != nil {
 			return err
 		}
@@ -122,8 +160,15 @@ func (h *handling) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.id(), err)
 	}
-	h.entry = last
+	h.entry = seen(last)
 	return nil
+}
+
+// seen is a record as it is decided from: by the server's time of it, where the
+// writer's clock was behind.
+func seen(e ledger.Entry) ledger.Entry {
+	e.Record.Core = e.Record.CoreStored(refund.At(e.Stored))
+	return e
 }
 
 // delivered is the event of this delivery against the record in hand.

@@ -52,11 +52,14 @@ func (l *lane) breakerChanged(open bool, reason string) {
 }
 
 // Wait implements the intake's gate: no new job while an answer in hand cannot
-// be stored, nor while the breaker is open.
+// be stored, while the clock is in doubt, nor while the breaker is open.
 func (l *lane) Wait(ctx context.Context) (int, error) { return l.wait(ctx, l.breaker.Wait) }
 
 // wait lets the breaker decide when nothing else holds the channel back.
 func (l *lane) wait(ctx context.Context, breaker func(context.Context) (int, error)) (int, error) {
+	if err := l.clock.wait(ctx); err != nil {
+		return 0, err
+	}
 	if err := l.held.wait(ctx); err != nil {
 		return 0, err
 	}

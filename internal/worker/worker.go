@@ -18,7 +18,7 @@ type Worker struct {
 	lanes   []*lane
 	working working
 	stamps  atomic.Uint64
-	offset  atomic.Int64    // how far the server's clock is ahead of ours, ns
+	clock   *clock
 	stop    context.Context // ends when the drain begins
 	drain   context.CancelFunc
 }
@@ -26,7 +26,8 @@ type Worker struct {
 // New returns a worker; [Worker.Run] starts it. The error is about the settings
 // of an intake.
 func New(cfg Config) (*Worker, error) {
-	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}}
+	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}, clock: newClock(cfg.Now, monotonic())}
+	cfg.Health.Block("clock", w.clock.unknown.Error())
 	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {
 		l, err := w.newLane(ch)

@@ -85,7 +85,7 @@ func (b bench) service(s *chaos.Stack) (service.Config, error) {
 		Connect:     connect.Flags{NATSURL: s.NATS.URL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
 		Log:         slog.New(slog.NewJSONHandler(log, nil)),
 		Policy: refund.Policy{
-			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: true,
+			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: refund.RepeatSameDay,
 		},
 		Replicas: 1, Retry: retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute},
 		Revision: "bench", Version: "bench",

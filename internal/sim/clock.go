@@ -1,0 +1,70 @@
+package sim
+
+import (
+	"time"
+
+	"refundworker/internal/refund"
+)
+
+const (
+	clockOff       = 10 * time.Second // from here on a clock is off
+	measuredWithin = time.Minute      // an older measurement is none
+	handBackDelay  = time.Second
+)
+
+// jumps plans when the clock of each process goes wrong, and is set right.
+func (w *world) jumps() {
+	for _, p := range w.processes {
+		for at := w.between(0, 4*time.Hour); at < arrivals+troubles; at += w.between(2*time.Hour, 6*time.Hour) {
+			far, long := w.between(15*time.Second, 5*time.Minute), w.between(10*time.Second, 30*time.Minute)
+			if w.rng.IntN(2) == 0 {
+				far = -far
+			}
+			w.after(at, func() { p.jump(far) })
+			w.after(at+long, func() { p.jump(0) })
+		}
+	}
+}
+
+// jump puts the clock off by d. The process notices at once, and measures anew.
+func (p *process) jump(d time.Duration) {
+	if p.w.calm {
+		d = 0
+	}
+	if d != 0 {
+		p.w.road(clockJumped)
+	}
+	p.jumped = d
+	p.doubt(p.w.now)
+}
+
+// doubt makes the clock unknown until it has been measured, soon after from.
+func (p *process) doubt(from refund.Time) {
+	p.known = max(p.known, from.Add(p.w.between(0, 2*time.Second)))
+}
+
+// sure reports whether the process knows that its clock is right.
+func (p *process) sure() bool {
+	return p.w.plant == ignoredClock || p.w.now >= p.known && (p.skew+p.jumped).Abs() <= clockOff
+}
+
+// restsOnClock reports whether what comes next is decided by the clock, as the
+// worker does.
+func (h *handling) restsOnClock(next refund.Effect) bool {
+	switch e := h.steps.Event(); {
+	case e.Kind == refund.Answered, e.Kind == refund.Asked && e.Finding == refund.FoundSuccess:
+		if !h.p.sure() {
+			h.w.road(recordedUnsure)
+		}
+		return false
+	default:
+		return next != refund.Send // which looks for itself: the record is stored
+	}
+}
+
+// handBack ends the handling; its message comes again soon, to anybody.
+func (h *handling) handBack() {
+	h.w.road(handedBackByClock)
+	h.w.redeliver(h.m, handBackDelay)
+	h.end()
+}

@@ -72,7 +72,7 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			cfg := Config{Jobs: 1500, nature: natureNamed(t, c.nature)}
-			for cfg.Seed < 10 {
+			for cfg.Seed < 40 {
 				cfg.Seed++
 				cfg.plant = sound
 				if r := Run(cfg); r.Broken > 0 {
@@ -84,7 +84,7 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("ten shifts with the mistake, and none says %q", c.want)
+			t.Errorf("forty shifts with the mistake, and none says %q", c.want)
 		})
 	}
 }

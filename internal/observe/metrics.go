@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"refundworker/internal/channel"
@@ -28,6 +30,8 @@ type Metrics struct {
 	TokenFailures    *prometheus.CounterVec   // kind
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
+
+	logLost atomic.Pointer[func() uint64]
 }
 
 // Closed label sets that stand in the contract.
@@ -69,10 +73,24 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
 		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
 	}
+	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "refund_log_lines_lost_total", Help: "Log lines that were dropped because nobody read them.",
+	}, m.lostLines))
 	build := f.gauges("build_info", "The version of the program, as labels.", "version", "revision")
 	build.WithLabelValues(version, revision).Set(1)
 	m.begin()
 	return m
+}
+
+// LogLost says where refund_log_lines_lost_total is read from; it is 0 until
+// then.
+func (m *Metrics) LogLost(count func() uint64) { m.logLost.Store(&count) }
+
+func (m *Metrics) lostLines() float64 {
+	if count := m.logLost.Load(); count != nil {
+		return float64((*count)())
+	}
+	return 0
 }
 
 // begin creates the series of the closed label sets.

@@ -45,7 +45,7 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DialDOKU, HTTPAddr,
-// Interrupt, NATSOptions, Private, RateLimit and Reload is required.
+// Interrupt, LogLost, NATSOptions, Private, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -57,6 +57,7 @@ type Config struct {
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
 	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
 	Log         *slog.Logger
+	LogLost     func() uint64 // how many lines of the log nobody will read; nil: none are lost
 	NATSOptions []nats.Option // tests only: a server within the process
 	Policy      refund.Policy
 	Keys
@@ -94,6 +95,9 @@ func Run(ctx context.Context, cfg Config) error {
 		Config:  cfg,
 		health:  observe.NewHealth(len(cfg.Channels)),
 		metrics: observe.NewMetrics(registry, cfg.Version, cfg.Revision),
+	}
+	if cfg.LogLost != nil {
+		p.metrics.LogLost(cfg.LogLost)
 	}
 	p.Retry.Rand = mathrand.Float64
 	p.metrics.Expect(observe.Calls{

@@ -184,11 +184,25 @@ func (i *Intake) Run(ctx, workCtx context.Context) error {
 // Status returns nil while both consumers are pulled from, else why one is not,
 // for /readyz. A closed gate and full slots are no reasons.
 func (i *Intake) Status() error {
-	problems := make([]error, 0, len(i.sources))
+	var problems []error
 	for _, s := range i.sources {
-		problems = append(problems, s.status())
+		if err := s.status(); err != nil {
+			problems = append(problems, fmt.Errorf("consumer %s: %w", s.consumer, err))
+		}
 	}
 	return errors.Join(problems...)
+}
+
+// Interrupted returns the consumers that are not pulled from, each with the
+// reason.
+func (i *Intake) Interrupted() map[string]error {
+	interrupted := map[string]error{}
+	for _, s := range i.sources {
+		if err := s.status(); err != nil {
+			interrupted[s.consumer] = err
+		}
+	}
+	return interrupted
 }
 
 // InFlight returns how many handlers are running.

@@ -368,15 +368,17 @@ func (s *source) pause(ctx context.Context) {
 	}
 }
 
-// report notes why the source does not pull, or that it does, and logs a change.
+// report notes why the source does not pull, or that it does. It is a detail in
+// the log: what a lost connection does to all sources of a process is one event,
+// which the owner of the intakes tells.
 func (s *source) report(err error) {
 	s.failed = errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrPullRefused)
 	before := s.setProblem(err)
 	switch {
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		s.in.cfg.Log.Warn("intake interrupted", s.attrs("error", err)...)
+		s.in.cfg.Log.Debug("consumer not pulled from", s.attrs("error", err)...)
 	case err == nil && before != nil:
-		s.in.cfg.Log.Info("intake pulling", s.attrs()...)
+		s.in.cfg.Log.Debug("consumer pulled from", s.attrs()...)
 	}
 }
 
@@ -394,8 +396,5 @@ func (s *source) setProblem(err error) (before error) {
 func (s *source) status() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.problem == nil {
-		return nil
-	}
-	return fmt.Errorf("consumer %s: %w", s.consumer, s.problem)
+	return s.problem
 }

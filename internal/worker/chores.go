@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -86,8 +87,13 @@ func (w *Worker) checkClock(ctx context.Context) {
 }
 
 func (w *Worker) checkIntakes(ctx context.Context) {
+	interrupted := map[string]error{}
 	for _, l := range w.lanes {
 		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
+		maps.Copy(interrupted, l.intake.Interrupted())
+	}
+	if ctx.Err() == nil && w.stop.Err() == nil {
+		w.interruption.report(interrupted)
 	}
 }
 

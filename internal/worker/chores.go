@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -92,6 +93,9 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
 		maps.Copy(interrupted, l.intake.Interrupted())
 	}
+	maps.DeleteFunc(interrupted, func(_ string, err error) bool {
+		return errors.Is(err, jobs.ErrNotPulling) // nothing has gone wrong: it begins
+	})
 	if ctx.Err() == nil && w.stop.Err() == nil {
 		w.interruption.report(interrupted)
 	}

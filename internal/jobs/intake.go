@@ -47,6 +47,12 @@ type IntakeConfig struct {
 	// [Intake.Run].
 	Handle func(ctx context.Context, d *Delivery)
 
+	// HandBackAfter is how long a message may wait for a gate that is shut,
+	// before it is handed back; default 1s. It then comes again after
+	// HandBackDelay, default 2s, and up to as much again: perhaps to a process
+	// whose gate is open.
+	HandBackAfter, HandBackDelay time.Duration
+
 	JS jetstream.JetStream
 
 	// Log should name the channel by itself; default slog.Default().
@@ -111,6 +117,8 @@ func (c IntakeConfig) withDefaults() IntakeConfig {
 		value time.Duration
 	}{
 		{&c.AnswerWait, 2 * time.Second},
+		{&c.HandBackAfter, time.Second},
+		{&c.HandBackDelay, 2 * time.Second},
 		{&c.PanicDelay, 15 * time.Minute},
 		{&c.PollHeartbeat, 5 * time.Second},
 		{&c.PollWait, 30 * time.Second},
@@ -252,13 +260,16 @@ func panicText(cause any) string {
 	return fmt.Sprintf("%T", cause)
 }
 
+// gate is the one that a rank has to pass.
+func (i *Intake) gate(rank) Gate { return i.cfg.Gate }
+
 // admit waits until the gate is open and a slot is free, and takes up to want
 // slots. The gate is asked again whenever a slot has become free: the handler
 // that freed it may have closed the gate.
 func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 	defer i.slots.leave(r)
 	for {
-		limit, err := i.cfg.Gate.Wait(ctx)
+		limit, err := i.gate(r).Wait(ctx)
 		if err != nil {
 			return 0, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,6 +159,9 @@ func (s *source) step(ctx context.Context) error {
 // it has waited up to the ceiling: without heartbeats it comes again by itself,
 // perhaps to a process that has time for it.
 func (s *source) startWaiting(ctx context.Context) error {
+	if open, err := s.gateOpen(ctx); err != nil || !open {
+		return err
+	}
 	d := s.waiting[0]
 	limited, cancel := context.WithTimeout(ctx, s.in.hands.left(d))
 	defer cancel()
@@ -180,6 +184,35 @@ func (s *source) startWaiting(ctx context.Context) error {
 	}
 	s.start(d)
 	return nil
+}
+
+// gateOpen hands back all that is in hand when the gate stays shut: it may be
+// shut in this process alone, and another has no way to take what is kept alive
+// here. What comes by then is not lost: the gate is asked before every pull.
+func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.left(s.waiting[0])))
+	defer cancel()
+	_, err = s.in.gate(s.held).Wait(limited)
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case limited.Err() == nil:
+		return false, fmt.Errorf("wait for gate: %w", err)
+	}
+	s.in.cfg.Log.Debug("messages handed back: the gate is shut", s.attrs("count", len(s.waiting))...)
+	for _, d := range s.waiting {
+		// One beyond its ceiling is perhaps another's by now, and a late nak would
+		// have it delivered once more.
+		if delay := s.in.cfg.HandBackDelay; s.in.hands.left(d) > 0 {
+			_ = d.Nak(delay + rand.N(delay)) // unsent, it comes again after its AckWait
+		}
+		s.in.hands.drop(d)
+	}
+	s.waiting = nil
+	s.more = true
+	return false, nil
 }
 
 // batchWait bounds how long slots are set aside for messages that others took

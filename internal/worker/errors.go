@@ -12,6 +12,9 @@ var (
 	// more than ten seconds off the server's.
 	ErrClock = errors.New("clock is off")
 
+	// errInterrupted ends a handling as the death of its process would.
+	errInterrupted = errors.New("interrupted by a test")
+
 	// errHandBack ends a handling that had not begun when the stop came; its
 	// message goes back to the queue.
 	errHandBack = errors.New("stopping: handed back")

@@ -48,7 +48,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	h := &handling{lane: l, d: d, job: job}
 	defer h.returnPermit()
 	if err := h.run(ctx); err != nil {
-		h.failed(err)
+		h.failed(ctx, err)
 	}
 }
 
@@ -66,8 +66,9 @@ func isNudge(d *jobs.Delivery) bool {
 }
 
 // failed tells of a handling that ended without an acknowledgement. Nothing is
-// decided by it: the message comes again.
-func (h *handling) failed(err error) {
+// decided by it: the message comes again, and is handed back for that where this
+// process could not read or store: another may, and none has to wait for AckWait.
+func (h *handling) failed(ctx context.Context, err error) {
 	if errors.Is(err, errHandBack) {
 		if err := h.d.Nak(0); err != nil {
 			h.log.Debug("message not handed back", "refund_id", h.id(), "error", err)
@@ -82,6 +83,28 @@ func (h *handling) failed(err error) {
 		return
 	}
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
+	if !errors.Is(err, errInterrupted) {
+		h.handBack(ctx)
+	}
+}
+
+// Where a handling could not store, its message is kept away for a moment: with
+// no delay it would come again at once, as often as the server can send it.
+const (
+	handBackDelay  = 2 * time.Second
+	handBackSpread = 3 * time.Second
+)
+
+// handBack does nothing while the process is being abandoned: what it could not
+// do was its own end's fault.
+func (h *handling) handBack(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	delay := handBackDelay + time.Duration(h.cfg.Rand()*float64(handBackSpread))
+	if err := h.d.Nak(delay); err != nil {
+		h.log.Debug("message not handed back", "refund_id", h.id(), "error", err)
+	}
 }
 
 func (h *handling) id() string { return h.job.Job.RefundID }
@@ -110,13 +133,17 @@ func (h *handling) run(ctx context.Context) error {
 			continue
 		}
 		if err := h.cfg.Interrupt(h.id(), effect); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errInterrupted, err)
 		}
 	}
 }
 
 func (h *handling) read(ctx context.Context) error {
-	last, err := h.cfg.Ledger.Last(ctx, h.id())
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	last, err := h.cfg.Ledger.InsistLast(ctx, h.id(), func(err error) {
+		h.log.Debug("record not read yet", "refund_id", h.id(), "error", err)
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.id(), err)
 	}

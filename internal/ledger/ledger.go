@@ -25,6 +25,7 @@ type Config struct {
 	Environment    string
 	Log            *slog.Logger
 	Now            func() time.Time
+	OverdueAfter   time.Duration // how late a wait is that is taken for dropped; default 15s
 	RequestTimeout time.Duration // one round trip; default 5s
 }
 
@@ -33,6 +34,7 @@ type Ledger struct {
 	cfg    Config
 	nc     *nats.Conn
 	health *health
+	healed chan struct{} // of capacity one
 }
 
 // New returns a ledger. It does no I/O; [Ledger.Verify] does.
@@ -40,11 +42,14 @@ func New(cfg Config) *Ledger {
 	if cfg.RequestTimeout <= 0 {
 		cfg.RequestTimeout = 5 * time.Second
 	}
+	if cfg.OverdueAfter <= 0 {
+		cfg.OverdueAfter = overdueAfter
+	}
 	cfg.APIPrefix = strings.TrimSuffix(cfg.APIPrefix, ".")
 	if cfg.APIPrefix == "" {
 		cfg.APIPrefix = strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
 	}
-	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), health: &health{}}
+	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), health: &health{}, healed: make(chan struct{}, 1)}
 }
 
 // The headers of a guarded append.
@@ -84,7 +89,7 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 		if seq, done, err := l.settle(ctx, msg, r); done {
 			return seq, err
 		}
-		if !sleep(ctx, pauses.NextBackOff()) {
+		if !l.pause(ctx, pauses.NextBackOff(), l.health.append.wait()) {
 			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, ErrUncertain, ctx.Err())
 		}
 	}
@@ -138,15 +143,4 @@ func (l *Ledger) settle(ctx context.Context, msg *nats.Msg, r *refund.Record) (s
 func sameBytes(stored rawMessage, msg *nats.Msg) bool {
 	return stored.Subject == msg.Subject && bytes.Equal(stored.Data, msg.Data) &&
 		stored.header.Get(jobs.HeaderRecord) == msg.Header.Get(jobs.HeaderRecord)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

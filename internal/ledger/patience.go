@@ -58,8 +58,11 @@ type health struct {
 // answer. Trouble is told once a try.
 func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(error), do func(context.Context) error) error {
 	pauses := newPauses(firstRetry, lastRetry)
-	for {
+	for troubled := false; ; troubled = true {
 		err := do(ctx)
+		if err == nil && troubled {
+			l.heal()
+		}
 		if err == nil || final(err) {
 			return err
 		}
@@ -67,6 +70,17 @@ func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(erro
 		if !l.pause(ctx, pauses.NextBackOff(), kind.wait()) {
 			return fmt.Errorf("%w: %w", err, ctx.Err())
 		}
+	}
+}
+
+// Healed receives after something was read or stored that could not be before.
+// A schedule that fell due while nothing could be stored may be silent now.
+func (l *Ledger) Healed() <-chan struct{} { return l.healed }
+
+func (l *Ledger) heal() {
+	select {
+	case l.healed <- struct{}{}:
+	default:
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 // How often each chore is done. All are jittered, so that a fleet that was
 // started together does not knock together.
 const (
-	sweepEvery  = 5 * time.Minute
 	censusEvery = 15 * time.Second
 	clockEvery  = 30 * time.Second
 	intakeEvery = 250 * time.Millisecond
@@ -28,7 +27,7 @@ const (
 // startChores starts what a worker does besides jobs.
 func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
-	w.every(ctx, group, sweepEvery, false, w.sweep)
+	group.Go(func() { w.keepSweeping(ctx) })
 	w.every(ctx, group, clockEvery, true, w.checkClock)
 	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
 	w.every(ctx, group, pausedEvery, true, w.checkPaused)
@@ -52,7 +51,7 @@ func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Durati
 			do(ctx)
 		}
 		for {
-			timer := time.NewTimer(d*4/5 + time.Duration(w.cfg.Rand()*float64(d*2/5)))
+			timer := time.NewTimer(w.jittered(d))
 			select {
 			case <-ctx.Done():
 				timer.Stop()
@@ -64,14 +63,9 @@ func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Durati
 	})
 }
 
-func (w *Worker) sweep(ctx context.Context) {
-	again, err := w.cfg.Ledger.SweepOverdue(ctx)
-	if err != nil && ctx.Err() == nil {
-		w.cfg.Log.Warn("overdue waits not swept", "error", err)
-	}
-	if again > 0 {
-		w.cfg.Log.Warn("overdue waits published again", "count", again)
-	}
+// jittered is d ± 20 %.
+func (w *Worker) jittered(d time.Duration) time.Duration {
+	return d*4/5 + time.Duration(w.cfg.Rand()*float64(d*2/5))
 }
 
 // checkClock keeps a worker whose clock is off from deciding about days.

@@ -163,7 +163,7 @@ func (s *servers) Dial(network, address string) (net.Conn, error) {
 		}
 	}
 	// A name for all nodes must not lead all clients to the first.
-	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
+	rand.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] }) //nolint:gosec // no secret
 	dialer := net.Dialer{Timeout: dialTimeout / time.Duration(len(hosts))}
 	var conn net.Conn
 	for _, h := range hosts {
@@ -176,6 +176,6 @@ func (s *servers) Dial(network, address string) (net.Conn, error) {
 
 func shuffled(list []string) []string {
 	list = slices.Clone(list)
-	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] }) //nolint:gosec // no secret
 	return list
 }

@@ -206,7 +206,7 @@ func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
 		// One beyond its ceiling is perhaps another's by now, and a late nak would
 		// have it delivered once more.
 		if delay := s.in.cfg.HandBackDelay; s.in.hands.left(d) > 0 {
-			_ = d.Nak(delay + rand.N(delay)) // unsent, it comes again after its AckWait
+			_ = d.Nak(delay + rand.N(delay)) //nolint:gosec // no secret; unsent, it comes again after its AckWait
 		}
 		s.in.hands.drop(d)
 	}

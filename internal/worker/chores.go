@@ -28,10 +28,10 @@ const (
 func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
 	group.Go(func() { w.keepSweeping(ctx) })
-	w.every(ctx, group, clockEvery, true, w.checkClock)
-	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
-	w.every(ctx, group, pausedEvery, true, w.checkPaused)
-	w.every(ctx, group, censusEvery, true, func(ctx context.Context) {
+	w.every(ctx, group, clockEvery, w.checkClock)
+	w.every(ctx, group, intakeEvery, w.checkIntakes)
+	w.every(ctx, group, pausedEvery, w.checkPaused)
+	w.every(ctx, group, censusEvery, func(ctx context.Context) {
 		waiting, err := w.cfg.Ledger.Waiting(ctx)
 		if w.blockOn(ctx, "streams", err) {
 			return
@@ -44,20 +44,18 @@ func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	})
 }
 
-// every calls do again and again until ctx ends, at intervals of d ± 20 %.
-func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Duration, atOnce bool, do func(context.Context)) {
+// every calls do at once, and again and again until ctx ends, at intervals of d ±
+// 20 %.
+func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Duration, do func(context.Context)) {
 	group.Go(func() {
-		if atOnce {
-			do(ctx)
-		}
 		for {
+			do(ctx)
 			timer := time.NewTimer(w.jittered(d))
 			select {
 			case <-ctx.Done():
 				timer.Stop()
 				return
 			case <-timer.C:
-				do(ctx)
 			}
 		}
 	})

@@ -86,3 +86,24 @@ func TestALogWhoseReaderIsGoneEndsNoWorker(t *testing.T) {
 	}
 	s.audit(ctx, t, list)
 }
+
+// Sixteen consumers were told of one by one, and every try to connect: some fifty
+// lines a reconnect.
+func TestAReconnectIsAHandfulOfLines(t *testing.T) {
+	t.Parallel()
+	const most = 6
+	ctx, s := setup(t, Config{})
+	addr := freePort(ctx, t)
+	w := s.worker(ctx, t, map[string]string{"HTTP_ADDR": addr})
+	answers(ctx, t, addr, http.StatusOK, "ready")
+	before := strings.Count(w.Stderr(), "\n")
+	s.NATS.Kill()
+	answers(ctx, t, addr, http.StatusServiceUnavailable, "not connected to NATS")
+	pass(ctx, 3*time.Second)
+	must(t, s.NATS.Restart(ctx))
+	must(t, w.WaitFor(ctx, "intake pulling again"))
+	answers(ctx, t, addr, http.StatusOK, "ready")
+	if lines := strings.Count(w.Stderr(), "\n") - before; lines > most {
+		t.Errorf("%d lines, want %d at most", lines, most)
+	}
+}

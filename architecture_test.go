@@ -100,7 +100,7 @@ var rooms = map[string][]string{
 // wiring knows many rooms, and no room knows it.
 var wiring = []string{
 	"internal/bubble", "internal/chaos", "internal/connect", "internal/devstack", "internal/devstack/bench", "internal/devstack/natsd",
-	"internal/merchant", "internal/sandbox", "internal/service", "internal/settings",
+	"internal/interrupt", "internal/merchant", "internal/sandbox", "internal/service", "internal/settings",
 	"internal/sim", "internal/sim/run",
 }
 

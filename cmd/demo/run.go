@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"refundworker/internal/dokusim"
+	"refundworker/internal/interrupt"
 	"refundworker/internal/refund"
 	"refundworker/internal/settings"
 )
@@ -47,9 +47,8 @@ func runWith(ctx context.Context, o options, args []string, stdin io.Reader, std
 	if status, ok := p.Parse(&f, args, stdout, stderr); !ok {
 		return status
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := interrupt.Context(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if f.Doomed != "" {
 		return runDoomed(ctx, f.Doomed, stdin, stderr)
 	}

@@ -9,15 +9,15 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"syscall"
+
+	"refundworker/internal/interrupt"
 )
 
 // Set by the linker.
 var version, revision = "dev", "unknown"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	ctx, _ := interrupt.Context(context.Background(), os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -74,8 +74,8 @@ func TestRunbookHasASectionForEveryErrorCode(t *testing.T) {
 		}
 		return true
 	})
-	if codes != 8 {
-		t.Errorf("%d codes found, the contract has 8", codes)
+	if codes != 9 {
+		t.Errorf("%d codes found, the contract has 9", codes)
 	}
 }
 

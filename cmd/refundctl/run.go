@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"refundworker/internal/interrupt"
 	"refundworker/internal/printable"
 	"refundworker/internal/settings"
 )
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		settings.Report(stderr, program, problems)
 		return exitUsage
 	}
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := interrupt.Context(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	s := newSession(ctx, &c, stdin, stdout, stderr)
 	defer s.close()

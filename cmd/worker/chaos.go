@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"refundworker/internal/observe"
 	"refundworker/internal/refund"
 	"refundworker/internal/service"
 )
@@ -64,7 +65,9 @@ func arm(cfg *service.Config) {
 	if text == "" {
 		return
 	}
-	h := &harm{log: cfg.Log}
+	// Past the buffer of the log: what kills the process must not take the word
+	// of it along.
+	h := &harm{log: observe.NewLogger(os.Stderr, slog.LevelInfo, false)}
 	for spec := range strings.SplitSeq(text, ",") {
 		if err := h.add(spec); err != nil {
 			_, _ = fmt.Fprintf(os.Stderr, "%s: %s: %s\n", program, chaosVariable, err)

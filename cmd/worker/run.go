@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker/internal/interrupt"
 	"refundworker/internal/observe"
 	"refundworker/internal/service"
 	"refundworker/internal/settings"
@@ -35,22 +36,33 @@ func (versionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
 // run is the program: exit status 0 after a clean stop, 1 for what cannot go
 // on, 2 for bad settings.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	text := isTerminal(stderr)
+	lines := observe.NewLines(stderr, text) //nolint:contextcheck // lines are written whoever has ended
+	defer lines.Close(observe.LinesFlush)
+	return runLogging(ctx, args, stdout, lines, text)
+}
+
+func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *observe.Lines, text bool) int {
 	var f flags
 	p := settings.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
-	if status, ok := p.Parse(&f, args, stdout, stderr); !ok {
+	if status, ok := p.Parse(&f, args, stdout, lines); !ok {
 		return status
 	}
 	cfg, problems := f.config()
 	if len(problems) > 0 {
-		settings.Report(stderr, program, problems)
+		settings.Report(lines, program, problems)
 		return 2
 	}
-	cfg.Log = observe.NewLogger(stderr, f.level(&problems), isTerminal(stderr))
+	cfg.Log = observe.NewLogger(lines, f.level(&problems), text)
+	cfg.LogLost = lines.Lost
 	slog.SetDefault(cfg.Log)
+	// A collector that is gone must not take a worker along that has an answer
+	// in hand: without this, Go ends a program that writes to a closed stderr.
+	signal.Ignore(syscall.SIGPIPE)
 	tuneGC()
 	arm(&cfg)
 
-	ctx, stop := stopOnSignal(ctx)
+	ctx, stop := interrupt.Context(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	switch err := service.Run(ctx, cfg); {
 	case err == nil:
@@ -58,11 +70,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	case errors.Is(err, worker.ErrDrain):
 		cfg.Log.Error("worker ended early", "error", err)
 	case errors.Is(err, service.ErrUnfit):
-		for line := range strings.SplitSeq(err.Error(), "; ") {
-			_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, line)
-		}
+		settings.Report(lines, program, strings.Split(err.Error(), "; "))
 	default:
-		_, _ = fmt.Fprintf(stderr, "%s: %s\n", program, err)
+		settings.Report(lines, program, []string{err.Error()})
 	}
 	return 1
 }
@@ -73,14 +83,6 @@ func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-}
-
-// stopOnSignal ends ctx at the first SIGTERM or SIGINT. From then on a second
-// one ends the process at once, as it does by default.
-func stopOnSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
 }
 
 func isTerminal(w io.Writer) bool {

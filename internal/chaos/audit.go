@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -59,7 +61,13 @@ func (s *Stack) Audit(ctx context.Context, published []jobs.Job) (*Audit, error)
 	}
 	a.judge(book)
 	for _, w := range s.workers {
-		a.search(fmt.Sprintf("the log of process %d", w.PID()), []byte(w.Stderr()))
+		log, err := s.logOf(w)
+		if err != nil {
+			return nil, err
+		}
+		name := fmt.Sprintf("the log of process %d", w.PID())
+		a.search(name, log)
+		a.searchCrash(name, log)
 	}
 	return a, a.judgeDead(ctx, s.JS, s.cfg.Dead)
 }
@@ -84,6 +92,34 @@ func (a *Audit) complain(format string, args ...any) {
 // search complains of secrets in an output.
 func (a *Audit) search(output string, content []byte) {
 	a.add(check.Secrets(output, content, a.secrets...))
+}
+
+// crashes are how Go begins to tell that a program has ended by itself, or has
+// raced. A handler's panic is caught, and is a line of JSON like any other.
+var crashes = []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"}
+
+// searchCrash complains of a worker that crashed, whoever restarted it.
+func (a *Audit) searchCrash(output string, content []byte) {
+	for line := range strings.Lines(string(content)) {
+		for _, crash := range crashes {
+			if strings.HasPrefix(line, crash) {
+				a.complain("%s: %s", output, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// logOf is what the worker wrote to its standard error: to memory, or to a file
+// that all workers share; what went into a pipe is gone.
+func (s *Stack) logOf(w *Process) ([]byte, error) {
+	if s.cfg.LogFile == nil {
+		return []byte(w.Stderr()), nil
+	}
+	info, err := s.cfg.LogFile.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	return os.ReadFile(s.cfg.LogFile.Name())
 }
 
 func (a *Audit) add(found []check.Violation) {

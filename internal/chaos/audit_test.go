@@ -39,6 +39,7 @@ func TestAuditIsSilentWhereBothWitnessesAgree(t *testing.T) {
 	a, book := testimony()
 	a.judge(book)
 	a.search("log", []byte("refund settled"))
+	a.searchCrash("log", []byte(`{"msg":"handler panicked","stack":"panic({0x1})"}`))
 	if len(a.Problems) > 0 {
 		t.Error(a.Problems)
 	}
@@ -99,6 +100,16 @@ func TestAuditTellsEveryPromiseThatIsBroken(t *testing.T) {
 		"a customer's token in a log": {
 			check.SecretVisible.String(),
 			func(a *Audit, _ *Refund, _ *dokusim.Snapshot) { a.search("log", []byte("Bearer token-of-a-customer")) },
+		},
+		"a worker that crashed": {
+			"the log of process 7: panic: close of closed channel",
+			func(a *Audit, _ *Refund, _ *dokusim.Snapshot) {
+				a.searchCrash("the log of process 7", []byte("{}\npanic: close of closed channel\n\ngoroutine 1 [running]:\n"))
+			},
+		},
+		"a worker that raced": {
+			"WARNING: DATA RACE",
+			func(a *Audit, _ *Refund, _ *dokusim.Snapshot) { a.searchCrash("log", []byte("WARNING: DATA RACE\n")) },
 		},
 		"the merchant's key in a record": {
 			check.SecretVisible.String(),

@@ -53,6 +53,9 @@ func (s *Stack) startNode(ctx context.Context, dir string, flags []string) error
 	if s.cfg.SyncAlways {
 		n.flags = append(n.flags, "--sync-always")
 	}
+	if s.cfg.MaxStore > 0 {
+		n.flags = append(n.flags, "--max-store", strconv.FormatInt(s.cfg.MaxStore, 10))
+	}
 	if err := n.run(ctx, 0); err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Config struct {
 	Dead       uint64        // dead letters that have to be there at the end
 	Dir        string        // of all files
 	LogFile    *os.File      // of the workers; nil: memory, where [Process.WaitFor] finds it
+	MaxStore   int64         // of each node of NATS; 0: what the disk has
 	Nodes      int           // of NATS, each a process; default 1, else 3, with as many replicas
 	Programs   Programs
 	Simulator  []string // further flags of the simulator

@@ -166,12 +166,17 @@ type load struct {
 
 func newLoad(ctx context.Context, t *testing.T, s *Stack) *load {
 	t.Helper()
+	return newLoadEvery(ctx, t, s, 10*time.Millisecond)
+}
+
+func newLoadEvery(ctx context.Context, t *testing.T, s *Stack, every time.Duration) *load {
+	t.Helper()
 	ctx, abandon := context.WithCancel(ctx)
 	more, stop := context.WithCancel(ctx)
 	l := &load{stop: stop}
 	t.Cleanup(func() { abandon(); l.end() })
 	l.running.Go(func() {
-		ticker := time.NewTicker(10 * time.Millisecond)
+		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		for n := 1; more.Err() == nil && l.err == nil; n++ {
 			j := card(n)

@@ -90,18 +90,35 @@ type Watch struct {
 	Down   func(error)       // connection lost, or not there yet
 	Denied func(what string) // a permissions violation; the only sign that a publish or an ack was refused
 	Spare  string            // beginning of subjects that the program can do without: denied, they are logged once and not told
+	Now    func() time.Time  // default time.Now
 
 	spared *sync.Once
 }
 
+func (w Watch) now() time.Time {
+	if w.Now != nil {
+		return w.Now()
+	}
+	return time.Now()
+}
+
 // Dial returns a connection that goes on trying for ever; with wait, it returns
-// at once though no server is there yet. More options come after those of the
-// settings: a server within the process, say.
+// at once though no server is there yet, and takes no refusal for an answer: a
+// password or a certificate may be changed. NATS_URL_FILE, NATS_CREDS and the
+// certificates are read anew at every attempt. More options come after those of
+// the settings: a server within the process, say.
 func (f Flags) Dial(name string, wait bool, w Watch, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
-	nc, err := nats.Connect(f.NATSURL, append(f.options(name, wait, w), more...)...)
+	servers, err := newServers(f)
 	if err != nil {
 		return nil, nil, unreached(f.NATSURL, err)
 	}
+	w.spared = &sync.Once{}
+	o := &outage{watch: w, servers: servers, used: servers.addresses()}
+	nc, err := nats.Connect(strings.Join(o.used, ","), append(f.options(name, wait, o), more...)...)
+	if err != nil {
+		return nil, nil, unreached(f.NATSURL, err)
+	}
+	o.nc.Store(nc)
 	js, err := f.jetStream(nc)
 	if err != nil {
 		nc.Close()
@@ -132,23 +149,26 @@ func (f Flags) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return jetstream.New(nc)
 }
 
-func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
-	w.spared = &sync.Once{}
+func (f Flags) options(name string, wait bool, o *outage) []nats.Option {
 	options := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
 		nats.RetryOnFailedConnect(wait),
 		nats.ReconnectBufSize(-1),
-		nats.ReconnectWait(500 * time.Millisecond),
-		nats.PingInterval(10 * time.Second),
+		nats.CustomReconnectDelay(o.between),
+		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(5 * time.Second),
+		nats.Timeout(dialTimeout),
 		nats.CustomInboxPrefix(f.NATSInboxPrefix),
-		nats.ErrorHandler(w.failed),
-		nats.ConnectHandler(func(*nats.Conn) { w.up() }),
-		nats.ReconnectHandler(func(*nats.Conn) { w.up() }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { w.down(err) }),
+		nats.SetCustomDialer(o.servers),
+		nats.SkipHostLookup(),
+		nats.UserInfoHandler(o.servers.userPassword),
+		nats.TokenHandler(o.servers.token),
+		nats.ErrorHandler(o.failed),
+		nats.ConnectHandler(func(*nats.Conn) { o.up() }),
+		nats.ReconnectHandler(func(*nats.Conn) { o.up() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { o.down(err) }),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { o.down(err) }),
 	}
 	if wait {
 		// Without it the client gives up for good, and tells nobody, when the
@@ -169,7 +189,8 @@ func (f Flags) options(name string, wait bool, w Watch) []nats.Option {
 
 // failed is the connection's error handler. Without it the client prints to
 // stderr, in lines that are no JSON.
-func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
+func (o *outage) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
+	w := o.watch
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		if w.Spare != "" && strings.Contains(err.Error(), `"`+w.Spare) {
 			w.spare(err)
@@ -183,9 +204,8 @@ func (w Watch) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 		}
 		return
 	}
-	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
-		errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrAccountAuthExpired) {
-		w.down(err) // the only word about a reconnect that was refused
+	if isRefusal(err) {
+		o.down(err) // the first word about a reconnect that was refused
 		return
 	}
 	if w.Log != nil {
@@ -206,41 +226,18 @@ func (w Watch) spare(err error) {
 	})
 }
 
-func (w Watch) up() {
-	if w.Log != nil {
-		w.Log.Info("connected to NATS")
-	}
-	if w.Up != nil {
-		w.Up()
-	}
-}
-
-func (w Watch) down(err error) {
-	if err == nil {
-		return // closed by ourselves
-	}
-	if w.Log != nil {
-		w.Log.Warn("not connected to NATS", "error", err)
-	}
-	if w.Down != nil {
-		w.Down(err)
-	}
-}
-
 // Await returns when nc is connected, or with ctx's error.
 func Await(ctx context.Context, nc *nats.Conn) error {
+	changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer nc.RemoveStatusListener(changed)
 	for !nc.IsConnected() {
-		changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
-		if nc.IsConnected() {
-			return nil
+		if nc.IsClosed() {
+			return nats.ErrConnectionClosed
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case status := <-changed:
-			if status == nats.CLOSED {
-				return nats.ErrConnectionClosed
-			}
+		case <-changed: // says it a moment before it is so; the loop asks
 		}
 	}
 	return nil

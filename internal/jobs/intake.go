@@ -50,6 +50,12 @@ type IntakeConfig struct {
 	// [Intake.Run].
 	Handle func(ctx context.Context, d *Delivery)
 
+	// HandBackAfter is how long a message may wait for a gate that is shut,
+	// before it is handed back; default 1s. It then comes again after
+	// HandBackDelay, default 2s, and up to as much again: perhaps to a process
+	// whose gate is open.
+	HandBackAfter, HandBackDelay time.Duration
+
 	JS jetstream.JetStream
 
 	// Log should name the channel by itself; default slog.Default().
@@ -114,6 +120,8 @@ func (c IntakeConfig) withDefaults() IntakeConfig {
 		value time.Duration
 	}{
 		{&c.AnswerWait, 2 * time.Second},
+		{&c.HandBackAfter, time.Second},
+		{&c.HandBackDelay, 2 * time.Second},
 		{&c.PanicDelay, 15 * time.Minute},
 		{&c.PollHeartbeat, 5 * time.Second},
 		{&c.PollWait, 30 * time.Second},
@@ -190,11 +198,25 @@ func (i *Intake) Run(ctx, workCtx context.Context) error {
 // Status returns nil while both consumers are pulled from, else why one is not,
 // for /readyz. A closed gate and full slots are no reasons.
 func (i *Intake) Status() error {
-	problems := make([]error, 0, len(i.sources))
+	var problems []error
 	for _, s := range i.sources {
-		problems = append(problems, s.status())
+		if err := s.status(); err != nil {
+			problems = append(problems, fmt.Errorf("consumer %s: %w", s.consumer, err))
+		}
 	}
 	return errors.Join(problems...)
+}
+
+// Interrupted returns the consumers that are not pulled from, each with the
+// reason.
+func (i *Intake) Interrupted() map[string]error {
+	interrupted := map[string]error{}
+	for _, s := range i.sources {
+		if err := s.status(); err != nil {
+			interrupted[s.consumer] = err
+		}
+	}
+	return interrupted
 }
 
 // InFlight returns how many handlers are running.
@@ -244,19 +266,23 @@ func panicText(cause any) string {
 	return fmt.Sprintf("%T", cause)
 }
 
+// gate is the one that a rank has to pass.
+func (i *Intake) gate(r rank) Gate {
+	if r == heldFresh || r == pullFresh {
+		return i.cfg.FreshGate
+	}
+	return i.cfg.Gate
+}
+
 // admit waits until the gate is open and a slot is free, and takes up to want
 // slots. The gate is asked again whenever a slot has become free: the handler
 // that freed it may have closed the gate.
 func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 	defer i.slots.leave(r)
-	gate := i.cfg.Gate
-	if r == heldFresh || r == pullFresh {
-		gate = i.cfg.FreshGate
-	}
 	for {
 		// One that the gate holds back waits for no slot: others go first.
 		away := time.AfterFunc(gatherTime, func() { i.slots.leave(r) })
-		limit, err := gate.Wait(ctx)
+		limit, err := i.gate(r).Wait(ctx)
 		away.Stop()
 		if err != nil {
 			return 0, err

@@ -118,7 +118,7 @@ func TestMessageOfAShutGateIsLetGoAtTheCeiling(t *testing.T) {
 	gate := newHatch(math.MaxInt)
 	got := make(chan string, 10)
 	s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- name(d) },
-		func(c *jobs.IntakeConfig) { c.Gate, c.Ceiling = gate, 400*time.Millisecond })
+		func(c *jobs.IntakeConfig) { c.Gate, c.Ceiling, c.HandBackAfter = gate, 400*time.Millisecond, time.Hour })
 	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
 	gate.shut()
 	s.jobs(1)
@@ -167,4 +167,32 @@ func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
 	}
 	due.open(1)
 	close(goOn)
+}
+
+// A gate that is shut in one process says nothing about the others: what this
+// one has in hand is handed back, and neither kept alive nor left to its
+// AckWait.
+func TestMessageOfAShutGateIsHandedBackToOthers(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, time.Hour)
+	gate := newHatch(math.MaxInt)
+	got := make(chan string, 10)
+	s.run(4, func(_ context.Context, d *jobs.Delivery) { ack(t, d); got <- name(d) }, func(c *jobs.IntakeConfig) {
+		c.Gate, c.HandBackAfter, c.HandBackDelay = gate, 50*time.Millisecond, 50*time.Millisecond
+	})
+	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
+	gate.shut()
+	s.jobs(1)
+	msg := s.another(consumers()[0])
+	if meta, err := msg.Metadata(); err != nil || meta.NumDelivered != 2 {
+		t.Errorf("the intake did not have it first: %+v, %v", meta, err)
+	}
+	if err := msg.Ack(); err != nil {
+		t.Fatal(err)
+	}
+	gate.open(math.MaxInt)
+	s.dues(1)
+	if n := receive(t, got, "a message"); n != "due 0" {
+		t.Errorf("%s was handled though it had been handed back", n)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,17 +36,24 @@ type mailbox struct {
 	sub    *nats.Subscription
 	msgs   chan *nats.Msg
 	closed chan struct{}
+	wait   time.Duration // for the server to confirm a close
 	asked  uint64
 }
 
 // openMailbox has room for size messages; the client drops what finds none.
 func openMailbox(nc *nats.Conn, size int) (*mailbox, error) {
-	m := &mailbox{nc: nc, inbox: nc.NewInbox() + ".", msgs: make(chan *nats.Msg, size), closed: make(chan struct{})}
+	m := &mailbox{
+		nc: nc, inbox: nc.NewInbox() + ".", msgs: make(chan *nats.Msg, size), closed: make(chan struct{}), wait: closeWait,
+	}
 	sub, err := nc.ChanSubscribe(m.inbox+"*", m.msgs)
 	if err != nil {
 		return nil, fmt.Errorf("subscribe to inbox: %w", err)
 	}
-	sub.SetClosedHandler(func(string) { close(m.closed) })
+	// The client calls it once for a drain that completes and once more for an
+	// unsubscribe, perhaps at the same time, and while it holds its own locks:
+	// it must neither close twice nor block.
+	closed := sync.OnceFunc(func() { close(m.closed) })
+	sub.SetClosedHandler(func(string) { closed() })
 	m.sub = sub
 	return m, nil
 }
@@ -74,7 +82,7 @@ const closeWait = time.Second
 // close ends the subscription and returns what the server had sent by then.
 func (m *mailbox) close() []*nats.Msg {
 	if m.nc.IsConnected() && m.sub.Drain() == nil {
-		t := time.NewTimer(closeWait)
+		t := time.NewTimer(m.wait)
 		defer t.Stop()
 		select {
 		case <-m.closed:

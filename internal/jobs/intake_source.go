@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -158,6 +159,9 @@ func (s *source) step(ctx context.Context) error {
 // it has waited up to the ceiling: without heartbeats it comes again by itself,
 // perhaps to a process that has time for it.
 func (s *source) startWaiting(ctx context.Context) error {
+	if open, err := s.gateOpen(ctx); err != nil || !open {
+		return err
+	}
 	d := s.waiting[0]
 	limited, cancel := context.WithTimeout(ctx, s.in.hands.left(d))
 	defer cancel()
@@ -180,6 +184,35 @@ func (s *source) startWaiting(ctx context.Context) error {
 	}
 	s.start(d)
 	return nil
+}
+
+// gateOpen hands back all that is in hand when the gate stays shut: it may be
+// shut in this process alone, and another has no way to take what is kept alive
+// here. What comes by then is not lost: the gate is asked before every pull.
+func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.left(s.waiting[0])))
+	defer cancel()
+	_, err = s.in.gate(s.held).Wait(limited)
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case limited.Err() == nil:
+		return false, fmt.Errorf("wait for gate: %w", err)
+	}
+	s.in.cfg.Log.Debug("messages handed back: the gate is shut", s.attrs("count", len(s.waiting))...)
+	for _, d := range s.waiting {
+		// One beyond its ceiling is perhaps another's by now, and a late nak would
+		// have it delivered once more.
+		if delay := s.in.cfg.HandBackDelay; s.in.hands.left(d) > 0 {
+			_ = d.Nak(delay + rand.N(delay)) //nolint:gosec // no secret; unsent, it comes again after its AckWait
+		}
+		s.in.hands.drop(d)
+	}
+	s.waiting = nil
+	s.more = true
+	return false, nil
 }
 
 // batchWait bounds how long slots are set aside for messages that others took
@@ -368,15 +401,17 @@ func (s *source) pause(ctx context.Context) {
 	}
 }
 
-// report notes why the source does not pull, or that it does, and logs a change.
+// report notes why the source does not pull, or that it does. It is a detail in
+// the log: what a lost connection does to all sources of a process is one event,
+// which the owner of the intakes tells.
 func (s *source) report(err error) {
 	s.failed = errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrPullRefused)
 	before := s.setProblem(err)
 	switch {
 	case err != nil && (before == nil || before.Error() != err.Error()):
-		s.in.cfg.Log.Warn("intake interrupted", s.attrs("error", err)...)
+		s.in.cfg.Log.Debug("consumer not pulled from", s.attrs("error", err)...)
 	case err == nil && before != nil:
-		s.in.cfg.Log.Info("intake pulling", s.attrs()...)
+		s.in.cfg.Log.Debug("consumer pulled from", s.attrs()...)
 	}
 }
 
@@ -394,8 +429,5 @@ func (s *source) setProblem(err error) (before error) {
 func (s *source) status() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.problem == nil {
-		return nil
-	}
-	return fmt.Errorf("consumer %s: %w", s.consumer, s.problem)
+	return s.problem
 }

@@ -173,7 +173,7 @@ func (s *stand) run(concurrency int, handle func(context.Context, *jobs.Delivery
 	r := &running{log: &logBuffer{}}
 	cfg := jobs.IntakeConfig{
 		JS: s.js, Channel: channel.CreditCard, Concurrency: concurrency, Ceiling: time.Minute, Handle: handle,
-		Log: slog.New(slog.NewJSONHandler(r.log, nil)),
+		Log: slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
 		c(&cfg)

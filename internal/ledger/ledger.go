@@ -25,13 +25,16 @@ type Config struct {
 	Environment    string
 	Log            *slog.Logger
 	Now            func() time.Time
+	OverdueAfter   time.Duration // how late a wait is that is taken for dropped; default 15s
 	RequestTimeout time.Duration // one round trip; default 5s
 }
 
 // Ledger reads and writes records and waits. It is safe for concurrent use.
 type Ledger struct {
-	cfg Config
-	nc  *nats.Conn
+	cfg    Config
+	nc     *nats.Conn
+	health *health
+	healed chan struct{} // of capacity one
 }
 
 // New returns a ledger. It does no I/O; [Ledger.Verify] does.
@@ -39,11 +42,14 @@ func New(cfg Config) *Ledger {
 	if cfg.RequestTimeout <= 0 {
 		cfg.RequestTimeout = 5 * time.Second
 	}
+	if cfg.OverdueAfter <= 0 {
+		cfg.OverdueAfter = overdueAfter
+	}
 	cfg.APIPrefix = strings.TrimSuffix(cfg.APIPrefix, ".")
 	if cfg.APIPrefix == "" {
 		cfg.APIPrefix = strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
 	}
-	return &Ledger{cfg: cfg, nc: cfg.JS.Conn()}
+	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), health: &health{}, healed: make(chan struct{}, 1)}
 }
 
 // The headers of a guarded append.
@@ -75,7 +81,7 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 	}
 	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
 	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
-	for pause := 2 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for pauses := newPauses(2*time.Millisecond, time.Second); ; {
 		seq, err := l.publish(ctx, msg)
 		if err == nil || errors.Is(err, ErrNotStored) {
 			return seq, err
@@ -83,7 +89,7 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 		if seq, done, err := l.settle(ctx, msg, r); done {
 			return seq, err
 		}
-		if !sleep(ctx, pause) {
+		if !l.pause(ctx, pauses.NextBackOff(), l.health.append.wait()) {
 			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, ErrUncertain, ctx.Err())
 		}
 	}
@@ -97,6 +103,7 @@ func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	ack, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	switch {
 	case err == nil:
+		l.health.append.came()
 		return ack.Sequence, nil
 	case notStored(err):
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
@@ -136,33 +143,4 @@ func (l *Ledger) settle(ctx context.Context, msg *nats.Msg, r *refund.Record) (s
 func sameBytes(stored rawMessage, msg *nats.Msg) bool {
 	return stored.Subject == msg.Subject && bytes.Equal(stored.Data, msg.Data) &&
 		stored.header.Get(jobs.HeaderRecord) == msg.Header.Get(jobs.HeaderRecord)
-}
-
-// Insist appends like [Ledger.Append] and does not take "not stored" for an
-// answer while ctx lives: for what DOKU has answered, which must not be lost
-// while this process lives, that is its life. Trouble is told once a try.
-func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
-	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
-		seq, err := l.Append(try, r)
-		cancel()
-		if err == nil || (!errors.Is(err, ErrNotStored) && !errors.Is(err, ErrUncertain)) {
-			return seq, err
-		}
-		trouble(err)
-		if !sleep(ctx, pause) {
-			return 0, fmt.Errorf("%w: %w", err, ctx.Err())
-		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -11,45 +11,77 @@ import (
 
 // overdueAfter is how late a wait may be before it is taken for one that the
 // server dropped: a schedule that falls due while the server cannot store (disk
-// or account full) stays silent until a restart. A drain of 100,000 schedules
-// takes 80 s by itself.
-const overdueAfter = 5 * time.Minute
+// or account full) stays silent until a restart. A server that can store is ten
+// seconds late at the most, but for a drain of very many: then it is only slow,
+// and to publish all of them again would make it slower.
+const (
+	overdueAfter     = 15 * time.Second
+	longOverdueAfter = 5 * time.Minute
+	mostAgain        = 2000 // in one sweep, of those that are not long overdue
+)
+
+// Swept is what a sweep has done.
+type Swept struct {
+	Again   int  // published again
+	Read    int  // round trips
+	Blocked bool // something is overdue, and could not be stored either
+	Capped  bool // more is overdue
+}
 
 // SweepOverdue walks the stored waits, oldest first, up to the first that is
-// younger than five minutes, and publishes again what is more than five minutes
-// overdue, guarded by that subject's own sequence, so that any number of
-// workers may do it at once. It returns how many it published again.
-func (l *Ledger) SweepOverdue(ctx context.Context) (int, error) {
-	// What is published again comes last and must not be met once more, however
-	// wrong our clock is.
+// too young to be overdue, and publishes again what is, guarded by that
+// subject's own sequence: one that has fired meanwhile is left alone, and any
+// number of workers may sweep at once. At worst a wait fires twice, and the
+// second delivery finds the record that the first has left. Times are the
+// server's, however wrong our clock is.
+func (l *Ledger) SweepOverdue(ctx context.Context) (Swept, error) {
+	var done Swept
+	began := l.cfg.Now()
 	info, err := l.info(ctx, jobs.StreamWaits, "", 0)
 	if err != nil {
-		return 0, fmt.Errorf("sweep overdue waits: %w", err)
+		return done, fmt.Errorf("sweep overdue waits: %w", err)
 	}
-	again := 0
-	for next := uint64(1); ; next++ {
+	for next := uint64(1); !done.Blocked && !done.Capped; next++ {
 		m, err := l.get(ctx, jobs.StreamWaits, msgRequest{Seq: next, NextFor: retrySubjects})
 		if err != nil {
-			return again, fmt.Errorf("sweep overdue waits: %w", err)
+			return done, fmt.Errorf("sweep overdue waits: %w", err)
 		}
-		now := l.cfg.Now()
-		if m.Seq == 0 || m.Seq > info.State.LastSeq || now.Sub(m.Time) < overdueAfter {
-			return again, nil
+		done.Read++
+		now := info.TimeStamp.Add(l.cfg.Now().Sub(began))
+		// What is published again comes last and must not be met once more.
+		if m.Seq == 0 || m.Seq > info.State.LastSeq || now.Sub(m.Time) < l.cfg.OverdueAfter {
+			break
 		}
 		next = m.Seq
-		w, err := wait(m)
-		if err != nil {
-			l.cfg.Log.Error("wait unreadable", "sequence", m.Seq, "error", err)
-			continue
-		}
-		if now.Sub(w.At) <= overdueAfter {
-			continue
-		}
-		if err := l.publishWait(ctx, w, m.Seq); err != nil {
-			l.cfg.Log.Debug("overdue wait not published again", "refund_id", w.RefundID, "error", err)
-			continue // it fired, or another worker was first
-		}
-		again++
+		l.sweepOne(ctx, m, now, &done)
+	}
+	return done, nil
+}
+
+// sweepOne publishes a wait again that is overdue.
+func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done *Swept) {
+	w, err := wait(m)
+	if err != nil {
+		l.cfg.Log.Error("wait unreadable", "sequence", m.Seq, "error", err)
+		return
+	}
+	late := now.Sub(w.At)
+	if late <= l.cfg.OverdueAfter {
+		return
+	}
+	if late <= longOverdueAfter && done.Again >= mostAgain {
+		done.Capped = true
+		return
+	}
+	once, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	switch err := l.publishWait(once, w, m.Seq); {
+	case err == nil:
+		done.Again++
+	case apiCode(err) == codeWrongLastSequence: // it fired, or another worker was first
+	default:
+		done.Blocked = true
+		l.cfg.Log.Debug("overdue wait not published again", "refund_id", w.RefundID, "error", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -37,11 +38,13 @@ var (
 	lastInstant  = time.Date(2250, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
+var errRange = errors.New("time is out of range")
+
 // Schedule stores w. A later wait of the same refund takes the place of an
 // earlier one. Errors are those of the publish, and [ErrDuplicate].
 func (l *Ledger) Schedule(ctx context.Context, w Wait) error {
 	if w.At.Before(firstInstant) || w.At.After(lastInstant) {
-		return fmt.Errorf("schedule %s: time %s is out of range", w.RefundID, w.At)
+		return fmt.Errorf("schedule %s: %w: %s", w.RefundID, errRange, w.At)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
@@ -71,6 +74,7 @@ func (l *Ledger) publishWait(ctx context.Context, w Wait, follows uint64) error 
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", w.RefundID, err)
 	}
+	l.health.schedule.came()
 	if ack.Duplicate {
 		return fmt.Errorf("schedule %s: %w", w.RefundID, ErrDuplicate)
 	}

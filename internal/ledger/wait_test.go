@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -93,33 +94,130 @@ func TestWaitWithoutATimeIsRefused(t *testing.T) {
 	}
 }
 
-// An overdue wait is one whose schedule the server dropped. Such a message is
-// made here by a clock that runs ahead: to the sweep, a stored wait for a time
-// that has long passed is overdue, whoever is to blame.
-func TestOverdueWaitIsPublishedAgainOnceHoweverManySweep(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
-	if err := f.ledger.Schedule(t.Context(), wait(time.Now().Add(time.Hour), "job")); err != nil {
+// tight is a server whose storage can be filled. An overdue wait is one that fell
+// due while it was full: the server had tried to store what fires, and does not
+// try again.
+func tight(t *testing.T) (fixture, *ledger.Ledger) {
+	t.Helper()
+	srv, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,
+		JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 8 << 20,
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	later := func() time.Time { return time.Now().Add(time.Hour + 6*time.Minute) }
-	sweeper := ledger.New(ledger.Config{
-		JS: f.js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: later,
+	srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("not ready")
+	}
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range jobs.Streams(1) {
+		if c.Name != jobs.StreamWaits && c.Name != jobs.StreamRefunds {
+			continue
+		}
+		if _, err := js.CreateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range jobs.Consumers([]channel.Channel{channel.CreditCard}) {
+		if c.Stream != jobs.StreamWaits {
+			continue
+		}
+		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fixture{js: js}, ledger.New(ledger.Config{
+		JS: js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		OverdueAfter: 300 * time.Millisecond,
 	})
+}
+
+// fill leaves no room, and returns what makes it again.
+func (f fixture) fill(t *testing.T) (empty func()) {
+	t.Helper()
+	if _, err := f.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FILLER", Subjects: []string{"filler"}}); err != nil {
+		t.Fatal(err)
+	}
+	for size := 512 << 10; size > 0; {
+		if _, err := f.js.Publish(t.Context(), "filler", make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+	return func() {
+		if err := f.js.DeleteStream(t.Context(), "FILLER"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWaitThatFellDueOnAFullServerIsPublishedAgainOnceHoweverManySweep(t *testing.T) {
+	t.Parallel()
+	f, l := tight(t)
+	at := time.Now().Add(2 * time.Second)
+	if err := l.Schedule(t.Context(), wait(at, "job")); err != nil {
+		t.Fatal(err)
+	}
 	stream, err := f.js.Stream(t.Context(), jobs.StreamWaits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := stored(t, stream)
-	if again, err := f.ledger.SweepOverdue(t.Context()); err != nil || again != 0 {
-		t.Fatalf("a wait that is not overdue was swept: %d, %v", again, err)
+	if done, err := l.SweepOverdue(t.Context()); err != nil || done.Again != 0 || done.Blocked {
+		t.Fatalf("a wait that is not overdue was swept: %+v, %v", done, err)
 	}
-	if again, err := sweeper.SweepOverdue(t.Context()); err != nil || again != 1 {
-		t.Fatalf("sweep = %d, %v; want 1", again, err)
+	empty := f.fill(t)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for done := (ledger.Swept{}); !done.Blocked; <-tick.C { // full, a sweep is told so
+		if done, err = l.SweepOverdue(t.Context()); err != nil || done.Again != 0 || time.Since(at) > 10*time.Second {
+			t.Fatalf("sweep of a full server = %+v, %v", done, err)
+		}
 	}
-	after := stored(t, stream)
-	if after.Sequence == before.Sequence || string(after.Data) != "job" || after.Header.Get("Nats-Schedule") != before.Header.Get("Nats-Schedule") {
-		t.Errorf("published again as %v, was %v", after, before)
+	empty()
+	other := ledger.New(ledger.Config{
+		JS: f.js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		OverdueAfter: 300 * time.Millisecond,
+	})
+	again := 0
+	for _, sweeper := range []*ledger.Ledger{l, other, l} {
+		done, err := sweeper.SweepOverdue(t.Context())
+		if err != nil || done.Blocked {
+			t.Fatalf("sweep = %+v, %v", done, err)
+		}
+		again += done.Again
+	}
+	if again != 1 {
+		t.Fatalf("published again %d times, want once", again)
+	}
+	msg := due(t, f, 10*time.Second)
+	if string(msg.Data()) != "job" || before.Header.Get("Nats-Schedule") == "" {
+		t.Errorf("fired with %q", msg.Data())
+	}
+}
+
+// A worker whose clock is wrong sweeps no more than others.
+func TestSweepGoesByTheServersClock(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	if err := f.ledger.Schedule(t.Context(), wait(time.Now().Add(time.Hour), "job")); err != nil {
+		t.Fatal(err)
+	}
+	ahead := ledger.New(ledger.Config{
+		JS: f.js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Now().Add(2 * time.Hour) }, OverdueAfter: time.Millisecond,
+	})
+	if done, err := ahead.SweepOverdue(t.Context()); err != nil || done.Again != 0 {
+		t.Fatalf("sweep = %+v, %v", done, err)
 	}
 }
 
@@ -141,11 +239,11 @@ func TestSweepSkipsAWaitThatItCannotRead(t *testing.T) {
 	if _, err := f.js.PublishMsg(t.Context(), msg); err != nil {
 		t.Fatal(err)
 	}
-	later := ledger.New(ledger.Config{
-		JS: f.js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return time.Now().Add(time.Hour) },
+	sweeper := ledger.New(ledger.Config{
+		JS: f.js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		OverdueAfter: time.Nanosecond,
 	})
-	if again, err := later.SweepOverdue(t.Context()); err != nil || again != 0 {
-		t.Fatalf("sweep = %d, %v", again, err)
+	if done, err := sweeper.SweepOverdue(t.Context()); err != nil || done.Again != 0 || done.Read != 2 {
+		t.Fatalf("sweep = %+v, %v", done, err)
 	}
 }

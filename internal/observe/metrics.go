@@ -1,6 +1,8 @@
 package observe
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"refundworker/internal/channel"
@@ -30,6 +32,8 @@ type Metrics struct {
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
 	WorkerInfo       *prometheus.GaugeVec // client_id, environment, version: always 1
+
+	logLost atomic.Pointer[func() uint64]
 }
 
 // Closed label sets that stand in the contract.
@@ -73,10 +77,24 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		Waiting:          f.gauge("refund_waiting", "Waits stored by the whole fleet."),
 		WorkerInfo:       f.gauges("refund_worker_info", "Whose refunds the worker handles, as labels.", "client_id", "environment", "version"),
 	}
+	reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "refund_log_lines_lost_total", Help: "Log lines that were dropped because nobody read them.",
+	}, m.lostLines))
 	build := f.gauges("build_info", "The version of the program, as labels.", "version", "revision")
 	build.WithLabelValues(version, revision).Set(1)
 	m.begin()
 	return m
+}
+
+// LogLost says where refund_log_lines_lost_total is read from; it is 0 until
+// then.
+func (m *Metrics) LogLost(count func() uint64) { m.logLost.Store(&count) }
+
+func (m *Metrics) lostLines() float64 {
+	if count := m.logLost.Load(); count != nil {
+		return float64((*count)())
+	}
+	return 0
 }
 
 // begin creates the series of the closed label sets.

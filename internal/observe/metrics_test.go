@@ -99,6 +99,7 @@ func TestSeriesOfClosedSetsExistAtZero(t *testing.T) {
 		"refund_inquiries_total":         6 * n,
 		"refund_jobs_in_flight":          n,
 		"refund_late_success_total":      n,
+		"refund_log_lines_lost_total":    1,
 		"refund_panics_total":            n,
 		"refund_paused":                  n,
 		"refund_queue_wait_seconds":      n,

@@ -94,6 +94,8 @@ type denial struct {
 	health *observe.Health
 	mu     sync.Mutex
 	timer  *time.Timer
+	count  int // so far; a timer that fires late must not end the minute of a later denial
+	ended  bool
 }
 
 const deniedFor = time.Minute
@@ -101,16 +103,30 @@ const deniedFor = time.Minute
 func (d *denial) happened(what string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.ended {
+		return // the client's callbacks may come after the end of all else
+	}
 	d.health.Block("permissions", what)
 	if d.timer != nil {
 		d.timer.Stop()
 	}
-	d.timer = time.AfterFunc(deniedFor, func() { d.health.Clear("permissions") })
+	d.count++
+	this := d.count
+	d.timer = time.AfterFunc(deniedFor, func() { d.over(this) })
+}
+
+func (d *denial) over(which int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if which == d.count && !d.ended {
+		d.health.Clear("permissions")
+	}
 }
 
 func (d *denial) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.ended = true
 	if d.timer != nil {
 		d.timer.Stop()
 	}

@@ -47,8 +47,8 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DefiniteCodes, DialDOKU,
-// HTTPAddr, Interrupt, NATSOptions, Now, Private, Proxy, RateLimit and Reload is
-// required.
+// HTTPAddr, Interrupt, LogLost, NATSOptions, Now, Private, Proxy, RateLimit and
+// Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -63,6 +63,7 @@ type Config struct {
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
 	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
 	Log         *slog.Logger
+	LogLost     func() uint64    // how many lines of the log nobody will read; nil: none are lost
 	NATSOptions []nats.Option    // tests only: a server within the process
 	Now         func() time.Time // tests only: the wall clock; nil: time.Now
 	Policy      refund.Policy
@@ -107,6 +108,9 @@ func Run(ctx context.Context, cfg Config) error {
 		p.Now = time.Now
 	}
 	p.metrics.WorkerInfo.WithLabelValues(cfg.ClientID, cfg.Environment, cfg.Version).Set(1)
+	if cfg.LogLost != nil {
+		p.metrics.LogLost(cfg.LogLost)
+	}
 	p.Retry.Rand = mathrand.Float64
 	p.metrics.Expect(observe.Calls{
 		Operations: []string{doku.OpRefund, doku.OpInquiry, doku.OpToken}, Outcomes: doku.Outcomes(),

@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -13,7 +15,6 @@ import (
 // How often each chore is done. All are jittered, so that a fleet that was
 // started together does not knock together.
 const (
-	sweepEvery  = 5 * time.Minute
 	censusEvery = 15 * time.Second
 	intakeEvery = 250 * time.Millisecond
 	pausedEvery = 10 * time.Second
@@ -22,11 +23,11 @@ const (
 // startChores starts what a worker does besides jobs.
 func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
-	w.every(ctx, group, sweepEvery, false, w.sweep)
+	group.Go(func() { w.keepSweeping(ctx) })
 	group.Go(func() { w.watchClock(ctx) })
-	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
-	w.every(ctx, group, pausedEvery, true, w.checkPaused)
-	w.every(ctx, group, censusEvery, true, func(ctx context.Context) {
+	w.every(ctx, group, intakeEvery, w.checkIntakes)
+	w.every(ctx, group, pausedEvery, w.checkPaused)
+	w.every(ctx, group, censusEvery, func(ctx context.Context) {
 		waiting, err := w.cfg.Ledger.Waiting(ctx)
 		if w.blockOn(ctx, "streams", err) {
 			return
@@ -39,41 +40,39 @@ func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	})
 }
 
-// every calls do again and again until ctx ends, at intervals of d ± 20 %.
-func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Duration, atOnce bool, do func(context.Context)) {
+// every calls do at once, and again and again until ctx ends, at intervals of d ±
+// 20 %.
+func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Duration, do func(context.Context)) {
 	group.Go(func() {
-		if atOnce {
-			do(ctx)
-		}
 		for {
-			timer := time.NewTimer(d*4/5 + time.Duration(w.cfg.Rand()*float64(d*2/5)))
+			do(ctx)
+			timer := time.NewTimer(w.jittered(d))
 			select {
 			case <-ctx.Done():
 				timer.Stop()
 				return
 			case <-timer.C:
-				do(ctx)
 			}
 		}
 	})
 }
 
-func (w *Worker) sweep(ctx context.Context) {
-	if w.clock.trouble() != nil {
-		return // it would take for overdue what is not
-	}
-	again, err := w.cfg.Ledger.SweepOverdue(ctx)
-	if err != nil && ctx.Err() == nil {
-		w.cfg.Log.Warn("overdue waits not swept", "error", err)
-	}
-	if again > 0 {
-		w.cfg.Log.Warn("overdue waits published again", "count", again)
-	}
+// jittered is d ± 20 %.
+func (w *Worker) jittered(d time.Duration) time.Duration {
+	return d*4/5 + time.Duration(w.cfg.Rand()*float64(d*2/5))
 }
 
 func (w *Worker) checkIntakes(ctx context.Context) {
+	interrupted := map[string]error{}
 	for _, l := range w.lanes {
 		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
+		maps.Copy(interrupted, l.intake.Interrupted())
+	}
+	maps.DeleteFunc(interrupted, func(_ string, err error) bool {
+		return errors.Is(err, jobs.ErrNotPulling) // nothing has gone wrong: it begins
+	})
+	if ctx.Err() == nil && w.stop.Err() == nil {
+		w.interruption.report(interrupted)
 	}
 }
 

@@ -11,8 +11,10 @@ import (
 	"refundworker/internal/refund"
 )
 
-// patience is how long an append that carries no answer is tried, before its
-// message is left to its next delivery.
+// patience is how long an append that carries no answer, a read or a wait is
+// tried, before its message is handed back. To give up at once would leave every
+// message of the queue to its AckWait, one after the other, for a stream that
+// has no leader for some seconds.
 const patience = 15 * time.Second
 
 // effects is how each effect is carried out here: done, it moves h.steps on.
@@ -57,8 +59,6 @@ func (h *handling) store(ctx context.Context, r *refund.Record) (uint64, error) 
 	}
 	ctx, cancel := context.WithDeadline(ctx, limit)
 	defer cancel()
-	// A stream without a leader has one again within seconds. To give up at once
-	// would leave every message of the queue to its AckWait, one after the other.
 	return h.cfg.Ledger.Insist(ctx, r, func(err error) {
 		h.log.Debug("record not stored yet", "refund_id", h.id(), "state", r.State, "error", err)
 	})
@@ -75,8 +75,12 @@ func (h *handling) insist(ctx context.Context, r *refund.Record) (uint64, error)
 			h.held.add(1)
 			h.cfg.Health.Block(key, fmt.Sprintf("%s: an answer from DOKU cannot be stored", h.channel))
 		}
+		h.held.shut()
 		h.log.Error("answer from DOKU not stored yet", "refund_id", h.id(), "state", r.State, "error", err)
 	})
+	if err == nil {
+		h.held.open()
+	}
 	if holding && h.held.add(-1) == 0 {
 		h.cfg.Health.Clear(key)
 	}
@@ -103,9 +107,13 @@ func (h *handling) moved(last ledger.Entry) {
 // caught up.
 func (h *handling) schedule(ctx context.Context) error {
 	at := h.clock.serverTime(h.steps.At().Time())
-	err := h.cfg.Ledger.Schedule(ctx, ledger.Wait{
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := h.cfg.Ledger.InsistSchedule(ctx, ledger.Wait{
 		Channel: h.channel, RefundID: h.id(), At: at, Body: h.d.Data,
 		Traceparent: h.entry.Record.Traceparent, Nudge: isNudge(h.d),
+	}, func(err error) {
+		h.log.Debug("wait not stored yet", "refund_id", h.id(), "error", err)
 	})
 	h.steps = h.steps.Did()
 	return err

@@ -20,6 +20,9 @@ var (
 	// for a minute, or it has jumped since.
 	ErrClockUnknown = errors.New("clock is not known")
 
+	// errInterrupted ends a handling as the death of its process would.
+	errInterrupted = errors.New("interrupted by a test")
+
 	// errHandBack ends a handling that had not begun when the stop came; its
 	// message goes back to the queue.
 	errHandBack = errors.New("stopping: handed back")

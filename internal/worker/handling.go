@@ -53,7 +53,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	h := &handling{lane: l, d: d, job: job}
 	defer h.returnPermit()
 	if err := h.run(ctx); err != nil {
-		h.failed(err)
+		h.failed(ctx, err)
 	}
 }
 
@@ -71,8 +71,9 @@ func isNudge(d *jobs.Delivery) bool {
 }
 
 // failed tells of a handling that ended without an acknowledgement. Nothing is
-// decided by it: the message comes again.
-func (h *handling) failed(err error) {
+// decided by it: the message comes again, and is handed back for that where this
+// process could not read or store: another may, and none has to wait for AckWait.
+func (h *handling) failed(ctx context.Context, err error) {
 	var postponed postponedError
 	switch {
 	case errors.As(err, &postponed):
@@ -93,7 +94,18 @@ func (h *handling) failed(err error) {
 		return
 	}
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
+	// What a process that is being abandoned could not do is its own end's fault.
+	if ctx.Err() == nil && !errors.Is(err, errInterrupted) {
+		h.handBack(h.d, handBackDelay+time.Duration(h.cfg.Rand()*float64(handBackSpread)), err)
+	}
 }
+
+// Where a handling could not store, its message is kept away for a moment: with
+// no delay it would come again at once, as often as the server can send it.
+const (
+	handBackDelay  = 2 * time.Second
+	handBackSpread = 3 * time.Second
+)
 
 // clockPause is how long a message is kept away that was handed back because the
 // clock is in doubt. Left to its AckWait, every refund in hand would be late by
@@ -150,13 +162,17 @@ func (h *handling) run(ctx context.Context) error {
 			continue
 		}
 		if err := h.cfg.Interrupt(h.id(), effect); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errInterrupted, err)
 		}
 	}
 }
 
 func (h *handling) read(ctx context.Context) error {
-	last, err := h.cfg.Ledger.Last(ctx, h.id())
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	last, err := h.cfg.Ledger.InsistLast(ctx, h.id(), func(err error) {
+		h.log.Debug("record not read yet", "refund_id", h.id(), "error", err)
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.id(), err)
 	}

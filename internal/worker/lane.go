@@ -73,22 +73,21 @@ type newJobs struct{ *lane }
 // Wait implements [jobs.Gate].
 func (g newJobs) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
 
-// held counts the answers that could not be stored yet.
+// held counts the answers that could not be stored yet, and keeps new jobs away
+// from the time that one could not until any is: the others then follow at once,
+// and need nobody to wait for them.
 type held struct {
-	mu    sync.Mutex
-	count int
-	free  chan struct{} // closed when count falls to 0; nil before the first answer
+	mu     sync.Mutex
+	count  int
+	opened chan struct{} // closed when jobs may be taken; nil while they may
 }
 
+// add counts answers in hand; when none is left, jobs may be taken.
 func (h *held) add(n int) (now int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.count == 0 && n > 0 {
-		h.free = make(chan struct{})
-	}
-	h.count += n
-	if h.count == 0 {
-		close(h.free)
+	if h.count += n; h.count == 0 {
+		h.letGo()
 	}
 	return h.count
 }
@@ -99,18 +98,42 @@ func (h *held) any() bool {
 	return h.count > 0
 }
 
-func (h *held) wait(ctx context.Context) error {
+// shut keeps jobs away, as long as there is an answer in hand.
+func (h *held) shut() {
 	h.mu.Lock()
-	free, count := h.free, h.count
-	h.mu.Unlock()
-	if count == 0 {
-		return ctx.Err()
+	defer h.mu.Unlock()
+	if h.opened == nil && h.count > 0 {
+		h.opened = make(chan struct{})
 	}
-	select {
-	case <-free:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+}
+
+// open lets jobs in: an answer has been stored.
+func (h *held) open() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.letGo()
+}
+
+func (h *held) letGo() {
+	if h.opened != nil {
+		close(h.opened)
+		h.opened = nil
+	}
+}
+
+func (h *held) wait(ctx context.Context) error {
+	for {
+		h.mu.Lock()
+		opened := h.opened
+		h.mu.Unlock()
+		if opened == nil {
+			return ctx.Err()
+		}
+		select {
+		case <-opened:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

@@ -117,20 +117,32 @@ func TestNoJobIsTakenWhileAnAnswerIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.add(1)
+	h.shut()
 	h.add(1)
+	h.shut()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := h.wait(ctx); err == nil {
 		t.Fatal("the gate was open with two answers in hand")
 	}
+	opened := make(chan error, 1)
+	go func() { opened <- h.wait(t.Context()) }()
+	h.open() // one of them is stored: so will the other be
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
 	if h.add(-1) != 1 {
 		t.Fatal("one answer is still in hand")
 	}
-	opened := make(chan error, 1)
+	h.shut() // it could not be stored after all
 	go func() { opened <- h.wait(t.Context()) }()
 	h.add(-1)
 	if err := <-opened; err != nil {
 		t.Fatal(err)
+	}
+	h.shut()
+	if err := h.wait(t.Context()); err != nil {
+		t.Fatal("the gate is shut for an answer that nobody holds")
 	}
 }
 

@@ -21,12 +21,15 @@ type Worker struct {
 	clock   *clock
 	stop    context.Context // ends when the drain begins
 	drain   context.CancelFunc
+
+	interruption interruption // belongs to the goroutine of checkIntakes
 }
 
 // New returns a worker; [Worker.Run] starts it. The error is about the settings
 // of an intake.
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}, clock: newClock(cfg.Now, monotonic())}
+	w.interruption = interruption{log: cfg.Log, now: cfg.Now}
 	cfg.Health.Block("clock", w.clock.unknown.Error())
 	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {

@@ -17,6 +17,7 @@ type Config struct {
 	ClusterPort int      `help:"Port for the other nodes; 0 starts a node that stands alone." default:"0"`
 	Dir         string   `help:"Directory of the streams." required:"" placeholder:"DIR"`
 	Name        string   `help:"Name of the node, its own in a cluster." default:"natsd"`
+	MaxStore    int64    `help:"Storage for all streams, in bytes; 0 for what the disk has." default:"0"`
 	Port        int      `help:"Port for clients; 0 takes a free one." default:"0"`
 	Routes      []string `help:"Where the cluster's nodes listen for each other: nats://127.0.0.1:PORT." placeholder:"URL"`
 	SyncAlways  bool     `help:"Write every message through to the disk before it is acknowledged."`
@@ -79,7 +80,7 @@ func (cfg Config) options() (*server.Options, error) {
 	const loopback = "127.0.0.1"
 	o := &server.Options{
 		ServerName: cfg.Name, Host: loopback, Port: cfg.Port, NoLog: true, NoSigs: true,
-		JetStream: true, StoreDir: cfg.Dir, SyncAlways: cfg.SyncAlways,
+		JetStream: true, StoreDir: cfg.Dir, SyncAlways: cfg.SyncAlways, JetStreamMaxStore: cfg.MaxStore,
 	}
 	if cfg.Port == 0 {
 		o.Port = server.RANDOM_PORT

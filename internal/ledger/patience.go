@@ -1,0 +1,150 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/nats-io/nats.go"
+
+	"refundworker/internal/refund"
+)
+
+// What is tried again is tried after these times, each jittered by half of it. A
+// fleet that retries in step would miss, together, every short time at which the
+// stream answers.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 2 * time.Second
+)
+
+// answers tells those who wait for a stream that it has answered somebody else:
+// whoever was refused while it had no leader need not wait for its own turn.
+type answers struct {
+	mu   sync.Mutex
+	next chan struct{} // closed by the next answer; nil: nobody waits
+}
+
+// came tells of an answer. It costs nothing while nobody waits.
+func (a *answers) came() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.next != nil {
+		close(a.next)
+		a.next = nil
+	}
+}
+
+func (a *answers) wait() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.next == nil {
+		a.next = make(chan struct{})
+	}
+	return a.next
+}
+
+// health is what the operations of one ledger tell each other.
+type health struct {
+	read, append, schedule answers
+}
+
+// patiently tries do until it succeeds, ends for good, or ctx ends: then with
+// the last try's error. It tries again at growing, jittered intervals, and at
+// once when the connection is back or another operation of its kind has had an
+// answer. Trouble is told once a try.
+func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(error), do func(context.Context) error) error {
+	pauses := newPauses(firstRetry, lastRetry)
+	for troubled := false; ; troubled = true {
+		err := do(ctx)
+		if err == nil && troubled {
+			l.heal()
+		}
+		if err == nil || final(err) {
+			return err
+		}
+		trouble(err)
+		if !l.pause(ctx, pauses.NextBackOff(), kind.wait()) {
+			return fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
+
+// Healed receives after something was read or stored that could not be before.
+// A schedule that fell due while nothing could be stored may be silent now.
+func (l *Ledger) Healed() <-chan struct{} { return l.healed }
+
+func (l *Ledger) heal() {
+	select {
+	case l.healed <- struct{}{}:
+	default:
+	}
+}
+
+// newPauses doubles, from first to last, each jittered by half of it.
+func newPauses(first, last time.Duration) *backoff.ExponentialBackOff {
+	return backoff.NewExponentialBackOff(
+		backoff.WithInitialInterval(first), backoff.WithMaxInterval(last),
+		backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.5), backoff.WithMaxElapsedTime(0),
+	)
+}
+
+// pause waits for d, for an answer, or for a new connection. It returns false
+// when ctx has ended.
+func (l *Ledger) pause(ctx context.Context, d time.Duration, answered <-chan struct{}) bool {
+	connected := l.nc.StatusChanged(nats.CONNECTED)
+	defer l.nc.RemoveStatusListener(connected)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-answered:
+	case <-connected:
+	}
+	return true
+}
+
+// final reports whether trying again would end the same way.
+func final(err error) bool {
+	var moved *MovedError
+	return errors.As(err, &moved) || errors.Is(err, ErrForeign) || errors.Is(err, ErrRecord) ||
+		errors.Is(err, errRange) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
+}
+
+// Insist appends like [Ledger.Append] and does not take "not stored" for an
+// answer while ctx lives: for what DOKU has answered, which must not be lost
+// while this process lives, that is its life. Trouble is told once a try.
+func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (seq uint64, err error) {
+	err = l.patiently(ctx, &l.health.append, trouble, func(ctx context.Context) error {
+		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
+		defer cancel()
+		var err error
+		seq, err = l.Append(try, r)
+		return err
+	})
+	return seq, err
+}
+
+// InsistLast is [Ledger.Last], tried again until ctx ends.
+func (l *Ledger) InsistLast(ctx context.Context, refundID string, trouble func(error)) (last Entry, err error) {
+	err = l.patiently(ctx, &l.health.read, trouble, func(ctx context.Context) error {
+		var err error
+		last, err = l.Last(ctx, refundID)
+		return err
+	})
+	return last, err
+}
+
+// InsistSchedule is [Ledger.Schedule], tried again until ctx ends. A wait that
+// was stored though its acknowledgement was lost is stored again: it takes its
+// own place.
+func (l *Ledger) InsistSchedule(ctx context.Context, w Wait, trouble func(error)) error {
+	return l.patiently(ctx, &l.health.schedule, trouble, func(ctx context.Context) error {
+		return l.Schedule(ctx, w)
+	})
+}

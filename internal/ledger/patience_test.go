@@ -1,0 +1,174 @@
+package ledger_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/jobs"
+	"refundworker/internal/ledger"
+	"refundworker/internal/refund"
+)
+
+// trouble counts tries that went wrong.
+func trouble() (tell func(error), once <-chan error) {
+	first := make(chan error, 1)
+	return func(err error) {
+		select {
+		case first <- err:
+		default:
+		}
+	}, first
+}
+
+// A read and a wait were tried once, and each failure cost their message a whole
+// AckWait.
+func TestReadsAndWaitsOutliveAServerThatIsAway(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	if _, err := f.ledger.Append(t.Context(), record("rf-1", refund.Sending, 0, "a")); err != nil {
+		t.Fatal(err)
+	}
+	f.nats.Stop()
+	readTrouble, notRead := trouble()
+	waitTrouble, notStored := trouble()
+	read, scheduled := make(chan error, 1), make(chan error, 1)
+	go func() {
+		last, err := f.ledger.InsistLast(t.Context(), "rf-1", readTrouble)
+		if err == nil && last.Record.State != refund.Sending {
+			err = errors.New("read another record")
+		}
+		read <- err
+	}()
+	go func() {
+		scheduled <- f.ledger.InsistSchedule(t.Context(), wait(time.Now().Add(time.Hour), "job"), waitTrouble)
+	}()
+	<-notRead
+	<-notStored
+	if err := f.nats.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil {
+		t.Error(err)
+	}
+	if err := <-scheduled; err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-f.ledger.Healed():
+	default:
+		t.Error("nobody was told that it has healed")
+	}
+}
+
+func TestPatienceEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.nats.Stop()
+	for name, do := range map[string]func(context.Context, func(error)) error{
+		"read": func(ctx context.Context, tell func(error)) error {
+			_, err := f.ledger.InsistLast(ctx, "rf-1", tell)
+			return err
+		},
+		"wait": func(ctx context.Context, tell func(error)) error {
+			return f.ledger.InsistSchedule(ctx, wait(time.Now().Add(time.Hour), "job"), tell)
+		},
+		"append": func(ctx context.Context, tell func(error)) error {
+			_, err := f.ledger.Insist(ctx, record("rf-1", refund.Sending, 0, "a"), tell)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			tell, told := trouble()
+			if err := do(ctx, tell); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("err = %v", err)
+			}
+			select {
+			case <-told:
+			default:
+				t.Error("nothing was told")
+			}
+		})
+	}
+}
+
+func TestWhatCannotSucceedIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	never := func(err error) { t.Errorf("tried again after %v", err) }
+	if err := f.ledger.InsistSchedule(t.Context(), wait(time.Time{}, "job"), never); err == nil {
+		t.Error("a wait without a time was stored")
+	}
+	if _, err := f.ledger.Insist(t.Context(), record("rf-1", refund.Sending, 0, "a"), never); err != nil {
+		t.Fatal(err)
+	}
+	var moved *ledger.MovedError
+	if _, err := f.ledger.Insist(t.Context(), record("rf-1", refund.Sending, 0, "b"), never); !errors.As(err, &moved) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// Many answers wait for a stream that refuses them, each for a time of its own.
+// As soon as one is stored the others are: they do not wait for their turns,
+// which are two seconds apart by then.
+func TestAllThatWaitIsStoredWhenTheFirstIs(t *testing.T) {
+	t.Parallel()
+	const n = 40
+	f := setup(t)
+	stream, err := f.js.Stream(t.Context(), jobs.StreamRefunds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := stream.CachedInfo().Config
+	roomy := full
+	full.Discard, full.MaxMsgs = jetstream.DiscardNew, 1
+	if _, err := f.ledger.Append(t.Context(), record("first", refund.Sending, 0, "a")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.js.UpdateStream(t.Context(), full); err != nil {
+		t.Fatal(err)
+	}
+	stored, late := make(chan time.Time, n), make(chan struct{}, n*100)
+	for i := range n {
+		go func() {
+			// What the stream's own limit refuses is asked about, and asked again.
+			_, err := f.ledger.Insist(t.Context(), record(fmt.Sprintf("rf-%d", i), refund.Succeeded, 0, "a"), func(error) {
+				late <- struct{}{}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			stored <- time.Now()
+		}()
+	}
+	select {
+	case <-late:
+	case at := <-stored:
+		t.Fatalf("stored at %s in a full stream", at)
+	case <-time.After(30 * time.Second):
+		t.Fatal("a full stream refuses nothing")
+	}
+	if _, err := f.js.UpdateStream(t.Context(), roomy); err != nil {
+		t.Fatal(err)
+	}
+	first, last := time.Time{}, time.Time{}
+	for range n {
+		at := <-stored
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	if took := last.Sub(first); took > 1500*time.Millisecond {
+		t.Errorf("the last was stored %s after the first", took)
+	}
+}

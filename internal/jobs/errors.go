@@ -46,4 +46,19 @@ var (
 	// ErrNoRoom is returned for a dead letter whose headers alone are larger
 	// than what the server or its stream accepts. Nothing was published.
 	ErrNoRoom = errors.New("headers alone exceed the message limit")
+
+	// ErrCannotSetUp is returned by [SetupConfig.Run] where a second try would
+	// end the same: subjects that belong to another stream, an account that
+	// requires sizes or has no storage left, or a ledger that must be taken for
+	// lost. Streams that were created before it are left.
+	ErrCannotSetUp = errors.New("cannot set up the streams")
+
+	// ErrLedgerLost is returned, wrapped in [ErrCannotSetUp], where a new ledger
+	// would begin although there must have been one before.
+	ErrLedgerLost = errors.New("refused to begin a new ledger")
+
+	// ErrDeadRefused is returned where REFUND_DEAD has refused a dead letter or
+	// its notice and will again: it is full, sealed, gone, or takes no message of
+	// this size. Nothing says so of a time-out.
+	ErrDeadRefused = errors.New("dead letter refused")
 )

@@ -21,8 +21,8 @@ const (
 // text, and which this user may not be allowed to ask.
 const askWithin = 2 * time.Second
 
-// leastJobs is the smallest size of REFUND_JOBS that is created.
-const leastJobs = 1 << 20
+// LeastJobsBytes is the smallest size of REFUND_JOBS that is created.
+const LeastJobsBytes = 1 << 20
 
 // leaveRoom makes REFUND_JOBS at most half as large as the account, which it
 // would otherwise fill alone. An account that sets no limit has the server's,
@@ -54,7 +54,7 @@ func (s *setup) leaveRoom(ctx context.Context, cfg *jetstream.StreamConfig) {
 func (s *setup) createSmaller(ctx context.Context, cfg *jetstream.StreamConfig) error {
 	asked := cfg.MaxBytes
 	_, err := s.js.CreateStream(ctx, *cfg)
-	for apiCode(err) == codeNoStorage && cfg.MaxBytes/2 >= leastJobs {
+	for apiCode(err) == codeNoStorage && cfg.MaxBytes/2 >= LeastJobsBytes {
 		cfg.MaxBytes /= 2
 		_, err = s.js.CreateStream(ctx, *cfg)
 	}

@@ -249,7 +249,10 @@ func TestFullStorageIsSeenWithoutStoringAnything(t *testing.T) {
 	}{
 		"account": {
 			func(*server.Options) {},
-			func(t *testing.T, srv *server.Server, js jetstream.JetStream) { accountLimit(t, srv, 1<<20); fill(t, js) },
+			func(t *testing.T, srv *server.Server, js jetstream.JetStream) {
+				accountLimit(t, srv, 1<<20)
+				fill(t, js)
+			},
 			func(t *testing.T, srv *server.Server, _ jetstream.JetStream) { accountLimit(t, srv, -1) },
 		},
 		"server": {

@@ -37,6 +37,10 @@ func (l *Ledger) SweepOverdue(ctx context.Context) (int, error) {
 			return again, nil
 		}
 		next = m.Seq
+		if isDeferred(m.Subject) {
+			again += l.sweepDeferred(ctx, m, now)
+			continue
+		}
 		w, err := wait(m)
 		if err != nil {
 			l.cfg.Log.Error("wait unreadable", "sequence", m.Seq, "error", err)
@@ -59,16 +63,25 @@ func wait(m rawMessage) (Wait, error) {
 	if err != nil {
 		return Wait{}, err
 	}
-	text, ok := strings.CutPrefix(m.header.Get(headerSchedule), "@at ")
-	if !ok {
-		return Wait{}, fmt.Errorf("%s: no %s header", m.Subject, headerSchedule)
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
+	at, err := scheduled(m)
 	if err != nil {
-		return Wait{}, fmt.Errorf("%s: %s header: %w", m.Subject, headerSchedule, err)
+		return Wait{}, err
 	}
 	return Wait{
 		Channel: ch, RefundID: id, At: at, Body: m.Data,
 		Traceparent: m.header.Get(jobs.HeaderTraceParent), Nudge: m.header.Get(jobs.HeaderNudge) != "",
 	}, nil
+}
+
+// scheduled returns when a stored wait fires.
+func scheduled(m rawMessage) (time.Time, error) {
+	text, ok := strings.CutPrefix(m.header.Get(headerSchedule), "@at ")
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s: no %s header", m.Subject, headerSchedule)
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %s header: %w", m.Subject, headerSchedule, err)
+	}
+	return at, nil
 }

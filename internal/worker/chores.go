@@ -27,6 +27,7 @@ const (
 func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
 	w.every(ctx, group, sweepEvery, false, w.sweep)
+	w.every(ctx, group, storageEvery, true, w.checkStorage)
 	w.every(ctx, group, clockEvery, true, w.checkClock)
 	w.every(ctx, group, intakeEvery, true, w.checkIntakes)
 	w.every(ctx, group, pausedEvery, true, w.checkPaused)

@@ -34,9 +34,13 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	if d.Source == jobs.Fresh && d.Delivered <= 1 {
 		l.cfg.Metrics.QueueWait.WithLabelValues(string(l.channel)).Observe(l.cfg.Now().Sub(d.Stored).Seconds())
 	}
+	if letter, ok := jobs.DeferredLetter(d); ok {
+		l.buryAndAck(ctx, d, letter)
+		return
+	}
 	job := decode(d)
 	if job.Outcome == jobs.Unreadable {
-		l.buryAndAck(ctx, d, jobs.DeadUnreadable, job.Err)
+		l.buryAndAck(ctx, d, deadLetter(d, jobs.DeadUnreadable), "error", job.Err)
 		return
 	}
 	// A second delivery of a refund that this process has in hand is no owner:

@@ -18,6 +18,7 @@ type Worker struct {
 	lanes   []*lane
 	working working
 	stamps  atomic.Uint64
+	letters letters
 	offset  atomic.Int64    // how far the server's clock is ahead of ours, ns
 	stop    context.Context // ends when the drain begins
 	drain   context.CancelFunc

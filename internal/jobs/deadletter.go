@@ -75,7 +75,7 @@ type DeadLetters struct {
 	js    MessagePublisher
 	limit func() int
 
-	noticesOptional bool
+	withoutNotices bool
 }
 
 // NewDeadLetters returns a publisher over js whose messages have at most
@@ -84,10 +84,11 @@ func NewDeadLetters(js MessagePublisher, limit func() int) DeadLetters {
 	return DeadLetters{js: js, limit: limit}
 }
 
-// NoticesOptional returns a publisher for a REFUND_DEAD that an older version
-// has set up and that takes no notices ([Report].NoticesTaken).
-func (d DeadLetters) NoticesOptional() DeadLetters {
-	d.noticesOptional = true
+// WithoutNotices returns a publisher for a REFUND_DEAD that an older version has
+// set up and that takes no notices ([Report].NoticesTaken). It does not try: the
+// worker's user may not be allowed to, which would look like a time-out.
+func (d DeadLetters) WithoutNotices() DeadLetters {
+	d.withoutNotices = true
 	return d
 }
 
@@ -109,7 +110,7 @@ func DeadLetterLimit(conn *nats.Conn, streamLimit int) func() int {
 // acknowledge the message. That either is a duplicate is no error: then it is
 // there already, for the message was delivered twice. Errors: [ErrDeadRefused]
 // where trying again would end the same; [ErrNotNoticed] where the letter is
-// stored and notices are optional.
+// stored, and [DeadLetters.WithoutNotices] was asked for.
 func (d DeadLetters) Publish(ctx context.Context, letter DeadLetter) error {
 	msg, err := letter.Message(d.limit())
 	if err == nil {
@@ -118,16 +119,13 @@ func (d DeadLetters) Publish(ctx context.Context, letter DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("publish dead letter of %s %d: %w", letter.Stream, letter.Sequence, refused(err))
 	}
-	err = d.store(ctx, letter.Notice())
-	switch {
-	case err == nil:
-		return nil
-	case d.noticesOptional && errors.Is(err, jetstream.ErrNoStreamResponse):
-		err = ErrNotNoticed
-	default:
-		err = refused(err)
+	if d.withoutNotices {
+		return ErrNotNoticed
 	}
-	return fmt.Errorf("publish notice of dead letter %s %d: %w", letter.Stream, letter.Sequence, err)
+	if err := d.store(ctx, letter.Notice()); err != nil {
+		return fmt.Errorf("publish notice of dead letter %s %d: %w", letter.Stream, letter.Sequence, refused(err))
+	}
+	return nil
 }
 
 func (d DeadLetters) store(ctx context.Context, msg *nats.Msg) error {

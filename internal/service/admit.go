@@ -117,7 +117,7 @@ func checkOwner(named, ours jobs.Owner) error {
 func (p *process) deadLetters(report jobs.Report) jobs.DeadLetters {
 	letters := jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize))
 	if !report.NoticesTaken {
-		return letters.NoticesOptional()
+		return letters.WithoutNotices()
 	}
 	return letters
 }

@@ -94,7 +94,7 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr = addr })
 	readiness(t, addr, http.StatusOK, "ready")
-	d := cardDone("before it was full", "", dokusim.Payment{}).drive("d")
+	d := cardDone("before it was full", "PARTIAL_REFUND", dokusim.Payment{}).drive("d")
 	f.accountLimit(t, 1<<20)
 	for size := 64 << 10; size > 2<<10; {
 		if _, err := f.JS.Publish(t.Context(), "other", make([]byte, size)); err != nil {
@@ -128,7 +128,7 @@ func TestFullDeadLetterStreamStopsNoChannelAndLosesNoLetter(t *testing.T) {
 	for i := range flood {
 		f.publish(t, channel.CreditCard, fmt.Sprintf("no job %d", i))
 	}
-	d := cardDone("behind", "", dokusim.Payment{}).drive("behind")
+	d := cardDone("behind", "PARTIAL_REFUND", dokusim.Payment{}).drive("behind")
 	d.begin(t, f)
 	d.judge(t, f)
 	readiness(t, addr, http.StatusOK, "dead letters cannot be stored and wait in REFUND_WAITS")
@@ -172,7 +172,7 @@ func TestProducersLearnOfTheirDeadLetters(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)
-	d := cardDone("first", "", dokusim.Payment{}).drive("first")
+	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
 	d.begin(t, f)
 	d.judge(t, f)
 	f.publish(t, channel.CreditCard, strings.Replace(d.body(t, time.Now()), "10000", "20000", 1))
@@ -282,7 +282,7 @@ func TestNewLedgerIsRefusedWhereOneWasAndWarnedOfElsewhere(t *testing.T) {
 	}
 	f.refuses(t, func(cfg *service.Config) { cfg.Setup, cfg.LedgerMustExist = true, true }, "LEDGER_MUST_EXIST", "restore REFUNDS")
 	w := f.start(t, logged)
-	d := cardDone("first", "", dokusim.Payment{}).drive("first")
+	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
 	eventually(t, "streams", func() bool { _, err := f.JS.Stream(t.Context(), jobs.StreamJobs); return err == nil })
 	d.begin(t, f)
 	f.settled(t)

@@ -116,7 +116,7 @@ func (l *Ledger) CheckStorage(ctx context.Context) error {
 	probe := nats.NewMsg(jobs.LedgerSubject(channel.CreditCard, jobs.StateWaiting, "storage-probe"))
 	probe.Header.Set(headerBatchID, strings.Repeat("x", longestBatchID+1))
 	probe.Header.Set(headerExpectStream, "NONE")
-	probe.Data = bytes.Repeat([]byte("x"), probeSize)
+	probe.Data = bytes.Repeat([]byte("x"), l.probeBody())
 	reply, err := l.nc.RequestMsgWithContext(ctx, probe)
 	if err != nil {
 		return fmt.Errorf("ask whether a record can be stored: %w", err)
@@ -131,6 +131,13 @@ func (l *Ledger) CheckStorage(ctx context.Context) error {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: %w", ErrStorageFull, answer.Error)
 	}
 	return l.checkSize(ctx)
+}
+
+// probeBody leaves room for the probe's headers where the server takes small
+// messages only.
+func (l *Ledger) probeBody() int {
+	const headers = 256
+	return min(probeSize, max(int(l.nc.MaxPayload())-headers, 0))
 }
 
 // checkSize looks at the size that REFUNDS itself may have.

@@ -159,6 +159,9 @@ func TestServerWithASmallPayloadIsNamedWithBothNumbers(t *testing.T) {
 	if _, err := l.Append(t.Context(), record("rf-1", refund.Sending, 0, "a")); !errors.Is(err, ledger.ErrTooLarge) {
 		t.Errorf("a send was announced: %v", err)
 	}
+	if err := l.CheckStorage(t.Context()); err != nil {
+		t.Errorf("there is room: %v", err)
+	}
 }
 
 // A record that is refused for its size is refused again: to go on trying would

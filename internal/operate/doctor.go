@@ -54,6 +54,7 @@ type Checkup struct {
 func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 	found := o.streams(ctx)
 	found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
+	found = append(found, o.room(ctx)...)
 	found = append(found, o.permissions(ctx)...)
 	if c.Monitor != "" {
 		found = append(found, c.sync(ctx))

@@ -20,6 +20,9 @@ type job struct {
 	invoiceNumber     string
 	originalRequestID string
 	amount            int64
+
+	sequence uint64          // in REFUND_JOBS, once it is published
+	dead     jobs.DeadReason // why its message became a dead letter; empty: not that we know
 }
 
 // String names the job in lines for people.

@@ -74,28 +74,34 @@ func TestSetupRefusesToBeginALedgerWhereOneMustHaveBeen(t *testing.T) {
 		says string
 	}{
 		"ledger missing, a job queued": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.jobs.credit_card")
 			drop(t, js, jobs.StreamRefunds)
 		}, "REFUND_JOBS has taken 1 messages"},
 		"ledger missing, a job finished": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.jobs.credit_card")
 			finish(t, js)
 			drop(t, js, jobs.StreamRefunds)
 		}, "REFUND_JOBS has taken 1 messages"},
 		"ledger missing, a wait": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.due.credit_card")
 			drop(t, js, jobs.StreamRefunds)
 		}, "REFUND_WAITS has taken 1 messages"},
 		"ledger missing, a dead letter": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.dead.credit_card")
 			drop(t, js, jobs.StreamRefunds)
 		}, "REFUND_DEAD has taken 1 messages"},
 		"ledger empty, younger than a job": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.jobs.credit_card")
 			drop(t, js, jobs.StreamRefunds)
 			recreate(t, js)
 		}, "younger than messages of REFUND_JOBS"},
 		"ledger empty, a job finished": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.jobs.credit_card")
 			put(t, js, "refunds.jobs.credit_card")
 			finish(t, js)
@@ -104,12 +110,15 @@ func TestSetupRefusesToBeginALedgerWhereOneMustHaveBeen(t *testing.T) {
 			finish(t, js)
 		}, "2 jobs of REFUND_JOBS were finished"},
 		"ledger empty, a wait": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.due.credit_card")
 		}, "REFUND_WAITS has taken 1 waits"},
 		"ledger empty, dead letters and no job ever": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.dead.credit_card")
 		}, "REFUND_DEAD has taken 1 messages"},
 		"ledger emptied": {func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.ledger.credit_card.sending.rf-1")
 			stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
 			if err != nil {
@@ -160,18 +169,21 @@ func TestSetupAcceptsEveryFirstStart(t *testing.T) {
 	t.Parallel()
 	for name, happen := range map[string]func(*testing.T, jetstream.JetStream){
 		"nothing happened": func(*testing.T, jetstream.JetStream) {},
-		"jobs came first":  func(t *testing.T, js jetstream.JetStream) { put(t, js, "refunds.jobs.credit_card") },
+		"jobs came first":  func(t *testing.T, js jetstream.JetStream) { t.Helper(); put(t, js, "refunds.jobs.credit_card") },
 		"a first job is no job": func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.jobs.credit_card")
 			put(t, js, "refunds.dead.credit_card")
 			finish(t, js)
 		},
-		"others were never used": func(t *testing.T, js jetstream.JetStream) { drop(t, js, jobs.StreamRefunds) },
+		"others were never used": func(t *testing.T, js jetstream.JetStream) { t.Helper(); drop(t, js, jobs.StreamRefunds) },
 		"records, all else new": func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.ledger.credit_card.sending.rf-1")
 			drop(t, js, jobs.StreamJobs)
 		},
 		"records and waits": func(t *testing.T, js jetstream.JetStream) {
+			t.Helper()
 			put(t, js, "refunds.ledger.credit_card.waiting.rf-1")
 			put(t, js, "refunds.due.credit_card")
 		},

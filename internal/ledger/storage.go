@@ -28,13 +28,8 @@ const (
 // storageFull reports whether the server has refused a message for want of
 // storage. It has then stored nothing.
 func storageFull(err error) bool {
-	switch apiCode(err) {
-	case codeAccountFull, codeServerFull:
-		return true
-	case codeStoreFailed:
-		return ownLimit(err)
-	}
-	return false
+	code := apiCode(err)
+	return code == codeAccountFull || code == codeServerFull || code == codeStoreFailed && ownLimit(err)
 }
 
 // ownLimit tells a stream's own limit ("maximum bytes exceeded") from a failure

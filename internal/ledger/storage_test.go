@@ -253,15 +253,17 @@ func TestFullStorageIsSeenWithoutStoringAnything(t *testing.T) {
 		"account": {
 			func(*server.Options) {},
 			func(t *testing.T, srv *server.Server, js jetstream.JetStream) {
+				t.Helper()
 				accountLimit(t, srv, 1<<20)
 				fill(t, js)
 			},
-			func(t *testing.T, srv *server.Server, _ jetstream.JetStream) { accountLimit(t, srv, -1) },
+			func(t *testing.T, srv *server.Server, _ jetstream.JetStream) { t.Helper(); accountLimit(t, srv, -1) },
 		},
 		"server": {
 			func(o *server.Options) { o.JetStreamMaxStore = 4 << 20 },
-			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { fill(t, js) },
+			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { t.Helper(); fill(t, js) },
 			func(t *testing.T, _ *server.Server, js jetstream.JetStream) {
+				t.Helper()
 				if err := js.DeleteStream(t.Context(), "OTHER"); err != nil {
 					t.Fatal(err)
 				}
@@ -269,8 +271,8 @@ func TestFullStorageIsSeenWithoutStoringAnything(t *testing.T) {
 		},
 		"the stream's own size": {
 			func(*server.Options) {},
-			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { ownSize(t, js, 1000) },
-			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { ownSize(t, js, 1<<20) },
+			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { t.Helper(); ownSize(t, js, 1000) },
+			func(t *testing.T, _ *server.Server, js jetstream.JetStream) { t.Helper(); ownSize(t, js, 1<<20) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

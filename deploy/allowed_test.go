@@ -22,7 +22,7 @@ func (c client) schedule(refundID string, due time.Time) {
 	}
 }
 
-func TestProducerPublishesJobsAndReadsOneResult(t *testing.T) {
+func TestProducerPublishesJobs(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t)
 	b.fill()
@@ -45,10 +45,61 @@ func TestProducerPublishesJobsAndReadsOneResult(t *testing.T) {
 	case <-ctx(t).Done():
 		t.Error("asynchronous publish: no answer")
 	}
-	if got := producer.request("$JS.API.DIRECT.GET.REFUNDS.refunds.results.*.*.rf-1", ""); got != `{"refund_id":"rf-1"}` {
-		t.Errorf("the result reads %q", got)
+	producer.undisturbed()
+}
+
+// A notice reaches whoever listens, as a hint, and the order system's own
+// durable consumer, without a gap.
+func TestProducerLearnsOfItsDeadLetters(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	b.fill()
+	producer := b.connect("producer")
+	hints, err := producer.nc.SubscribeSync("refunds.notices.*")
+	if err != nil {
+		t.Fatal(err)
 	}
 	producer.undisturbed()
+	const notice = `{"v":1,"channel":"emoney_ovo","reason":"unreadable","stream":"REFUND_JOBS","sequence":7}`
+	worker := b.connect("worker")
+	worker.publish("refunds.dead.emoney_ovo", "planted-token", jetstream.WithMsgID("REFUND_JOBS.7"))
+	worker.publish("refunds.notices.emoney_ovo", notice, jetstream.WithMsgID("notice.REFUND_JOBS.7"))
+	hint, err := hints.NextMsgWithContext(ctx(t))
+	if err != nil || string(hint.Data) != notice || hint.Subject != "refunds.notices.emoney_ovo" {
+		t.Fatalf("%v, err %v", hint, err)
+	}
+	api, err := jetstream.NewWithAPIPrefix(producer.nc, "REFUNDS.API")
+	if err != nil {
+		t.Fatal(err)
+	}
+	producer.js = api
+	kept := producer.take("REFUND_DEAD", "orders")
+	if string(kept.Data()) != notice {
+		t.Errorf("the durable consumer reads %q", kept.Data())
+	}
+	settle(t, kept)
+	producer.undisturbed()
+}
+
+// enqueue --wait is a person's tool: it needs what an operator may do.
+func TestOperatorPublishesAJobAndWaitsForItsResult(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	b.fill()
+	operator := b.connect("operator")
+	hints, err := operator.nc.SubscribeSync("refunds.notices.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator.publish("refunds.jobs.emoney_ovo", "{}")
+	if got := operator.request("$JS.API.DIRECT.GET.REFUNDS.refunds.results.*.*.rf-1", ""); got != `{"refund_id":"rf-1"}` {
+		t.Errorf("the result reads %q", got)
+	}
+	b.connect("worker").publish("refunds.notices.emoney_ovo", "{}")
+	if _, err := hints.NextMsgWithContext(ctx(t)); err != nil {
+		t.Error(err)
+	}
+	operator.undisturbed()
 }
 
 func TestWorkerTakesJobsKeepsRecordsAndWaits(t *testing.T) {
@@ -79,6 +130,7 @@ func TestWorkerTakesJobsKeepsRecordsAndWaits(t *testing.T) {
 		t.Errorf("a second first record: %v, want error 10071", err)
 	}
 	worker.publish("refunds.dead.credit_card", "x", jetstream.WithMsgID("REFUND_JOBS.1"))
+	worker.publish("refunds.notices.credit_card", "{}", jetstream.WithMsgID("notice.REFUND_JOBS.1"))
 	if got := worker.request("$JS.API.STREAM.MSG.GET.REFUNDS", `{"last_by_subj":"refunds.*.*.*.rf-2"}`); !strings.Contains(got, "sending.rf-2") {
 		t.Errorf("the last record reads %s", got)
 	}

@@ -88,27 +88,45 @@ func denied() map[string][]string {
 	changes := join(changesOfStreams(), creations, deleteDead, changesOfConsumers(), pauses)
 	job := []string{"refunds.jobs.credit_card"}
 	asking, answering := []string{"refunds.fleet.status"}, []string{"refunds.fleet.reply.x"}
+	// A forged notice would have a producer give up a job that is worked on.
+	notice := []string{"refunds.notices.credit_card"}
 	return map[string][]string{
-		"producer": join(asking, answering, changes, readings(), acks(), infos, records(), each("REFUNDS.API.CONSUMER.MSG.NEXT.%s.shop")),
+		"producer": join(asking, answering, notice, changes, readings(), acks(), infos, records(), each("REFUNDS.API.CONSUMER.MSG.NEXT.%s.shop"), []string{
+			// Anybody's result with its internal record.
+			"$JS.API.DIRECT.GET.REFUNDS.refunds.results.*.*.rf-1", "REFUNDS.API.DIRECT.GET.REFUNDS.refunds.results.*.*.rf-1",
+			"$JS.API.DIRECT.GET.REFUNDS.refunds.results.credit_card.succeeded.rf-1",
+			// Customers' tokens, and another order system's notices.
+			"$JS.API.DIRECT.GET.REFUND_DEAD.refunds.dead.credit_card", "REFUNDS.API.DIRECT.GET.REFUND_DEAD.refunds.notices.credit_card",
+			"REFUNDS.API.STREAM.MSG.GET.REFUND_DEAD", "REFUNDS.API.STREAM.INFO.REFUND_DEAD",
+			"REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.others", "REFUNDS.API.CONSUMER.INFO.REFUND_DEAD.others",
+			"$JS.ACK.REFUND_DEAD.others.1.1.1.1.0", "$JS.ACK._.HASH.REFUND_DEAD.others.1.1.1.1.0.x",
+			"REFUNDS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.dead.>", "REFUNDS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.notices.>",
+			"REFUNDS.API.CONSUMER.DELETE.REFUND_DEAD.orders", "REFUNDS.API.CONSUMER.RESET.REFUND_DEAD.orders",
+		}),
 		"worker": join(asking, changes, job, []string{"refunds.due.credit_card"},
 			each("$JS.API.STREAM.MSG.GET.%s", "REFUND_JOBS", "REFUND_DEAD"), each("$JS.API.DIRECT.GET.%s"),
 			each("$JS.API.DIRECT.GET.%s.refunds.ledger.credit_card.sending.rf-1"),
 			each("$JS.API.CONSUMER.MSG.NEXT.%s.shop", "REFUNDS", "REFUND_DEAD"),
+			[]string{"$JS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", "$JS.API.INFO"},
 			each("$JS.ACK.%s.shop.1.1.1.1.0", "REFUNDS", "REFUND_DEAD")),
-		"shop": join(asking, answering, changes, readings(), infos, records(), job, acks(), []string{
+		"shop": join(asking, answering, notice, changes, readings(), infos, records(), job, acks(), []string{
 			"REFUNDS.API.CONSUMER.MSG.NEXT.REFUNDS.audit", "REFUNDS.API.CONSUMER.INFO.REFUNDS.audit",
 			"$JS.ACK.REFUNDS.audit.1.1.1.1.0", "$JS.ACK._.HASH.REFUNDS.audit.1.1.1.1.0.x",
 			"REFUNDS.API.CONSUMER.CREATE.REFUNDS.mine.refunds.results.>", "REFUNDS.API.CONSUMER.DELETE.REFUNDS.shop",
 			"REFUNDS.API.CONSUMER.RESET.REFUNDS.shop", "REFUNDS.API.STREAM.INFO.REFUNDS",
 			"REFUNDS.API.DIRECT.GET.REFUNDS.refunds.ledger.credit_card.sending.rf-1", "REFUNDS.API.DIRECT.GET.REFUNDS",
+			"REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", "$JS.ACK.REFUND_DEAD.orders.1.1.1.1.0",
 			"anything.at.all",
 		}),
-		"metrics": join(asking, answering, changes, readings(), acks(), records(), job, []string{"$JS.API.INFO"}),
-		"operator": join(answering, changesOfStreams(), creations, acks(), each("$JS.API.CONSUMER.PAUSE.%s.shop", "REFUNDS", "REFUND_DEAD"),
+		"metrics": join(asking, answering, notice, changes, readings(), acks(), records(), job, []string{"$JS.API.INFO"}),
+		"operator": join(answering, notice, changesOfStreams(), creations, acks(), each("$JS.API.CONSUMER.PAUSE.%s.shop", "REFUNDS", "REFUND_DEAD"),
 			changesOfConsumers("REFUND_JOBS", "REFUND_WAITS"),
 			each("$JS.API.CONSUMER.DELETE.%s.shop", "REFUNDS"), each("$JS.API.CONSUMER.RESET.%s.shop", "REFUNDS"),
 			each("$JS.API.CONSUMER.MSG.NEXT.%s.worker_credit_card", "REFUND_JOBS", "REFUND_WAITS")),
-		"setup": join(asking, answering, changesOfStreams(), deleteDead, changesOfConsumers(), pauses, readings(), acks(), records(), job),
+		"setup": join(asking, answering, notice, changesOfStreams(), deleteDead, changesOfConsumers(), pauses, readings(), acks(), records(), job, []string{
+			"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine", "$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.dead.>",
+			"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.>", "$JS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders",
+		}),
 	}
 }
 
@@ -135,7 +153,7 @@ func TestNobodyListensToAnother(t *testing.T) {
 	b := startBroker(t)
 	for _, user := range users {
 		c := b.connect(user)
-		subjects := []string{">", "refunds.>", "refunds.results.>", "refunds.jobs.*", "_INBOX.>", "$JS.>", "$SYS.>"}
+		subjects := []string{">", "refunds.>", "refunds.results.>", "refunds.jobs.*", "refunds.dead.*", "_INBOX.>", "$JS.>", "$SYS.>"}
 		for _, other := range users {
 			if other != user {
 				subjects = append(subjects, "_INBOX_"+other+".>")
@@ -152,6 +170,24 @@ func TestNobodyListensToAnother(t *testing.T) {
 	}
 }
 
+// A setup that filtered for notices and read dead letters all the same would
+// have customers' tokens.
+func TestSetupMakesNoConsumerOfDeadLettersUnderTheFilterOfNotices(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	b.fill()
+	answer := b.connect("setup").request("$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.notices.>",
+		`{"stream_name":"REFUND_DEAD","config":{"durable_name":"mine","name":"mine","filter_subject":"refunds.dead.>","ack_policy":"explicit"}}`)
+	if !strings.Contains(answer, `"error"`) {
+		t.Errorf("made: %s", answer)
+	}
+	answer = b.connect("setup").request("$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.notices.>",
+		`{"stream_name":"REFUND_DEAD","config":{"durable_name":"mine","name":"mine","filter_subjects":["refunds.notices.>","refunds.dead.>"],"ack_policy":"explicit"}}`)
+	if !strings.Contains(answer, `"error"`) {
+		t.Errorf("made: %s", answer)
+	}
+}
+
 // A reply subject is checked against nobody's permissions: within one account
 // the acknowledgement of a job is stored as a result. The operator, who lives in
 // the streams' account, shows that it is; the other accounts must not get there.
@@ -165,6 +201,7 @@ func TestReplySubjectForgesNoResultFromAnotherAccount(t *testing.T) {
 	}{
 		{"operator", job, `{"refund_id":"rf-9"}`, 1},
 		{"producer", job, `{"refund_id":"rf-9"}`, 0},
+		{"producer", "REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", `{"batch":1,"no_wait":true}`, 0},
 		{"shop", pull, `{"batch":1,"no_wait":true}`, 0},
 	} {
 		b := startBroker(t)

@@ -10,15 +10,17 @@ import (
 )
 
 // fill has the user setup create all streams, the workers' consumers and two
-// consumers of results, and puts one message into each stream.
+// readers each of results and of notices, and puts one message into each stream.
 func (b broker) fill() {
 	b.t.Helper()
 	setup, worker, producer := b.connect("setup"), b.connect("worker"), b.connect("producer")
 	if _, err := jobs.Setup(ctx(b.t), setup.js, 1); err != nil {
 		b.t.Fatalf("set up: %v (%v)", err, setup.nc.LastError())
 	}
-	setup.resultConsumer("shop")
-	setup.resultConsumer("audit")
+	setup.reader(jobs.StreamRefunds, "shop", "refunds.results.>")
+	setup.reader(jobs.StreamRefunds, "audit", "refunds.results.>")
+	setup.reader(jobs.StreamDead, "orders", "refunds.notices.>")
+	setup.reader(jobs.StreamDead, "others", "refunds.notices.>")
 	setup.undisturbed()
 
 	producer.publish("refunds.jobs.credit_card", `{"refund_id":"rf-1"}`)
@@ -28,10 +30,10 @@ func (b broker) fill() {
 	worker.schedule("rf-far", time.Now().Add(time.Hour))
 }
 
-func (c client) resultConsumer(name string) {
+func (c client) reader(stream, name, filter string) {
 	c.t.Helper()
-	_, err := c.js.CreateConsumer(ctx(c.t), jobs.StreamRefunds, jetstream.ConsumerConfig{
-		Durable: name, FilterSubject: "refunds.results.>", AckPolicy: jetstream.AckExplicitPolicy,
+	_, err := c.js.CreateConsumer(ctx(c.t), stream, jetstream.ConsumerConfig{
+		Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 	})
 	if err != nil {
 		c.t.Fatalf("create consumer %s: %v (%v)", name, err, c.nc.LastError())

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"refundworker/internal/devstack"
 	"refundworker/internal/dokusim"
 	"refundworker/internal/jobs"
@@ -167,11 +165,11 @@ func (s *show) perform(ctx context.Context) error {
 // follow turns what is stored into events, until the show is stopped.
 func (s *show) follow(ctx context.Context) {
 	ctx, s.unfollow = context.WithCancel(ctx)
-	for stream, read := range map[string]func(jetstream.Msg) (event, error){
-		jobs.StreamRefunds: readRefund, jobs.StreamDead: readLetter,
+	for _, w := range []watched{
+		{jobs.StreamRefunds, "refunds.>", readRefund}, {jobs.StreamDead, "refunds.dead.*", readLetter},
 	} {
 		s.group.Go(func() {
-			if err := watch(ctx, s.stack.JS, stream, read, s.events); err != nil {
+			if err := w.watch(ctx, s.stack.JS, s.events); err != nil {
 				s.trouble <- err
 			}
 		})

@@ -20,16 +20,22 @@ type event func(*board)
 
 const allResults = "refunds.results.>"
 
-// watch follows a stream from its beginning and turns every message into an
+// watched is a part of a stream that the board shows.
+type watched struct {
+	stream, filter string
+	read           func(jetstream.Msg) (event, error)
+}
+
+// watch follows it from the stream's beginning and turns every message into an
 // event, until ctx ends.
-func watch(ctx context.Context, js jetstream.JetStream, stream string, read func(jetstream.Msg) (event, error), events chan<- event) error {
-	c, err := js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{})
+func (w watched) watch(ctx context.Context, js jetstream.JetStream, events chan<- event) error {
+	c, err := js.OrderedConsumer(ctx, w.stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{w.filter}})
 	if err != nil {
-		return fmt.Errorf("watch %s: %w", stream, err)
+		return fmt.Errorf("watch %s: %w", w.stream, err)
 	}
 	messages, err := c.Messages()
 	if err != nil {
-		return fmt.Errorf("watch %s: %w", stream, err)
+		return fmt.Errorf("watch %s: %w", w.stream, err)
 	}
 	defer messages.Stop()
 	for {
@@ -41,11 +47,11 @@ func watch(ctx context.Context, js jetstream.JetStream, stream string, read func
 			continue // a busy machine; the consumer is made anew by itself
 		}
 		if err != nil {
-			return fmt.Errorf("watch %s: %w", stream, err)
+			return fmt.Errorf("watch %s: %w", w.stream, err)
 		}
-		e, err := read(msg)
+		e, err := w.read(msg)
 		if err != nil {
-			return fmt.Errorf("watch %s: %w", stream, err)
+			return fmt.Errorf("watch %s: %w", w.stream, err)
 		}
 		select {
 		case events <- e:

@@ -21,6 +21,9 @@ type job struct {
 	originalRequestID string
 	amount            int64
 	content           hash // equal for jobs that ask for the same refund
+
+	sequence uint64          // in REFUND_JOBS, once it is published
+	dead     jobs.DeadReason // why its message became a dead letter; empty: not that we know
 }
 
 // String names the job in lines for people.

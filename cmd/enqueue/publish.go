@@ -96,16 +96,17 @@ func (s *sender) gone() bool {
 }
 
 func (s *sender) settle(ctx context.Context, f flight) {
-	duplicate, err := s.outcome(f)
+	receipt, err := s.outcome(f)
 	if lost(err) && !s.gone() && ctx.Err() == nil {
 		s.warn(f.job, err)
-		duplicate, err = s.persist(ctx, f.job)
+		receipt, err = s.persist(ctx, f.job)
 	}
 	if err != nil {
 		s.say.fail(f.job, explain(err, f.job))
 		return
 	}
-	s.say.publish(duplicate)
+	s.say.publish(receipt.Duplicate)
+	f.job.sequence = receipt.Sequence
 	s.stored(f.job)
 }
 
@@ -118,57 +119,56 @@ func (s *sender) warn(j job, err error) {
 }
 
 // outcome waits for the future. It always ends: futures time out.
-func (s *sender) outcome(f flight) (duplicate bool, err error) {
+func (s *sender) outcome(f flight) (receipt jobs.Receipt, err error) {
 	if f.err != nil {
-		return false, f.err
+		return jobs.Receipt{}, f.err
 	}
 	subject := jobs.JobSubject(f.job.channel)
 	select {
 	case ack := <-f.future.Ok():
 		if ack.Stream != jobs.StreamJobs {
-			return false, fmt.Errorf("%w: %s", jobs.ErrWrongStream, ack.Stream)
+			return jobs.Receipt{}, fmt.Errorf("%w: %s", jobs.ErrWrongStream, ack.Stream)
 		}
-		return ack.Duplicate, nil
+		return jobs.Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 	case err := <-f.future.Err():
-		return false, err
+		return jobs.Receipt{}, err
 	case <-s.denied.of(subject):
-		return false, s.denied.err(subject)
+		return jobs.Receipt{}, s.denied.err(subject)
 	}
 }
 
 // persist publishes a job again until it is stored, refused, or our patience
 // ends.
-func (s *sender) persist(ctx context.Context, j job) (duplicate bool, err error) {
+func (s *sender) persist(ctx context.Context, j job) (receipt jobs.Receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	subject := jobs.JobSubject(j.channel)
 	for n := 1; ; n++ {
-		duplicate, err = s.once(ctx, j)
+		receipt, err = s.once(ctx, j)
 		if denied := s.denied.err(subject); err != nil && denied != nil {
-			return false, denied
+			return jobs.Receipt{}, denied
 		}
 		if !lost(err) {
-			return duplicate, err
+			return receipt, err
 		}
 		select {
 		case <-ctx.Done():
 			close(s.away)
-			return false, err
+			return jobs.Receipt{}, err
 		case <-s.denied.of(subject):
-			return false, s.denied.err(subject)
+			return jobs.Receipt{}, s.denied.err(subject)
 		case <-time.After(s.pauses.Jittered(n)):
 		}
 	}
 }
 
-func (s *sender) once(ctx context.Context, j job) (duplicate bool, err error) {
+func (s *sender) once(ctx context.Context, j job) (receipt jobs.Receipt, err error) {
 	if s.connected(ctx) != nil {
-		return false, nats.ErrDisconnected
+		return jobs.Receipt{}, nats.ErrDisconnected
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	receipt, err := s.again.Publish(ctx, jobs.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
-	return receipt.Duplicate, err
+	return s.again.Publish(ctx, jobs.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
 }
 
 // lost reports whether nobody said what became of a publish, so that it is
@@ -178,9 +178,15 @@ func lost(err error) bool {
 	return err != nil && !errors.As(err, &refused) && !errors.Is(err, jobs.ErrWrongStream) && !errors.Is(err, errDenied)
 }
 
+// codeStreamFull is JetStream's code for a stream that has reached its size.
+const codeStreamFull jetstream.ErrorCode = 10077
+
 // explain says what an error means for the job.
 func explain(err error, j job) error {
+	var refused *jetstream.APIError
 	switch {
+	case errors.As(err, &refused) && refused.ErrorCode == codeStreamFull:
+		return fmt.Errorf("the queue takes no more jobs until some are worked off: %w", err)
 	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("no stream takes %s: are the streams set up, and the subject imported?", jobs.JobSubject(j.channel))
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):

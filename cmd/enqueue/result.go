@@ -61,6 +61,7 @@ const (
 	succeeded verdict = iota
 	notSucceeded
 	others // the refund_id belongs to other content
+	deadLetter
 )
 
 // judge compares a result with a job. A reason stands in no result: a job that

@@ -111,6 +111,9 @@ func (e *enqueuer) send(ctx context.Context, j job) bool {
 		e.sender = b.sender(e.say, e.stored)
 		e.sender.start(ctx)
 		e.wait.denied, e.wait.reader = b.denied, reader{b.nc, e.plan.NATSAPIPrefix}
+		if e.plan.Wait {
+			e.wait.notices.listen(b.nc)
+		}
 	}
 	if e.sender.gone() {
 		e.say.line("stopped before %s: what follows was not read", j)

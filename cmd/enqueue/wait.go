@@ -27,7 +27,8 @@ type waiter struct {
 
 	missing []refund       // in the order of the input
 	index   map[string]int // into missing, by refund_id; good until the waiting begins
-	counts  [others + 1]int
+	counts  [deadLetter + 1]int
+	notices *notices
 	noted   map[string]bool // troubles that were printed
 	err     error           // that ended the waiting
 }
@@ -42,7 +43,7 @@ type refund struct {
 
 func newWaiter(say *console, out io.Writer) *waiter {
 	return &waiter{
-		say: say, out: out, index: map[string]int{}, noted: map[string]bool{},
+		say: say, out: out, index: map[string]int{}, noted: map[string]bool{}, notices: newNotices(),
 		pauses: retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},
 	}
 }
@@ -71,6 +72,7 @@ func (w *waiter) wait(ctx context.Context, patience time.Duration) bool {
 		case <-within.Done():
 		}
 	}()
+	w.heed()
 	for n := 1; len(w.missing) > 0 && w.err == nil && within.Err() == nil; n++ {
 		began := time.Now()
 		w.round(within)
@@ -115,9 +117,16 @@ func (w *waiter) pause(ctx context.Context, n int, took time.Duration) {
 	if len(w.missing) == 0 || w.err != nil {
 		return
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(max(took, w.pauses.Jittered(n))):
+	over := time.After(max(took, w.pauses.Jittered(n)))
+	for len(w.missing) > 0 {
+		select {
+		case <-w.notices.came:
+			w.heed()
+		case <-ctx.Done():
+			return
+		case <-over:
+			return
+		}
 	}
 }
 
@@ -139,6 +148,9 @@ func (w *waiter) print(r refund) {
 		return
 	}
 	for _, j := range r.jobs {
+		if j.dead != "" {
+			continue // counted, and not judged by another's result
+		}
 		v, err := judge(r.body, j)
 		w.counts[v]++
 		switch {
@@ -153,8 +165,10 @@ func (w *waiter) print(r refund) {
 func (w *waiter) report(late bool, patience time.Duration) bool {
 	without := 0
 	for _, r := range w.missing {
-		without += len(r.jobs)
 		for _, j := range r.jobs {
+			if j.dead == "" {
+				without++
+			}
 			if late { // whoever interrupts knows that there is more to come
 				w.say.line("%s: no result within %s", j, patience)
 			}
@@ -163,7 +177,7 @@ func (w *waiter) report(late bool, patience time.Duration) bool {
 	if w.err != nil {
 		w.say.line("stopped waiting: %s", w.err)
 	}
-	bad := w.counts[notSucceeded] + w.counts[others]
+	bad := w.counts[notSucceeded] + w.counts[others] + w.counts[deadLetter]
 	w.say.line("succeeded %d, not succeeded %d, without result %d", w.counts[succeeded], bad, without)
 	return w.err == nil && bad+without == 0
 }

@@ -218,13 +218,28 @@ func TestNobodyAnsweringForResultsIsSaidAtOnce(t *testing.T) {
 	got.says(t, "still waiting for results: nobody answers")
 }
 
-func TestProducerOfTheShippedAccountsPublishesAndWaits(t *testing.T) {
+func TestOperatorOfTheShippedAccountsPublishesAndWaits(t *testing.T) {
 	t.Parallel()
 	s := shipped(t)
 	fill(t, s)
-	got := enqueue(t.Context(), nil, append(cardFlags("rf-1"), "--wait", "--nats-url", as(s, "producer"), "--nats-inbox-prefix", "_INBOX_producer")...)
+	got := enqueue(t.Context(), nil, append(cardFlags("rf-1"), "--wait", "--nats-url", as(s, "operator"), "--nats-inbox-prefix", "_INBOX_operator")...)
 	got.expect(t, exitOK, 1, 0, 0)
 	if want := string(result("rf-1", jobs.StatusSucceeded).Encode()) + "\n"; got.stdout != want {
+		t.Errorf("printed %s", got.stdout)
+	}
+}
+
+// Anybody's result would be shown with its internal record.
+func TestProducerOfTheShippedAccountsPublishesAndReadsNoResult(t *testing.T) {
+	t.Parallel()
+	s := shipped(t)
+	fill(t, s)
+	args := append(cardFlags("rf-1"), "--nats-url", as(s, "producer"), "--nats-inbox-prefix", "_INBOX_producer")
+	enqueue(t.Context(), nil, args...).expect(t, exitOK, 1, 0, 0)
+	got := enqueue(t.Context(), nil, append(args, "--wait")...)
+	got.expect(t, exitSome, 0, 1, 0)
+	got.says(t, "stopped waiting: denied by NATS", "refunds.results.*.*.rf-1")
+	if got.stdout != "" {
 		t.Errorf("printed %s", got.stdout)
 	}
 }

@@ -31,7 +31,8 @@ type session struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	tolerant bool // a denial does not end the command
+	tolerant bool                   // a denial does not end the command
+	optional func(what string) bool // nor does the denial of a request that only makes a better text; nil: there are none
 
 	nc   *nats.Conn
 	js   jetstream.JetStream
@@ -66,7 +67,7 @@ func (s *session) dial() error {
 	s.nc, s.js, err = s.Dial(program, false, connect.Watch{
 		Spare: fleet.Prefix, // the report says what could not be asked
 		Denied: func(what string) {
-			if !s.tolerant {
+			if !s.tolerant && (s.optional == nil || !s.optional(what)) {
 				s.end(deniedError(what))
 			}
 		},

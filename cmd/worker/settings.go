@@ -12,6 +12,7 @@ import (
 	"refundworker/internal/channel"
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
+	"refundworker/internal/jobs"
 	"refundworker/internal/merchant"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
@@ -43,6 +44,9 @@ type flags struct {
 	LogLevel           string          `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 	Setup              settings.Switch `name:"setup" env:"SETUP" default:"false" help:"Create missing streams and consumers; never alters what is there."`
 	Replicas           string          `name:"replicas" env:"REPLICAS" default:"1" help:"Of streams that SETUP creates: 1, 3 or 5."`
+
+	JobsMaxBytes    string          `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"Size of the stream REFUND_JOBS that SETUP creates: when it is full, producers are refused, and records still have room."`
+	LedgerMustExist settings.Switch `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" default:"false" help:"With SETUP: refuse to begin a new ledger, as on a server that has lost its storage."`
 
 	Version versionFlag `name:"version" help:"Print the version and exit."`
 }
@@ -84,7 +88,11 @@ func (f flags) config() (service.Config, settings.Problems) {
 		Keys:      service.Keys{Secret: m.Secret, Private: m.Private},
 		Reload:    f.reload,
 		Setup:     p.Bool("SETUP", string(f.Setup)),
-		Version:   version,
+
+		JobsMaxBytes:    p.Bytes("JOBS_MAX_BYTES", f.JobsMaxBytes, jobs.LeastJobsBytes),
+		LedgerMustExist: p.Bool("LEDGER_MUST_EXIST", string(f.LedgerMustExist)),
+
+		Version: version,
 	}
 	c.Channels = f.channels(&p, c.Private != nil)
 	c.Replicas = f.replicas(&p)

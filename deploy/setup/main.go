@@ -1,6 +1,6 @@
 // Command setup creates, once and as the NATS user who may, the streams and
 // consumers that workers expect, and a durable consumer for each reader of
-// results. A worker's own user may create nothing, so SETUP=true does not help
+// results and of notices of dead letters. A worker's own user may create nothing, so SETUP=true does not help
 // it where accounts are separate.
 //
 // Invariant: what exists is left as it is.
@@ -22,15 +22,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/jobs"
+	"refundworker/internal/settings"
 )
 
 // config has the worker's names for the same settings.
 type config struct {
+	DOKUClientID    string        `name:"doku-client-id" env:"DOKU_CLIENT_ID" help:"merchant that a new ledger belongs to"`
+	DOKUEnv         string        `name:"doku-env" env:"DOKU_ENV" enum:"production,sandbox,simulator," default:"" help:"environment that a new ledger belongs to: production, sandbox or simulator"`
+	JobsMaxBytes    string        `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"size of REFUND_JOBS, so that jobs leave room for records"`
+	LedgerMustExist bool          `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" help:"refuse to begin a new ledger"`
 	NATSCA          string        `name:"nats-ca" env:"NATS_CA" type:"existingfile" help:"certificate authority of the NATS servers"`
 	NATSCreds       string        `name:"nats-creds" env:"NATS_CREDS" type:"existingfile" help:"NATS credentials file"`
 	NATSInboxPrefix string        `name:"nats-inbox-prefix" env:"NATS_INBOX_PREFIX" default:"_INBOX" help:"inbox prefix of the user"`
 	NATSURL         string        `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated"`
 	NATSURLFile     []byte        `name:"nats-url-file" env:"NATS_URL_FILE" type:"filecontent" help:"file with the NATS servers, where the URL holds a password"`
+	NoticeConsumers []string      `env:"NOTICE_CONSUMERS" help:"durable consumers of notices of dead letters to create, comma-separated"`
 	Replicas        int           `env:"REPLICAS" default:"1" help:"replicas of each stream"`
 	ResultConsumers []string      `env:"RESULT_CONSUMERS" help:"durable consumers of results to create, comma-separated"`
 	Timeout         time.Duration `default:"1m" help:"how long to wait for NATS and all of its answers"`
@@ -53,44 +59,56 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 2
 	}
+	size, problem := cfg.check()
+	if problem != "" {
+		_, _ = fmt.Fprintln(stderr, problem)
+		return 2
+	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
-	created, err := setup(ctx, cfg)
-	for _, name := range created {
+	done, err := setup(ctx, cfg, size)
+	for _, name := range done.Created {
 		_, _ = fmt.Fprintln(stdout, "created", name)
+	}
+	for _, text := range done.Warnings {
+		_, _ = fmt.Fprintln(stderr, "warning:", text)
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}
-	_, _ = fmt.Fprintf(stdout, "%d created, the rest was there\n", len(created))
+	_, _ = fmt.Fprintf(stdout, "%d created, the rest was there\n", len(done.Created))
 	return 0
 }
 
-func setup(ctx context.Context, cfg config) (created []string, err error) {
+// check reads the size, and finds what does not go together.
+func (c config) check() (size int64, problem string) {
+	var p settings.Problems
+	size = p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, jobs.LeastJobsBytes)
+	if (c.DOKUClientID == "") != (c.DOKUEnv == "") {
+		p.Add("DOKU_CLIENT_ID", "and DOKU_ENV go together")
+	}
+	return size, strings.Join(p, "\n")
+}
+
+func setup(ctx context.Context, cfg config, size int64) (jobs.SetupReport, error) {
 	nc, err := connect(cfg)
 	if err != nil {
-		return nil, err
+		return jobs.SetupReport{}, err
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return nil, fmt.Errorf("jetstream: %w", err)
+		return jobs.SetupReport{}, fmt.Errorf("jetstream: %w", err)
 	}
-	created, err = jobs.Setup(ctx, js, cfg.Replicas)
+	done, err := jobs.SetupConfig{
+		JobsMaxBytes: size, LedgerMustExist: cfg.LedgerMustExist, NoticeConsumers: cfg.NoticeConsumers,
+		Owner: jobs.Owner{ClientID: cfg.DOKUClientID, Environment: cfg.DOKUEnv}, Replicas: cfg.Replicas, ResultConsumers: cfg.ResultConsumers,
+	}.Run(ctx, js)
 	if err != nil {
-		return created, explain(nc, err)
+		return done, explain(nc, err)
 	}
-	for _, name := range cfg.ResultConsumers {
-		made, err := resultConsumer(ctx, js, name)
-		if err != nil {
-			return created, explain(nc, fmt.Errorf("set up consumer %s/%s: %w", jobs.StreamRefunds, name, err))
-		}
-		if made {
-			created = append(created, jobs.StreamRefunds+"/"+name)
-		}
-	}
-	return created, nil
+	return done, nil
 }
 
 // explain adds what NATS refused: to the caller a denied request looks like a
@@ -120,19 +138,4 @@ func connect(cfg config) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	return nc, nil
-}
-
-// resultConsumer reads every result from the first on, with explicit acks.
-func resultConsumer(ctx context.Context, js jetstream.JetStream, name string) (made bool, err error) {
-	if _, err = js.Consumer(ctx, jobs.StreamRefunds, name); !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return false, err
-	}
-	_, err = js.CreateConsumer(ctx, jobs.StreamRefunds, jetstream.ConsumerConfig{
-		Durable: name, FilterSubject: "refunds.results.>", AckPolicy: jetstream.AckExplicitPolicy,
-		AckWait: jobs.AckWait, MaxDeliver: -1,
-	})
-	if errors.Is(err, jetstream.ErrConsumerExists) {
-		return false, nil
-	}
-	return err == nil, err
 }

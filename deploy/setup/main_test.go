@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 )
 
@@ -60,16 +61,16 @@ func setUp(t *testing.T, address, user string, more ...string) (status int, stdo
 func TestSetupCreatesEverythingOnceWithItsOwnPermissions(t *testing.T) {
 	t.Parallel()
 	address := broker(t)
-	status, out, problems := setUp(t, address, "setup", "--result-consumers", "shop,audit")
-	if status != 0 || !strings.Contains(out, "22 created") {
-		t.Fatalf("status %d, want 4 streams, 16 consumers and 2 readers:\n%s%s", status, out, problems)
+	status, out, problems := setUp(t, address, "setup", "--result-consumers", "shop,audit", "--notice-consumers", "orders")
+	if status != 0 || !strings.Contains(out, "23 created") || strings.Count(problems, "warning: a new ledger began") != 1 {
+		t.Fatalf("status %d, want 4 streams, 16 consumers and 3 readers:\n%s%s", status, out, problems)
 	}
-	for _, name := range []string{"REFUNDS\n", "REFUND_JOBS/worker_credit_card\n", "REFUND_WAITS/due_emoney_dana\n", "REFUNDS/audit\n"} {
+	for _, name := range []string{"REFUND_DEAD/orders\n", "REFUNDS\n", "REFUND_JOBS/worker_credit_card\n", "REFUND_WAITS/due_emoney_dana\n", "REFUNDS/audit\n"} {
 		if !strings.Contains(out, "created "+name) {
 			t.Errorf("%q is not said to be created:\n%s", name, out)
 		}
 	}
-	if status, out, problems := setUp(t, address, "setup", "--result-consumers", "shop,audit"); status != 0 || !strings.HasPrefix(out, "0 created") {
+	if status, out, problems := setUp(t, address, "setup", "--result-consumers", "shop,audit", "--notice-consumers", "orders"); status != 0 || !strings.HasPrefix(out, "0 created") || problems != "" {
 		t.Errorf("a second time: status %d\n%s%s", status, out, problems)
 	}
 }
@@ -96,5 +97,39 @@ func TestSetupWithoutServerOrWithAnUnknownFlagFails(t *testing.T) {
 	}
 	if status, _, _ := setUp(t, "127.0.0.1:1", "setup", "--no-such-flag"); status != 2 {
 		t.Errorf("unknown flag: status %d, want 2", status)
+	}
+}
+
+func TestSetupWritesTheOwnerAndTheSize(t *testing.T) {
+	t.Parallel()
+	address := broker(t)
+	if status, _, problems := setUp(t, address, "setup", "--ledger-must-exist"); status != 1 || !strings.Contains(problems, "LEDGER_MUST_EXIST") {
+		t.Fatalf("status %d: %s", status, problems)
+	}
+	if status, _, problems := setUp(t, address, "setup", "--doku-client-id", "BRN-1", "--doku-env", "sandbox", "--jobs-max-bytes", "5MiB"); status != 0 {
+		t.Fatal(problems)
+	}
+	nc, err := nats.Connect("nats://"+address, nats.UserInfo("setup", "setup-secret"), nats.CustomInboxPrefix("_INBOX_setup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	for stream, wants := range map[string][]string{
+		"REFUNDS": {`"client_id":"BRN-1"`, `"environment":"sandbox"`}, "REFUND_JOBS": {`"max_bytes":5242880`},
+	} {
+		info, err := nc.RequestWithContext(t.Context(), "$JS.API.STREAM.INFO."+stream, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(string(info.Data), want) {
+				t.Errorf("%s has no %s: %s", stream, want, info.Data)
+			}
+		}
+	}
+	for _, bad := range [][]string{{"--jobs-max-bytes", "1k"}, {"--doku-client-id", "BRN-1"}, {"--doku-env", "test"}} {
+		if status, _, _ := setUp(t, address, "setup", bad...); status != 2 {
+			t.Errorf("%v: status %d, want 2", bad, status)
+		}
 	}
 }

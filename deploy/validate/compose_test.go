@@ -200,7 +200,7 @@ func TestEveryMountedFileIsThere(t *testing.T) {
 func TestEveryProgramLogsInAsItsOwnUser(t *testing.T) {
 	t.Parallel()
 	project := load(t)
-	for name, user := range map[string]string{"setup": "setup", "worker-1": "worker", "worker-2": "worker", "enqueue": "producer"} {
+	for name, user := range map[string]string{"setup": "setup", "worker-1": "worker", "worker-2": "worker", "enqueue": "operator"} {
 		service := project.Services[name]
 		password := setting(project.Services["nats"], "NATS_"+strings.ToUpper(user)+"_PASSWORD")
 		if got, want := setting(service, "NATS_URL"), "nats://"+user+":"+password+"@nats:4222"; got != want || password == "" {

@@ -96,6 +96,9 @@ func TestWaitsThatFellDueWithTheStorageFullAreSweptUp(t *testing.T) {
 	inBubble(t, func(s *stack) {
 		t := s.t
 		const limit = 8 << 20
+		if _, err := s.js.CreateStream(t.Context(), ballast()); err != nil { // less than REFUND_JOBS reserves allows none
+			t.Fatal(err)
+		}
 		s.node.stop()
 		s.node.start(t, limit)
 		s.reach()
@@ -122,13 +125,10 @@ func TestWaitsThatFellDueWithTheStorageFullAreSweptUp(t *testing.T) {
 	})
 }
 
-// fill publishes into a stream of its own until the server can store no more,
+// fill publishes into the ballast's stream until the server can store no more,
 // not even a record.
 func (s *stack) fill() {
 	s.t.Helper()
-	if _, err := s.js.CreateStream(s.t.Context(), ballast()); err != nil {
-		s.t.Fatal(err)
-	}
 	for size := 512 << 10; size > 16; size /= 2 {
 		for {
 			ctx, cancel := context.WithTimeout(s.t.Context(), time.Second)

@@ -99,6 +99,14 @@ func (n *NATS) Restart() error {
 	return n.start()
 }
 
+// LimitPayload makes all nodes take messages of so many bytes at most, from the
+// next restart on.
+func (n *NATS) LimitPayload(bytes int32) {
+	for _, o := range n.options {
+		o.MaxPayload = bytes
+	}
+}
+
 // Stop shuts all nodes down and waits until they are.
 func (n *NATS) Stop() {
 	for _, node := range n.nodes {

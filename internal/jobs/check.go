@@ -38,6 +38,14 @@ type Report struct {
 	// DeadLetterSize is the size limit of a message on REFUND_DEAD, headers
 	// included, in bytes; 0 where the stream sets none.
 	DeadLetterSize int
+
+	// NoticesTaken: REFUND_DEAD listens to the subjects of notices. As older
+	// versions have set it up, it does not.
+	NoticesTaken bool
+
+	// Owner is whom the metadata of REFUNDS names; nobody where an older version
+	// has created it, or a setup that was not told.
+	Owner Owner
 }
 
 // ConsumerLimits are the settings of a consumer that an operator may change and
@@ -134,8 +142,14 @@ func (r *Report) checkStream(have, want jetstream.StreamConfig) {
 		}
 		r.problem("stream %s %s", want.Name, rule.text)
 	}
-	if want.Name == StreamDead && have.MaxMsgSize > 0 {
-		r.DeadLetterSize = int(have.MaxMsgSize)
+	switch want.Name {
+	case StreamRefunds:
+		r.Owner = ownerOf(have)
+	case StreamDead:
+		r.NoticesTaken = slices.Contains(have.Subjects, NoticeSubjects)
+		if have.MaxMsgSize > 0 {
+			r.DeadLetterSize = int(have.MaxMsgSize)
+		}
 	}
 }
 

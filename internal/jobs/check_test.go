@@ -136,7 +136,7 @@ func TestUnfitStreamForbidsTheStart(t *testing.T) {
 	js := newStreams(t)
 	type config = jetstream.StreamConfig
 	const (
-		limits = "has a limit of messages, bytes, messages per subject or message size: it would drop or refuse refunds"
+		limits = "has a limit of messages, messages per subject or message size: it would drop or refuse refunds"
 		others = "takes in or changes what others publish (mirror, sources or a subject transform)"
 	)
 	for _, c := range []struct {
@@ -156,7 +156,9 @@ func TestUnfitStreamForbidsTheStart(t *testing.T) {
 		{"REFUND_JOBS", "has another discard policy than it must", func(c *config) { c.Discard = jetstream.DiscardOld }},
 		{"REFUND_WAITS", "has another discard policy than it must", func(c *config) { c.Discard = jetstream.DiscardNew }},
 		{"REFUND_WAITS REFUNDS", limits, func(c *config) { c.MaxMsgs = 1_000_000 }},
-		{"REFUND_WAITS REFUNDS", limits, func(c *config) { c.MaxBytes = 1 << 30 }},
+		{"REFUND_WAITS", "has a limit of bytes: it would drop refunds that wait", func(c *config) { c.MaxBytes = 1 << 30 }},
+		{"REFUND_WAITS", "has a limit of bytes: it would drop refunds that wait", func(c *config) { c.MaxBytes, c.Discard = 1<<30, jetstream.DiscardNew }},
+		{"REFUNDS", "has a limit of bytes without discard new: it would drop records", func(c *config) { c.MaxBytes = 1 << 30 }},
 		{"REFUND_WAITS REFUNDS", limits, func(c *config) { c.MaxMsgSize = 1 << 19 }},
 		{"REFUND_JOBS REFUND_WAITS", "has a limit of age: it would drop refunds", func(c *config) { c.MaxAge = 1000 * 24 * time.Hour }},
 		{"REFUND_WAITS", "does not allow message schedules", func(c *config) { c.AllowMsgSchedules = false }},
@@ -214,7 +216,13 @@ func TestWeakStreamIsWarnedOf(t *testing.T) {
 		{"REFUND_WAITS", "allows messages that expire by a header", func(c *jetstream.StreamConfig) { c.AllowMsgTTL = true }},
 		{"REFUND_JOBS", "has another message size limit than 64 KiB", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 16 << 10 }},
 		{"REFUND_JOBS", "", func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }}, // refuses new ones: nothing is lost
-		{"REFUND_DEAD", "", func(c *jetstream.StreamConfig) { c.MaxAge, c.MaxMsgs = time.Hour, 10 }},
+		{"REFUND_JOBS", "has no limit of bytes: jobs can fill the storage that records need; run `refundctl setup --upgrade` as an administrator", func(c *jetstream.StreamConfig) { c.MaxBytes = -1 }},
+		{"REFUNDS", "", func(c *jetstream.StreamConfig) { c.MaxBytes, c.Discard = 1<<30, jetstream.DiscardNew }}, // appends are refused, which is safe
+		{"REFUND_DEAD", "", func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }},
+		{"REFUND_DEAD", "", func(c *jetstream.StreamConfig) { c.MaxBytes, c.Discard = 1<<20, jetstream.DiscardNew }},
+		{"REFUND_DEAD", "has a limit without discard new: it drops dead letters that nobody has seen", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 }},
+		{"REFUND_DEAD", "has a limit without discard new: it drops dead letters that nobody has seen", func(c *jetstream.StreamConfig) { c.MaxMsgs = 10 }},
+		{"REFUND_DEAD", "takes no notices of dead letters, as set up by an older version, so that producers learn of none: run `refundctl setup --upgrade` as an administrator", func(c *jetstream.StreamConfig) { c.Subjects = []string{"refunds.dead.*"} }},
 		{"REFUNDS", "does not allow direct get, which readers use", func(c *jetstream.StreamConfig) { c.AllowDirect = false }},
 		{"REFUND_DEAD", "republishes what it stores", func(c *jetstream.StreamConfig) { c.RePublish = &jetstream.RePublish{} }},
 	} {
@@ -279,13 +287,12 @@ func TestPushConsumerForbidsTheStart(t *testing.T) {
 	}
 }
 
-// The permissions of setup and worker (nats-accounts.md), as far as the two
-// functions use them.
+// The permissions of setup and worker as far as the two functions use them.
 func TestSetupAndCheckNeedNoMoreThanTheirUsersPermissions(t *testing.T) {
 	t.Parallel()
 	srv, _ := newBroker(t, func(o *server.Options) {
 		o.Users = []*server.User{
-			permitted("setup", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*",
+			permitted("setup", "$JS.API.INFO", "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.*",
 				"$JS.API.STREAM.CREATE.REFUND_JOBS", "$JS.API.STREAM.CREATE.REFUND_WAITS", "$JS.API.STREAM.CREATE.REFUNDS",
 				"$JS.API.STREAM.CREATE.REFUND_DEAD", "$JS.API.CONSUMER.CREATE.REFUND_JOBS.*.refunds.jobs.*",
 				"$JS.API.CONSUMER.CREATE.REFUND_WAITS.*.refunds.due.*"),

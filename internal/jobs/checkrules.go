@@ -27,16 +27,19 @@ var (
 	onJobs   = []string{StreamJobs}
 	onWaits  = []string{StreamWaits}
 	onLedger = []string{StreamRefunds}
+	onDead   = []string{StreamDead}
 	onQueues = []string{StreamJobs, StreamWaits}
 	onKept   = []string{StreamWaits, StreamRefunds}
 )
 
-// streamRules is design.md §6 ("At start the worker checks") and what else the
-// table of contract.md §1 does not leave to an operator.
+// streamRules is what docs/contract.md, "Streams and subjects", does not leave to
+// an operator.
 var streamRules = []streamRule{
 	{nil, "listens to other subjects than it must", false, func(have, want jetstream.StreamConfig) bool {
-		return !sameSet(have.Subjects, want.Subjects)
+		return !sameSet(have.Subjects, want.Subjects) && !withoutNotices(have, want)
 	}},
+	{onDead, "takes no notices of dead letters, as set up by an older version, so that producers learn of none: " +
+		"run `refundctl setup --upgrade` as an administrator", true, withoutNotices},
 	{nil, "has another retention than it must", false, func(have, want jetstream.StreamConfig) bool {
 		return have.Retention != want.Retention
 	}},
@@ -55,8 +58,20 @@ var streamRules = []streamRule{
 	{nil, "acknowledges before it has written (persist mode async)", false, func(have, _ jetstream.StreamConfig) bool {
 		return have.PersistMode == jetstream.AsyncPersistMode
 	}},
-	{onKept, "has a limit of messages, bytes, messages per subject or message size: it would drop or refuse refunds", false, func(have, _ jetstream.StreamConfig) bool {
-		return have.MaxMsgs > 0 || have.MaxBytes > 0 || have.MaxMsgsPerSubject > 0 || have.MaxMsgSize > 0
+	{onKept, "has a limit of messages, messages per subject or message size: it would drop or refuse refunds", false, func(have, _ jetstream.StreamConfig) bool {
+		return have.MaxMsgs > 0 || have.MaxMsgsPerSubject > 0 || have.MaxMsgSize > 0
+	}},
+	{onWaits, "has a limit of bytes: it would drop refunds that wait", false, func(have, _ jetstream.StreamConfig) bool {
+		return have.MaxBytes > 0
+	}},
+	{onLedger, "has a limit of bytes without discard new: it would drop records", false, func(have, _ jetstream.StreamConfig) bool {
+		return have.MaxBytes > 0 && have.Discard != jetstream.DiscardNew
+	}},
+	{onDead, "has a limit without discard new: it drops dead letters that nobody has seen", true, func(have, _ jetstream.StreamConfig) bool {
+		return (have.MaxBytes > 0 || have.MaxMsgs > 0 || have.MaxMsgsPerSubject > 0) && have.Discard != jetstream.DiscardNew
+	}},
+	{onJobs, "has no limit of bytes: jobs can fill the storage that records need; run `refundctl setup --upgrade` as an administrator", true, func(have, _ jetstream.StreamConfig) bool {
+		return have.MaxBytes <= 0
 	}},
 	{onQueues, "has a limit of age: it would drop refunds", false, func(have, _ jetstream.StreamConfig) bool {
 		return have.MaxAge > 0
@@ -124,6 +139,12 @@ var consumerRules = []consumerRule{
 	{"goes away when unused", func(have, _ jetstream.ConsumerConfig) bool {
 		return have.InactiveThreshold > 0
 	}},
+}
+
+// withoutNotices reports whether this is REFUND_DEAD as versions before the
+// notices have set it up.
+func withoutNotices(have, want jetstream.StreamConfig) bool {
+	return want.Name == StreamDead && sameSet(have.Subjects, []string{deadPrefix + "*"})
 }
 
 func sameSet(a, b []string) bool {

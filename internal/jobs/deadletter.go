@@ -2,10 +2,13 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/channel"
 )
@@ -13,7 +16,7 @@ import (
 // DeadReason says why a message became a dead letter; a metric label.
 type DeadReason string
 
-// The two reasons (contract.md §2).
+// The two reasons.
 const (
 	DeadUnreadable       DeadReason = "unreadable"
 	DeadRefundIDConflict DeadReason = "refund_id_conflict"
@@ -27,6 +30,8 @@ type DeadLetter struct {
 	Stream   string // where the message was stored
 	Sequence uint64 // and as which
 	Subject  string // and under which subject
+	StoredAt time.Time
+	RefundID string // where it can be read
 	Body     []byte
 }
 
@@ -65,16 +70,26 @@ func headerSize(h nats.Header) int {
 	return size
 }
 
-// DeadLetters publishes dead letters.
+// DeadLetters publishes dead letters, and for producers a notice of each.
 type DeadLetters struct {
 	js    MessagePublisher
 	limit func() int
+
+	withoutNotices bool
 }
 
 // NewDeadLetters returns a publisher over js whose messages have at most
 // limit() bytes, as [DeadLetterLimit] gives them.
 func NewDeadLetters(js MessagePublisher, limit func() int) DeadLetters {
-	return DeadLetters{js, limit}
+	return DeadLetters{js: js, limit: limit}
+}
+
+// WithoutNotices returns a publisher for a REFUND_DEAD that an older version has
+// set up and that takes no notices ([Report].NoticesTaken). It does not try: the
+// worker's user may not be allowed to, which would look like a time-out.
+func (d DeadLetters) WithoutNotices() DeadLetters {
+	d.withoutNotices = true
+	return d
 }
 
 // DeadLetterLimit returns the largest dead letter in bytes, headers included:
@@ -91,19 +106,51 @@ func DeadLetterLimit(conn *nats.Conn, streamLimit int) func() int {
 	}
 }
 
-// Publish stores the letter. That it is a duplicate is no error: then it is
-// there already, for the message was delivered twice.
+// Publish stores the letter, then its notice. Whoever gets no error may
+// acknowledge the message. That either is a duplicate is no error: then it is
+// there already, for the message was delivered twice. Errors: [ErrDeadRefused]
+// where trying again would end the same; [ErrNotNoticed] where the letter is
+// stored, and [DeadLetters.WithoutNotices] was asked for.
 func (d DeadLetters) Publish(ctx context.Context, letter DeadLetter) error {
 	msg, err := letter.Message(d.limit())
-	if err != nil {
-		return err
+	if err == nil {
+		err = d.store(ctx, msg)
 	}
-	ack, err := d.js.PublishMsg(ctx, msg)
 	if err != nil {
-		return fmt.Errorf("publish dead letter of %s %d: %w", letter.Stream, letter.Sequence, err)
+		return fmt.Errorf("publish dead letter of %s %d: %w", letter.Stream, letter.Sequence, refused(err))
 	}
-	if ack.Stream != StreamDead {
-		return fmt.Errorf("publish dead letter of %s %d: %w: %s", letter.Stream, letter.Sequence, ErrWrongStream, ack.Stream)
+	if d.withoutNotices {
+		return ErrNotNoticed
+	}
+	if err := d.store(ctx, letter.Notice()); err != nil {
+		return fmt.Errorf("publish notice of dead letter %s %d: %w", letter.Stream, letter.Sequence, refused(err))
 	}
 	return nil
+}
+
+func (d DeadLetters) store(ctx context.Context, msg *nats.Msg) error {
+	ack, err := d.js.PublishMsg(ctx, msg)
+	if err == nil && ack.Stream != StreamDead {
+		err = fmt.Errorf("%w: %s", ErrWrongStream, ack.Stream)
+	}
+	return err
+}
+
+// JetStream's codes by which a stream refuses a message for good.
+const (
+	codeStoreFailed jetstream.ErrorCode = 10077 // the stream's own size, or the disk
+	codeTooLarge    jetstream.ErrorCode = 10054
+	codeSealed      jetstream.ErrorCode = 10109
+)
+
+// refused adds [ErrDeadRefused] to what only an administrator can change. A full
+// account or server is none of it: then nothing else could be stored either.
+func refused(err error) error {
+	switch code := apiCode(err); {
+	case code == codeStoreFailed, code == codeTooLarge, code == codeSealed,
+		errors.Is(err, ErrNoRoom), errors.Is(err, ErrWrongStream),
+		errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrNoStreamResponse):
+		return fmt.Errorf("%w: %w", ErrDeadRefused, err)
+	}
+	return err
 }

@@ -42,8 +42,8 @@ func TestDeadLetterIsVerbatimWithItsReason(t *testing.T) {
 		t.Fatalf("%s %v %q", msg.Subject, msg.Header, msg.Data)
 	}
 	stream, err := js.Stream(t.Context(), jobs.StreamDead)
-	if err != nil || stream.CachedInfo().State.Msgs != 1 {
-		t.Fatalf("err %v, more than one letter", err)
+	if err != nil || stream.CachedInfo().State.Msgs != 2 {
+		t.Fatalf("err %v, more than one letter and its notice", err)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestDeadLetterIsCutToWhatTheServerAccepts(t *testing.T) {
 		if err := letters.Publish(t.Context(), d); err != nil {
 			t.Fatalf("%d bytes: %v", c.body, err)
 		}
-		msg := stored(t, js, jobs.StreamDead, uint64(i+1))
+		msg := stored(t, js, jobs.StreamDead, uint64(2*i+1))
 		if len(msg.Data) != c.kept || msg.Header.Get("Refund-Dead-Truncated") != c.truncated || !bytes.HasPrefix(d.Body, msg.Data) {
 			t.Errorf("%d bytes: kept %d, want %d, truncated %q", c.body, len(msg.Data), c.kept, msg.Header.Get("Refund-Dead-Truncated"))
 		}
@@ -92,7 +92,7 @@ func headerLength(t *testing.T, body int) int {
 func TestDeadLetterObeysTheStreamsLimitToo(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
-	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: jobs.StreamDead, Subjects: []string{"refunds.dead.*"}, MaxMsgSize: 500}); err != nil {
+	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: jobs.StreamDead, Subjects: []string{"refunds.dead.*", "refunds.notices.*"}, MaxMsgSize: 500}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := jobs.Setup(t.Context(), js, 1); err != nil {

@@ -26,6 +26,11 @@ const (
 	maxJobMessage = 64 << 10 // headers and body, bytes: what more there is, is refused to the publisher
 	deadAge       = 90 * 24 * time.Hour
 	unlimited     = -1
+
+	// DefaultJobsMaxBytes is the size of REFUND_JOBS where none is asked for.
+	// Without one, jobs could fill the storage that records need, and nothing
+	// would ever be worked off.
+	DefaultJobsMaxBytes = 1 << 30
 )
 
 // Streams returns the configuration of the four streams. The window for
@@ -36,7 +41,10 @@ func Streams(replicas int) []jetstream.StreamConfig {
 	for i := range configs {
 		configs[i].Storage = jetstream.FileStorage
 		configs[i].Replicas = replicas
-		configs[i].MaxMsgs, configs[i].MaxBytes = unlimited, unlimited
+		configs[i].MaxMsgs = unlimited
+		if configs[i].MaxBytes == 0 {
+			configs[i].MaxBytes = unlimited
+		}
 		configs[i].MaxMsgsPerSubject, configs[i].MaxConsumers = unlimited, unlimited
 	}
 	return configs
@@ -56,6 +64,7 @@ func jobsStream() jetstream.StreamConfig {
 		Retention:  jetstream.WorkQueuePolicy,
 		Discard:    jetstream.DiscardNew,
 		MaxMsgSize: maxJobMessage,
+		MaxBytes:   DefaultJobsMaxBytes,
 		DenyDelete: true,
 		DenyPurge:  true,
 	}
@@ -83,13 +92,15 @@ func ledgerStream() jetstream.StreamConfig {
 		DenyDelete:  true,
 		DenyPurge:   true,
 		AllowDirect: true,
+
+		AllowAtomicPublish: true,
 	}
 }
 
 func deadStream() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:      StreamDead,
-		Subjects:  []string{deadPrefix + "*"},
+		Subjects:  []string{deadPrefix + "*", NoticeSubjects},
 		Retention: jetstream.LimitsPolicy,
 		MaxAge:    deadAge,
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,7 @@ func TestStreamsAreTheContracts(t *testing.T) {
 	}
 	queue, waits, ledger, dead := common, common, common, common
 	queue.Name, queue.Retention, queue.Discard, queue.MaxMsgSize = "REFUND_JOBS", jetstream.WorkQueuePolicy, jetstream.DiscardNew, 65536
+	queue.MaxBytes = 1 << 30
 	queue.DenyDelete, queue.DenyPurge = true, true
 	queue.Subjects = []string{
 		"refunds.jobs.credit_card", "refunds.jobs.direct_debit_mandiri", "refunds.jobs.direct_debit_bri", "refunds.jobs.direct_debit_cimb",
@@ -94,7 +96,8 @@ func TestStreamsAreTheContracts(t *testing.T) {
 	waits.AllowRollup = true // by the server, together with schedules
 	ledger.Name, ledger.Subjects = "REFUNDS", []string{"refunds.ledger.*.*.*", "refunds.results.*.*.*"}
 	ledger.DenyDelete, ledger.DenyPurge, ledger.AllowDirect = true, true, true
-	dead.Name, dead.Subjects, dead.MaxAge = "REFUND_DEAD", []string{"refunds.dead.*"}, 90*24*time.Hour
+	ledger.AllowAtomicPublish = true
+	dead.Name, dead.Subjects, dead.MaxAge = "REFUND_DEAD", []string{"refunds.dead.*", "refunds.notices.*"}, 90*24*time.Hour
 	for _, want := range []jetstream.StreamConfig{queue, waits, ledger, dead} {
 		if got := streamConfig(t, js, want.Name); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\n got %+v\nwant %+v", want.Name, got, want)
@@ -204,7 +207,7 @@ func TestSetupCreatesOnlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
 	created, err := jobs.Setup(t.Context(), js, 1)
-	if err != nil || len(created) != 20 || created[0] != "REFUND_JOBS" || !slices.Contains(created, "REFUND_WAITS/due_emoney_ovo") {
+	if err != nil || len(created) != 20 || created[0] != "REFUNDS" || created[3] != "REFUND_JOBS" || !slices.Contains(created, "REFUND_WAITS/due_emoney_ovo") {
 		t.Fatalf("%q, err %v", created, err)
 	}
 	if created, err = jobs.Setup(t.Context(), js, 1); err != nil || len(created) != 0 {
@@ -269,8 +272,11 @@ func TestSetupNamesWhatItCouldNotCreate(t *testing.T) {
 	}
 	created, err := jobs.Setup(t.Context(), js, 1)
 	var refused *jetstream.APIError
-	if !errors.As(err, &refused) || !slices.Equal(created, []string{"REFUND_JOBS", "REFUND_WAITS", "REFUNDS"}) {
+	if !errors.As(err, &refused) || !errors.Is(err, jobs.ErrCannotSetUp) || !slices.Equal(created, []string{"REFUNDS", "REFUND_WAITS"}) {
 		t.Fatalf("%q, err %v", created, err)
+	}
+	if text := err.Error(); !strings.Contains(text, "refunds.dead.>") || !strings.Contains(text, "of stream OTHER") {
+		t.Errorf("the other stream is not named: %s", text)
 	}
 	if want := "set up stream REFUND_DEAD: "; fmt.Sprint(err)[:len(want)] != want {
 		t.Fatal(err)

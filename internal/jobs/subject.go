@@ -32,6 +32,7 @@ const (
 	ledgerPrefix  = "refunds.ledger."
 	resultsPrefix = "refunds.results."
 	deadPrefix    = "refunds.dead."
+	noticesPrefix = "refunds.notices."
 )
 
 // JobSubject is where a job is published.
@@ -57,6 +58,12 @@ func ResultSubject(ch channel.Channel, status Status, refundID string) string {
 
 // DeadSubject is where the channel's dead letters go.
 func DeadSubject(ch channel.Channel) string { return deadPrefix + string(ch) }
+
+// NoticeSubject is where the notice of a dead letter of the channel goes.
+func NoticeSubject(ch channel.Channel) string { return noticesPrefix + string(ch) }
+
+// NoticeSubjects matches the notices of all channels.
+const NoticeSubjects = noticesPrefix + "*"
 
 // ParseJobSubject returns the channel of a job's subject, or [ErrBadSubject].
 func ParseJobSubject(subject string) (channel.Channel, error) {

@@ -10,6 +10,15 @@ var (
 	// append: storage full, no leader, no connection. Nothing changed.
 	ErrNotStored = errors.New("not stored")
 
+	// ErrStorageFull is returned by [Ledger.CheckStorage] while no record can be
+	// stored because the disk, the account or the stream itself is full.
+	ErrStorageFull = errors.New("storage is full")
+
+	// ErrTooLarge is returned when the server refused an append for its size, or
+	// the server's max_payload is smaller than [LargestRecord]. Nothing changed,
+	// and the same append would be refused again.
+	ErrTooLarge = errors.New("too large for the server")
+
 	// ErrUncertain is returned when the context ended before it could be
 	// learned whether an append was stored. It may yet be.
 	ErrUncertain = errors.New("unknown whether it was stored")

@@ -68,13 +68,16 @@ func filter(refundID string) string { return "refunds.*.*.*." + refundID }
 const (
 	codeWrongLastSequence jetstream.ErrorCode = 10071
 	codeInFlight          jetstream.ErrorCode = 10164
-	codeStorageFull       jetstream.ErrorCode = 10023
 )
 
 // Append stores r after the record at r.Prev (0: as the refund's first) and
 // returns its sequence. Errors: [*MovedError] (another record stands there),
-// [ErrNotStored] (nothing changed), [ErrUncertain] (ctx ended first).
+// [ErrNotStored] (nothing changed), [ErrTooLarge] (nothing changed, nor will it),
+// [ErrUncertain] (ctx ended first).
 func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
+	if err := l.checkRoom(r); err != nil {
+		return 0, err
+	}
 	msg, err := encode(r)
 	if err != nil {
 		return 0, err
@@ -83,7 +86,7 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
 	for pauses := newPauses(2*time.Millisecond, time.Second); ; {
 		seq, err := l.publish(ctx, msg)
-		if err == nil || errors.Is(err, ErrNotStored) {
+		if err == nil || errors.Is(err, ErrNotStored) || errors.Is(err, ErrTooLarge) {
 			return seq, err
 		}
 		if seq, done, err := l.settle(ctx, msg, r); done {
@@ -107,6 +110,8 @@ func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 		return ack.Sequence, nil
 	case notStored(err):
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
+	case tooLarge(err):
+		return 0, fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	l.cfg.Log.Debug("append refused", "error", err)
 	return 0, err
@@ -116,7 +121,7 @@ func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 // was not kept. The connection buffers nothing while it is down, so a refusal
 // by the client is as good as one by the server.
 func notStored(err error) bool {
-	return apiCode(err) == codeStorageFull ||
+	return storageFull(err) ||
 		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionClosed)
 }

@@ -47,7 +47,8 @@ func (l *Ledger) Unended(ctx context.Context, ch channel.Channel) ([]string, err
 // Waits returns the ids of all refunds that have a wait stored, sorted. A wait
 // that fires meanwhile may be left out.
 func (l *Ledger) Waits(ctx context.Context, ch channel.Channel) ([]string, error) {
-	return l.patient().ids(ctx, jobs.StreamWaits, "refunds.retry."+token(string(ch))+".*")
+	ids, err := l.patient().ids(ctx, jobs.StreamWaits, "refunds.retry."+token(string(ch))+".*")
+	return slices.DeleteFunc(ids, jobs.IsDeferredSubject), err // dead letters wait there too
 }
 
 func token(text string) string {

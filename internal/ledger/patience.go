@@ -113,7 +113,7 @@ func (l *Ledger) pause(ctx context.Context, d time.Duration, answered <-chan str
 func final(err error) bool {
 	var moved *MovedError
 	return errors.As(err, &moved) || errors.Is(err, ErrForeign) || errors.Is(err, ErrRecord) ||
-		errors.Is(err, errRange) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
+		errors.Is(err, errRange) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
 }
 
 // Insist appends like [Ledger.Append] and does not take "not stored" for an

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -14,7 +15,7 @@ import (
 // record is the body; on refunds.results the body is the event of contract.md
 // §3 and the record travels in one header.
 func encode(r *refund.Record) (*nats.Msg, error) {
-	text, err := json.Marshal(r)
+	text, err := marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode record of %s: %w", r.Job.RefundID, err)
 	}
@@ -26,6 +27,16 @@ func encode(r *refund.Record) (*nats.Msg, error) {
 	header := result.Headers(jobs.EventSource(r.Environment, r.ClientID), r.Traceparent)
 	header.Set(jobs.HeaderRecord, string(text))
 	return &nats.Msg{Subject: result.Subject(), Data: result.Encode(), Header: header}, nil
+}
+
+// marshal leaves <, > and & as they are: escaped they would take six bytes each,
+// and texts of others decide how large a record can be.
+func marshal(r *refund.Record) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(r)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // decode reads the record back from either kind of message.

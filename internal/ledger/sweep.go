@@ -60,12 +60,12 @@ func (l *Ledger) SweepOverdue(ctx context.Context) (Swept, error) {
 
 // sweepOne publishes a wait again that is overdue.
 func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done *Swept) {
-	w, err := wait(m)
+	at, err := scheduled(m)
 	if err != nil {
 		l.cfg.Log.Error("wait unreadable", "sequence", m.Seq, "error", err)
 		return
 	}
-	late := now.Sub(w.At)
+	late := now.Sub(at)
 	if late <= l.cfg.OverdueAfter {
 		return
 	}
@@ -75,14 +75,27 @@ func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done
 	}
 	once, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
-	switch err := l.publishWait(once, w, m.Seq); {
+	switch err := l.republish(once, m); {
 	case err == nil:
 		done.Again++
 	case apiCode(err) == codeWrongLastSequence: // it fired, or another worker was first
 	default:
 		done.Blocked = true
-		l.cfg.Log.Debug("overdue wait not published again", "refund_id", w.RefundID, "error", err)
+		l.cfg.Log.Debug("overdue wait not published again", "subject", m.Subject, "error", err)
 	}
+}
+
+// republish stores a wait or a deferred dead letter once more, guarded by its
+// subject's sequence.
+func (l *Ledger) republish(ctx context.Context, m rawMessage) error {
+	if isDeferred(m.Subject) {
+		return l.republishDeferred(ctx, m)
+	}
+	w, err := wait(m)
+	if err != nil {
+		return err
+	}
+	return l.publishWait(ctx, w, m.Seq)
 }
 
 // wait reads a stored wait back.
@@ -91,16 +104,25 @@ func wait(m rawMessage) (Wait, error) {
 	if err != nil {
 		return Wait{}, err
 	}
-	text, ok := strings.CutPrefix(m.header.Get(headerSchedule), "@at ")
-	if !ok {
-		return Wait{}, fmt.Errorf("%s: no %s header", m.Subject, headerSchedule)
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
+	at, err := scheduled(m)
 	if err != nil {
-		return Wait{}, fmt.Errorf("%s: %s header: %w", m.Subject, headerSchedule, err)
+		return Wait{}, err
 	}
 	return Wait{
 		Channel: ch, RefundID: id, At: at, Body: m.Data,
 		Traceparent: m.header.Get(jobs.HeaderTraceParent), Nudge: m.header.Get(jobs.HeaderNudge) != "",
 	}, nil
+}
+
+// scheduled returns when a stored wait fires.
+func scheduled(m rawMessage) (time.Time, error) {
+	text, ok := strings.CutPrefix(m.header.Get(headerSchedule), "@at ")
+	if !ok {
+		return time.Time{}, fmt.Errorf("%s: no %s header", m.Subject, headerSchedule)
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s: %s header: %w", m.Subject, headerSchedule, err)
+	}
+	return at, nil
 }

@@ -12,23 +12,26 @@ import (
 // the contract exists from the start, at zero, so that a rate over it has a
 // beginning; those of the calls to DOKU do from [Metrics.Expect] on.
 type Metrics struct {
-	Amount           *prometheus.CounterVec   // channel, status
-	Answers          *prometheus.CounterVec   // field: mismatches in DOKU's answers
-	Attempts         *prometheus.CounterVec   // channel, outcome
-	CircuitOpen      *prometheus.GaugeVec     // channel
-	DeadLetters      *prometheus.CounterVec   // reason
+	Amount           *prometheus.CounterVec // channel, status
+	Answers          *prometheus.CounterVec // field: mismatches in DOKU's answers
+	Attempts         *prometheus.CounterVec // channel, outcome
+	CircuitOpen      *prometheus.GaugeVec   // channel
+	DeadLetters      *prometheus.CounterVec // reason
+	DeadRefused      prometheus.Gauge
 	EndToEnd         *prometheus.HistogramVec // channel, status
 	Inquiries        *prometheus.CounterVec   // channel, outcome
 	JobsInFlight     *prometheus.GaugeVec     // channel
 	LateSuccess      *prometheus.CounterVec   // channel
+	NoticesLost      *prometheus.CounterVec   // reason
 	Panics           *prometheus.CounterVec   // channel
 	Paused           *prometheus.GaugeVec     // channel
 	QueueWait        *prometheus.HistogramVec // channel
 	Requests         *prometheus.HistogramVec // operation, outcome
 	Results          *prometheus.CounterVec   // channel, status
 	RetriesScheduled *prometheus.CounterVec   // channel
-	TokenFailures    *prometheus.CounterVec   // kind
-	UnlistedCodes    *prometheus.CounterVec   // operation
+	StorageFull      prometheus.Gauge
+	TokenFailures    *prometheus.CounterVec // kind
+	UnlistedCodes    *prometheus.CounterVec // operation
 	Unresolved       prometheus.Gauge
 	Waiting          prometheus.Gauge
 	WorkerInfo       *prometheus.GaugeVec // client_id, environment, version: always 1
@@ -61,16 +64,19 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 		Attempts:         f.counters("refund_attempts_total", "Refund calls by what they led to.", "channel", "outcome"),
 		CircuitOpen:      f.gauges("doku_circuit_open", "Whether the channel's circuit breaker is open.", "channel"),
 		DeadLetters:      f.counters("refund_dead_letters_total", "Messages that were no jobs.", "reason"),
+		DeadRefused:      f.gauge("refund_dead_letters_refused", "Whether REFUND_DEAD refuses dead letters; they wait."),
 		EndToEnd:         f.histograms("refund_end_to_end_seconds", "From the job being stored to its result being stored.", lifeBuckets, "channel", "status"),
 		Inquiries:        f.counters("refund_inquiries_total", "Status inquiries by what they found.", "channel", "outcome"),
 		JobsInFlight:     f.gauges("refund_jobs_in_flight", "Messages in hand.", "channel"),
 		LateSuccess:      f.counters("refund_late_success_total", "Refunds that were given up and then proven paid.", "channel"),
+		NoticesLost:      f.counters("refund_dead_letter_notices_lost_total", "Dead letters that producers are not told of.", "reason"),
 		Panics:           f.counters("refund_panics_total", "Handlings that ended in a panic.", "channel"),
 		Paused:           f.gauges("refund_paused", "Whether an operator has paused the channel for the whole fleet.", "channel"),
 		QueueWait:        f.histograms("refund_queue_wait_seconds", "From the job being stored to its first handling.", waitBuckets, "channel"),
 		Requests:         f.histograms("doku_request_duration_seconds", "Calls to DOKU.", requestBuckets, "operation", "outcome"),
 		Results:          f.counters("refund_results_total", "Results by status.", "channel", "status"),
 		RetriesScheduled: f.counters("refund_retries_scheduled_total", "Waits stored after a send.", "channel"),
+		StorageFull:      f.gauge("refund_storage_full", "Whether no record can be stored for want of storage."),
 		TokenFailures:    f.counters("doku_token_failures_total", "B2B tokens that could not be had, by kind.", "kind"),
 		UnlistedCodes:    f.counters("doku_unlisted_codes_total", "Codes in DOKU's answers that no table lists.", "operation"),
 		Unresolved:       f.gauge("refund_unresolved", "Refunds of the whole fleet that a person must settle."),
@@ -122,6 +128,7 @@ func (m *Metrics) begin() {
 	}
 	for _, reason := range deadReasons {
 		m.DeadLetters.WithLabelValues(reason)
+		m.NoticesLost.WithLabelValues(reason)
 	}
 }
 

@@ -57,6 +57,7 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 	if len(found) == 0 {
 		found = append(o.streams(ctx), o.replicas(ctx)...)
 		found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
+		found = append(found, o.room(ctx)...)
 	}
 	found = append(found, o.permissions(ctx)...)
 	found = append(found, o.workers(ctx)...)

@@ -21,7 +21,7 @@ func (f fixture) bury(t *testing.T, source uint64, reason jobs.DeadReason, body 
 		Reason: reason, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: source,
 		Subject: "refunds.jobs.credit_card", Body: []byte(body),
 	}
-	if err := jobs.NewDeadLetters(f.js, func() int { return 1 << 20 }).Publish(t.Context(), l); err != nil {
+	if err := jobs.NewDeadLetters(f.js, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), l); !errors.Is(err, jobs.ErrNotNoticed) {
 		t.Fatal(err)
 	}
 	s, err := f.js.Stream(t.Context(), jobs.StreamDead)
@@ -169,7 +169,7 @@ func TestWhatIsNoObjectOrWasCutCannotBeReplayed(t *testing.T) {
 		}
 	}
 	l := jobs.DeadLetter{Reason: jobs.DeadUnreadable, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: 99, Subject: "x", Body: []byte(strings.Repeat("a", 900))}
-	if err := jobs.NewDeadLetters(f.js, func() int { return 400 }).Publish(ctx, l); err != nil {
+	if err := jobs.NewDeadLetters(f.js, func() int { return 400 }).WithoutNotices().Publish(ctx, l); !errors.Is(err, jobs.ErrNotNoticed) {
 		t.Fatal(err)
 	}
 	if _, err := f.Replay(ctx, 5, nil, "why", false); !errors.Is(err, operate.ErrTruncated) {

@@ -53,20 +53,22 @@ func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (jobs.Report
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if p.Setup {
-		created, err := jobs.Setup(ctx, p.js, p.Replicas)
-		if err != nil {
-			return jobs.Report{}, fmt.Errorf("set up streams: %w", err)
-		}
-		if len(created) > 0 {
-			p.Log.Info("streams and consumers created", "created", created)
+		if err := p.setUp(ctx); err != nil {
+			return jobs.Report{}, err
 		}
 	}
 	report, err := jobs.Check(ctx, p.js, p.Channels)
 	if err != nil {
 		return jobs.Report{}, err
 	}
-	if len(report.Problems) > 0 {
-		return jobs.Report{}, fmt.Errorf("%w: %s", ErrUnfit, strings.Join(report.Problems, "; "))
+	problems := report.Problems
+	for _, err := range []error{checkOwner(report.Owner, p.owner()), book.CheckPayload()} {
+		if err != nil {
+			problems = append(problems, err.Error())
+		}
+	}
+	if len(problems) > 0 {
+		return jobs.Report{}, fmt.Errorf("%w: %s", ErrUnfit, strings.Join(problems, "; "))
 	}
 	if err := book.Verify(ctx); err != nil {
 		if errors.Is(err, ledger.ErrForeign) || errors.Is(err, ledger.ErrRecord) {
@@ -75,6 +77,49 @@ func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (jobs.Report
 		return jobs.Report{}, err
 	}
 	return report, nil
+}
+
+// setUp creates what is missing. That a new ledger began is said again and
+// again until the streams are found fit, and never missed.
+func (p *process) setUp(ctx context.Context) error {
+	done, err := jobs.SetupConfig{
+		JobsMaxBytes: p.JobsMaxBytes, LedgerMustExist: p.LedgerMustExist, Owner: p.owner(), Replicas: p.Replicas,
+	}.Run(ctx, p.js)
+	if len(done.Created) > 0 {
+		p.Log.Info("streams and consumers created", "created", done.Created)
+	}
+	for _, warning := range done.Warnings {
+		p.Log.Warn("streams were set up", "problem", warning)
+	}
+	if errors.Is(err, jobs.ErrCannotSetUp) {
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	if err != nil {
+		return fmt.Errorf("set up streams: %w", err)
+	}
+	return nil
+}
+
+func (p *process) owner() jobs.Owner {
+	return jobs.Owner{ClientID: p.ClientID, Environment: p.Environment}
+}
+
+// checkOwner compares whom the ledger's metadata names with this worker. A
+// ledger that names nobody is judged by its last record alone.
+func checkOwner(named, ours jobs.Owner) error {
+	if named.IsZero() || named == ours {
+		return nil
+	}
+	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, jobs.StreamRefunds, named, ours)
+}
+
+// deadLetters publishes to the REFUND_DEAD that was found.
+func (p *process) deadLetters(report jobs.Report) jobs.DeadLetters {
+	letters := jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize))
+	if !report.NoticesTaken {
+		return letters.WithoutNotices()
+	}
+	return letters
 }
 
 func pause(ctx context.Context, d time.Duration) error {

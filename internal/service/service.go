@@ -31,7 +31,6 @@ import (
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
 	"refundworker/internal/fleet"
-	"refundworker/internal/jobs"
 	"refundworker/internal/observe"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
@@ -47,8 +46,8 @@ var ErrUnfit = errors.New("cannot start on these streams")
 const drainMargin = 15 * time.Second
 
 // Config is a checked configuration. Every field but DefiniteCodes, DialDOKU,
-// HTTPAddr, Interrupt, LogLost, NATSOptions, Now, Private, Proxy, RateLimit and
-// Reload is required.
+// HTTPAddr, Interrupt, JobsMaxBytes, LedgerMustExist, LogLost, NATSOptions, Now,
+// Private, Proxy, RateLimit and Reload is required.
 type Config struct {
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
@@ -62,6 +61,10 @@ type Config struct {
 	Environment string                                                               // production, sandbox or simulator
 	HTTPAddr    string                                                               // of /metrics, /healthz and /readyz; empty: none
 	Interrupt   func(refundID string, done refund.Effect) error                      // tests only, see [worker.Config]
+
+	JobsMaxBytes    int64 // size of a REFUND_JOBS that Setup creates; 0: the default
+	LedgerMustExist bool  // Setup refuses to begin a new ledger
+
 	Log         *slog.Logger
 	LogLost     func() uint64    // how many lines of the log nobody will read; nil: none are lost
 	NATSOptions []nats.Option    // tests only: a server within the process
@@ -204,7 +207,7 @@ func (p *process) prepare(ctx context.Context, client *doku.Client) (*worker.Wor
 		Channels:    p.Channels,
 		ClientID:    p.ClientID,
 		Concurrency: p.Concurrency,
-		Dead:        jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize)),
+		Dead:        p.deadLetters(report),
 		DrainTime:   p.Policy.Timeout + drainMargin,
 		Environment: p.Environment,
 		Gateway:     client,

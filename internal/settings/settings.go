@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -118,6 +119,37 @@ func (p *Problems) Int(name, text string, least, most int) int {
 		return least
 	}
 	return n
+}
+
+// units of sizes, the longest name first.
+var units = []struct {
+	name  string
+	bytes int64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
+}
+
+// Bytes reads a size of at least least bytes, such as 1073741824, 512MiB or
+// 1GiB.
+func (p *Problems) Bytes(name, text string, least int64) int64 {
+	number, scale := text, int64(1)
+	for _, unit := range units {
+		if rest, ok := strings.CutSuffix(text, unit.name); ok {
+			number, scale = strings.TrimSpace(rest), unit.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/scale {
+		p.Add(name, "%q is no size such as 1073741824, 512MiB or 1GiB", text)
+		return 0
+	}
+	if n*scale < least {
+		p.Add(name, "%s is less than the least, %d bytes", text, least)
+		return 0
+	}
+	return n * scale
 }
 
 // Rate reads a number per second, 0 for none.

@@ -107,3 +107,25 @@ func TestSecretComesFromItsTextOrItsFileAndIsNeverShown(t *testing.T) {
 		t.Errorf("%q", p)
 	}
 }
+
+func TestSizesAreReadInBytesAndUnits(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int64{
+		"0": 0, "1": 1, "1073741824": 1 << 30, "1GiB": 1 << 30, "512MiB": 512 << 20, "64KiB": 64 << 10, "2 TiB": 2 << 40, "1GB": 1e9, "5MB": 5e6, "7KB": 7000, "12B": 12,
+	} {
+		var p settings.Problems
+		if got := p.Bytes("SIZE", text, 0); got != want || len(p) != 0 {
+			t.Errorf("%s: %d, %q", text, got, p)
+		}
+	}
+	for _, text := range []string{"", "GiB", "-1", "1.5GiB", "1gib", "1e9", "99999999999GiB", "9223372036854775808", "1 000"} {
+		var p settings.Problems
+		if got := p.Bytes("SIZE", text, 0); got != 0 || len(p) != 1 {
+			t.Errorf("%s: %d, %q", text, got, p)
+		}
+	}
+	var p settings.Problems
+	if p.Bytes("SIZE", "1023KiB", 1<<20); len(p) != 1 {
+		t.Errorf("less than the least: %q", p)
+	}
+}

@@ -25,6 +25,7 @@ func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
 	group.Go(func() { w.keepSweeping(ctx) })
 	group.Go(func() { w.watchClock(ctx) })
+	w.every(ctx, group, storageEvery, w.checkStorage)
 	w.every(ctx, group, intakeEvery, w.checkIntakes)
 	w.every(ctx, group, pausedEvery, w.checkPaused)
 	w.every(ctx, group, censusEvery, func(ctx context.Context) {

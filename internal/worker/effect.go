@@ -69,7 +69,7 @@ func (h *handling) store(ctx context.Context, r *refund.Record) (uint64, error) 
 func (h *handling) insist(ctx context.Context, r *refund.Record) (uint64, error) {
 	key := "answer in hand: " + string(h.channel)
 	holding := false
-	seq, err := h.cfg.Ledger.Insist(ctx, r, func(err error) {
+	seq, err := h.insistShortened(ctx, r, func(err error) {
 		if !holding {
 			holding = true
 			h.held.add(1)
@@ -130,7 +130,9 @@ func (h *handling) ack(context.Context) error {
 
 func (h *handling) deadLetter(ctx context.Context) error {
 	h.steps = h.steps.Did()
-	return h.bury(ctx, h.d, jobs.DeadRefundIDConflict, "refund_id", h.id())
+	letter := deadLetter(h.d, jobs.DeadRefundIDConflict)
+	letter.RefundID = h.id()
+	return h.bury(ctx, letter, "refund_id", h.id())
 }
 
 func (h *handling) lateSuccess(context.Context) error {
@@ -148,30 +150,4 @@ func (h *handling) reconsider(ctx context.Context) error {
 	}
 	h.steps = refund.Begin(h.entry.Record.Core, h.delivered())
 	return nil
-}
-
-// bury stores a message as a dead letter.
-func (l *lane) bury(ctx context.Context, d *jobs.Delivery, reason jobs.DeadReason, attrs ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := l.cfg.Dead.Publish(ctx, jobs.DeadLetter{
-		Reason: reason, Channel: d.Channel, Stream: d.Stream, Sequence: d.Sequence, Subject: d.Subject, Body: d.Data,
-	})
-	if err != nil {
-		return fmt.Errorf("store dead letter: %w", err)
-	}
-	l.cfg.Metrics.DeadLetters.WithLabelValues(string(reason)).Inc()
-	l.log.Warn("message stored as a dead letter",
-		append([]any{"code", reason, "stream", d.Stream, "sequence", d.Sequence}, attrs...)...)
-	return nil
-}
-
-func (l *lane) buryAndAck(ctx context.Context, d *jobs.Delivery, reason jobs.DeadReason, cause error) {
-	if err := l.bury(ctx, d, reason, "error", cause); err != nil {
-		l.log.Warn("message left to its next delivery", "sequence", d.Sequence, "error", err)
-		return
-	}
-	if err := d.Ack(); err != nil {
-		l.log.Debug("message not acknowledged", "sequence", d.Sequence, "error", err)
-	}
 }

@@ -39,9 +39,13 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	if d.Source == jobs.Fresh && d.Delivered <= 1 {
 		l.cfg.Metrics.QueueWait.WithLabelValues(string(l.channel)).Observe(l.cfg.Now().Sub(d.Stored).Seconds())
 	}
+	if letter, ok := jobs.DeferredLetter(d); ok {
+		l.buryAndAck(ctx, d, letter)
+		return
+	}
 	job := decode(d)
 	if job.Outcome == jobs.Unreadable {
-		l.buryAndAck(ctx, d, jobs.DeadUnreadable, job.Err)
+		l.buryAndAck(ctx, d, deadLetter(d, jobs.DeadUnreadable), "error", job.Err)
 		return
 	}
 	// A second delivery of a refund that this process has in hand is no owner:
@@ -96,7 +100,7 @@ func (h *handling) failed(ctx context.Context, err error) {
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
 	// What a process that is being abandoned could not do is its own end's fault.
 	if ctx.Err() == nil && !errors.Is(err, errInterrupted) {
-		h.handBack(h.d, handBackDelay+time.Duration(h.cfg.Rand()*float64(handBackSpread)), err)
+		h.handBack(h.d, h.handBackPause(), err)
 	}
 }
 
@@ -106,6 +110,10 @@ const (
 	handBackDelay  = 2 * time.Second
 	handBackSpread = 3 * time.Second
 )
+
+func (w *Worker) handBackPause() time.Duration {
+	return handBackDelay + time.Duration(w.cfg.Rand()*float64(handBackSpread))
+}
 
 // clockPause is how long a message is kept away that was handed back because the
 // clock is in doubt. Left to its AckWait, every refund in hand would be late by

@@ -18,6 +18,7 @@ type Worker struct {
 	lanes   []*lane
 	working working
 	stamps  atomic.Uint64
+	letters letters
 	clock   *clock
 	stop    context.Context // ends when the drain begins
 	drain   context.CancelFunc

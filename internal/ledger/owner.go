@@ -1,0 +1,38 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"refundworker/internal/jobs"
+)
+
+// OwnerOfAll returns whose ledger it is by its first and its last record, for
+// whoever writes that down for ever. Nobody while there is none; [ErrForeign]
+// where the two differ: then two merchants have shared it.
+func (l *Ledger) OwnerOfAll(ctx context.Context) (jobs.Owner, error) {
+	first, last, err := l.Bounds(ctx)
+	if err != nil || last == 0 || first > last {
+		return jobs.Owner{}, err
+	}
+	owners := make([]jobs.Owner, 0, 2)
+	for _, seq := range []uint64{first, last} {
+		m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: seq})
+		if err != nil {
+			return jobs.Owner{}, fmt.Errorf("read record %d: %w", seq, err)
+		}
+		if m.Seq == 0 {
+			return jobs.Owner{}, errors.New("read the ledger's ends: a record is gone")
+		}
+		r, err := decode(m)
+		if err != nil {
+			return jobs.Owner{}, fmt.Errorf("%w: sequence %d: %w", ErrRecord, seq, err)
+		}
+		owners = append(owners, jobs.Owner{ClientID: r.ClientID, Environment: r.Environment})
+	}
+	if owners[0] != owners[1] {
+		return jobs.Owner{}, fmt.Errorf("%w: its first record is of %s, its last of %s: two merchants have shared it", ErrForeign, owners[0], owners[1])
+	}
+	return owners[0], nil
+}

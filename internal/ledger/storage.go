@@ -1,0 +1,158 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+	"refundworker/internal/refund"
+)
+
+// JetStream's codes for a message that is not stored.
+const (
+	codeAccountFull   jetstream.ErrorCode = 10002 // the account's storage
+	codeServerFull    jetstream.ErrorCode = 10023 // the server's
+	codeStoreFailed   jetstream.ErrorCode = 10077 // for a reason in words, the stream's own limit among them
+	codeTooLarge      jetstream.ErrorCode = 10054
+	codeHeaderTooLong jetstream.ErrorCode = 10097
+)
+
+// storageFull reports whether the server has refused a message for want of
+// storage. It has then stored nothing.
+func storageFull(err error) bool {
+	code := apiCode(err)
+	return code == codeAccountFull || code == codeServerFull || code == codeStoreFailed && ownLimit(err)
+}
+
+// ownLimit tells a stream's own limit ("maximum bytes exceeded") from a failure
+// of the disk, after which nobody knows what was written.
+func ownLimit(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && strings.HasPrefix(api.Description, "maximum ")
+}
+
+func tooLarge(err error) bool {
+	code := apiCode(err)
+	return errors.Is(err, nats.ErrMaxPayload) || code == codeTooLarge || code == codeHeaderTooLong
+}
+
+// LargestRecord is more bytes, headers included, than any message with a record
+// has: every field as long as the contract and the worker allow. A server whose
+// max_payload is less could refuse an answer from DOKU for its size.
+const LargestRecord = 48 << 10
+
+// CheckPayload returns [ErrTooLarge] while the server that the connection is on
+// takes no message of [LargestRecord] bytes.
+func (l *Ledger) CheckPayload() error {
+	limit := l.nc.MaxPayload()
+	if limit <= 0 || limit >= LargestRecord { // 0: not connected yet
+		return nil
+	}
+	return fmt.Errorf("%w: max_payload of the NATS server is %d bytes, the largest record needs %d", ErrTooLarge, limit, LargestRecord)
+}
+
+// checkRoom keeps a send from being announced where its answer may not fit:
+// after a reconnect the server may be another.
+func (l *Ledger) checkRoom(r *refund.Record) error {
+	if r.State != refund.Sending {
+		return nil
+	}
+	return l.CheckPayload()
+}
+
+// shortText is what a shortened record keeps of each text, in bytes.
+const shortText = 64
+
+// Shorten takes from a record the texts that decide nothing: DOKU's messages and
+// our own note. It is for an answer that was refused for its size.
+func Shorten(r refund.Record) refund.Record {
+	r.Note = ""
+	if r.Said == nil {
+		return r
+	}
+	said := *r.Said
+	said.Message, said.ErrorMessage = "", ""
+	for _, text := range []*string{
+		&said.Code, &said.Type, &said.RefundType, &said.ApprovalCode, &said.RefundNo, &said.ReferenceNo, &said.RefundTime,
+	} {
+		if len(*text) > shortText {
+			*text = strings.ToValidUTF8((*text)[:shortText], "")
+		}
+	}
+	r.Said = &said
+	return r
+}
+
+// The probe of CheckStorage. A message of an atomic batch meets the limits of
+// server and account first, then is refused because no batch has so long a
+// name: it finds out whether there is room and stores nothing. A server that
+// knows no batches refuses it for the stream that it expects.
+const (
+	headerBatchID      = "Nats-Batch-Id"
+	headerExpectStream = "Nats-Expected-Stream"
+	longestBatchID     = 64
+	probeSize          = 4 << 10
+)
+
+// CheckStorage returns [ErrStorageFull] while no record can be stored for want
+// of storage, another error where nobody says so, and nil where one can be. It
+// costs two round trips and stores nothing.
+func (l *Ledger) CheckStorage(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
+	defer cancel()
+	probe := nats.NewMsg(jobs.LedgerSubject(channel.CreditCard, jobs.StateWaiting, "storage-probe"))
+	probe.Header.Set(headerBatchID, strings.Repeat("x", longestBatchID+1))
+	probe.Header.Set(headerExpectStream, "NONE")
+	probe.Data = bytes.Repeat([]byte("x"), l.probeBody())
+	reply, err := l.nc.RequestMsgWithContext(ctx, probe)
+	if err != nil {
+		return fmt.Errorf("ask whether a record can be stored: %w", err)
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return fmt.Errorf("ask whether a record can be stored: %w", err)
+	}
+	if answer.Error != nil && storageFull(answer.Error) {
+		return fmt.Errorf("%w: no record can be stored, and nothing is sent: %w", ErrStorageFull, answer.Error)
+	}
+	return l.checkSize(ctx)
+}
+
+// probeBody leaves room for the probe's headers where the server takes small
+// messages only.
+func (l *Ledger) probeBody() int {
+	const headers = 256
+	return min(probeSize, max(int(l.nc.MaxPayload())-headers, 0))
+}
+
+// checkSize looks at the size that REFUNDS itself may have.
+func (l *Ledger) checkSize(ctx context.Context) error {
+	reply, err := l.nc.RequestWithContext(ctx, l.api("STREAM.INFO."+jobs.StreamRefunds), nil)
+	if err != nil {
+		return fmt.Errorf("ask for stream %s: %w", jobs.StreamRefunds, err)
+	}
+	var answer jetstream.StreamInfo
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return fmt.Errorf("ask for stream %s: %w", jobs.StreamRefunds, err)
+	}
+	size, used := answer.Config.MaxBytes, answer.State.Bytes
+	if size > 0 && used+probeSize > uint64(size) {
+		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d bytes",
+			ErrStorageFull, jobs.StreamRefunds, used, size)
+	}
+	if most := answer.Config.MaxMsgs; most > 0 && answer.State.Msgs >= uint64(most) {
+		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d messages",
+			ErrStorageFull, jobs.StreamRefunds, answer.State.Msgs, most)
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"refundworker/internal/jobs"
+)
+
+// letters is what this process knows of REFUND_DEAD.
+type letters struct {
+	refused   atomic.Bool // by the last answer
+	unnoticed sync.Once   // its lack of notices has been logged
+}
+
+// deadLetter is a message as a dead letter.
+func deadLetter(d *jobs.Delivery, reason jobs.DeadReason) jobs.DeadLetter {
+	return jobs.DeadLetter{
+		Reason: reason, Channel: d.Channel, Stream: d.Stream, Sequence: d.Sequence, Subject: d.Subject, StoredAt: d.Stored, Body: d.Data,
+	}
+}
+
+// bury stores a dead letter and its notice. One that REFUND_DEAD refuses is
+// stored as a wait, and tried again when that fires: whoever floods a channel
+// with messages that cannot be parsed must not stop it. Without an error the
+// message may be acknowledged.
+func (l *lane) bury(ctx context.Context, letter jobs.DeadLetter, attrs ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	attrs = append([]any{"code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence}, attrs...)
+	err := l.cfg.Dead.Publish(ctx, letter)
+	switch {
+	case errors.Is(err, jobs.ErrDeadRefused):
+		return l.deferLetter(ctx, letter, err)
+	case errors.Is(err, jobs.ErrNotNoticed):
+		l.unnoticed(letter, err)
+	case err != nil:
+		return fmt.Errorf("store dead letter: %w", err)
+	}
+	l.deadLettersRefused(nil)
+	l.cfg.Metrics.DeadLetters.WithLabelValues(string(letter.Reason)).Inc()
+	l.log.Warn("message stored as a dead letter", attrs...)
+	return nil
+}
+
+// unnoticed counts a dead letter that its producer is not told of. A
+// REFUND_DEAD of an older version is no reason to keep its message.
+func (l *lane) unnoticed(letter jobs.DeadLetter, err error) {
+	l.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
+	l.letters.unnoticed.Do(func() {
+		l.log.Warn("producers are not told of dead letters: run `refundctl setup --upgrade` as an administrator", "error", err)
+	})
+}
+
+// deferLetter stores the letter as a wait for about RETRY_MAX.
+func (l *lane) deferLetter(ctx context.Context, letter jobs.DeadLetter, cause error) error {
+	delay := l.cfg.Retry.Max*4/5 + time.Duration(l.cfg.Rand()*float64(l.cfg.Retry.Max)*2/5)
+	due := l.clock.serverTime(l.cfg.Now()).Add(delay)
+	if err := l.cfg.Ledger.Defer(ctx, letter, due); err != nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	l.deadLettersRefused(cause)
+	l.log.Debug("dead letter deferred", "code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence, "due", due)
+	return nil
+}
+
+// deadLettersRefused shows whether REFUND_DEAD takes letters; nil: it does.
+func (w *Worker) deadLettersRefused(cause error) {
+	refused := cause != nil
+	if w.letters.refused.Swap(refused) == refused {
+		return
+	}
+	if !refused {
+		w.cfg.Metrics.DeadRefused.Set(0)
+		w.cfg.Health.Remark("dead letters", "")
+		w.cfg.Log.Info("dead letters are stored again")
+		return
+	}
+	w.cfg.Metrics.DeadRefused.Set(1)
+	w.cfg.Health.Remark("dead letters", "dead letters cannot be stored and wait in "+jobs.StreamWaits+": "+cause.Error())
+	w.cfg.Log.Error("dead letters cannot be stored and wait", "stream", jobs.StreamWaits, "error", cause)
+}
+
+func (l *lane) buryAndAck(ctx context.Context, d *jobs.Delivery, letter jobs.DeadLetter, attrs ...any) {
+	if err := l.bury(ctx, letter, attrs...); err != nil {
+		l.log.Warn("message left to its next delivery", "sequence", d.Sequence, "error", err)
+		if ctx.Err() == nil {
+			l.handBack(d, l.handBackPause(), err)
+		}
+		return
+	}
+	if err := d.Ack(); err != nil {
+		l.log.Debug("message not acknowledged", "sequence", d.Sequence, "error", err)
+	}
+}

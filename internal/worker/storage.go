@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"refundworker/internal/ledger"
+	"refundworker/internal/refund"
+)
+
+// storageEvery is how often it is looked whether a record can be stored.
+const storageEvery = 5 * time.Second
+
+// checkStorage keeps the process not ready while no record can be stored, for
+// want of storage or because the server takes no message that large. Both end
+// by themselves, when there is room or the connection moves to another server.
+func (w *Worker) checkStorage(ctx context.Context) {
+	w.blockOn(ctx, "payload", w.cfg.Ledger.CheckPayload())
+	err := w.cfg.Ledger.CheckStorage(ctx)
+	full := errors.Is(err, ledger.ErrStorageFull)
+	if w.blockOn(ctx, "storage", err) && ctx.Err() != nil {
+		return
+	}
+	gauge := 0.0
+	if full {
+		gauge = 1
+	}
+	w.cfg.Metrics.StorageFull.Set(gauge)
+}
+
+// insistShortened is the ledger's Insist for an answer in hand. One that the
+// server refuses for its size is stored without the texts that decide nothing;
+// if that is refused too, nothing would change by trying on: the refund is left
+// as it stands and will be asked about.
+func (h *handling) insistShortened(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
+	seq, err := h.cfg.Ledger.Insist(ctx, r, trouble)
+	if !errors.Is(err, ledger.ErrTooLarge) {
+		return seq, err
+	}
+	h.log.Error("answer from DOKU stored without its texts: too large for the server", "refund_id", h.id(), "state", r.State, "error", err)
+	*r = ledger.Shorten(*r)
+	return h.cfg.Ledger.Insist(ctx, r, trouble)
+}

@@ -83,7 +83,7 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
 		operation: OpRefund, method: http.MethodPost, path: snapRefundPath, header: header, body: body, limit: l,
 	})
 	v := classifySNAP(o, got)
-	c.tokenRefused(token, v.Cause) // from here on nobody but us knows the token that may be quoted
+	c.tokenRefused(token, v.Cause, got.status) // from here on nobody but us knows the token that may be quoted
 	v.Said = v.Said.scrubbed(token)
 	return v
 }
@@ -118,7 +118,7 @@ func (c *Client) inquireSNAP(ctx context.Context, o Order) Inquiry {
 		header: c.snapHeader(snapStatusPath, body, token, id), body: body,
 	})
 	i := c.findSNAP(ctx, o, got)
-	c.tokenRefused(token, i.Cause)
+	c.tokenRefused(token, i.Cause, got.status)
 	i.Said = i.Said.scrubbed(token)
 	return i
 }
@@ -165,13 +165,15 @@ func (c *Client) inquiryID() (string, error) {
 	return fmt.Sprintf("2%0*d", digits, n), nil
 }
 
-// tokenRefused drops the B2B token that a 401 was for, and counts.
-func (c *Client) tokenRefused(token secret.Text, cause Cause) {
-	switch cause {
-	case Credentials:
+// tokenRefused drops the B2B token that a 401 was for, and counts. Another
+// refusal of our configuration is not the token's fault: to drop it would send
+// every other refund that is about to use it back.
+func (c *Client) tokenRefused(token secret.Text, cause Cause, status int) {
+	switch {
+	case cause == Credentials && status == http.StatusUnauthorized:
 		c.tokens.drop(token)
 		c.cfg.Observe.tokenFailure(tokenRefused)
-	case CustomerToken:
+	case cause == CustomerToken:
 		c.cfg.Observe.tokenFailure(customerTokenRefused)
 	default:
 	}

@@ -77,7 +77,7 @@ func largest(t *testing.T, state refund.State) *refund.Record {
 		Core:     refund.Core{State: state, Sends: 1 << 30, Nonce: 1 << 63, Deadline: now, SendBy: now, AskFrom: now, Due: now},
 		Evidence: refund.ByOperator, At: now, By: strings.Repeat("b", 64),
 		Note: strings.Repeat(dearByte, 4096), Operator: strings.Repeat(dearCharacter, words), Because: strings.Repeat(dearCharacter, words),
-		Said: &refund.Said{HTTPStatus: 500},
+		Said: &refund.Said{HTTPStatus: 500}, SentReason: new(strings.Repeat("&", 255)), Rules: 1 << 30,
 		Job: refund.Job{
 			RefundID: strings.Repeat("r", 64), Channel: channel.DirectDebitMandiri, InvoiceNumber: strings.Repeat(dearByte, 64),
 			OriginalRequestID: strings.Repeat(dearByte, 128), Amount: 9999999999999999, Currency: "IDR",

@@ -64,8 +64,11 @@ func (b *Breaker) Allow(c Call) (p *Permit, wait time.Duration) {
 	switch {
 	case b.probe != nil || b.othersTurn(c):
 		return nil, 0
-	case c.Write != b.writesFirst() && b.lookLeft() > 0:
+	case b.writesFirst() == c.Write || b.lookLeft() <= 0:
+	case c.Write:
 		return nil, b.lookLeft()
+	default:
+		return nil, 0 // in hand, a read would keep the write away that is looked for
 	}
 	b.probe = p
 	return p, 0

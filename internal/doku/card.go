@@ -47,11 +47,15 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 	}
 	sent := c.cardText(o.RequestID, cardRefundPath)
 	sent.digest = cardDigest(body)
+	var s seal
 	got := c.wire.send(ctx, request{
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
-		header: c.cardHeader(sent), body: body, limit: l, shared: true,
+		header: c.cardHeader(sent), body: body, limit: l,
+		seal: func(r reply) seal {
+			s = r.seal(c.keys.Load().shared, sent)
+			return s
+		},
 	})
-	s := got.seal(c.keys.Load().shared, sent)
 	return classifyCard(o, got.matched(s), s, c.cfg.DefiniteCodes...)
 }
 

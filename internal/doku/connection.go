@@ -76,6 +76,55 @@ const (
 	hidden       // it cannot be looked at
 )
 
+// used reports whether the connection has carried another request.
+func (c *connection) used() bool { return !c.idle.IsZero() }
+
+// early looks at a new connection: the other side may have spoken before it was
+// asked anything, or have gone.
+func (c *connection) early() rest {
+	secure, ok := c.Conn.(*tls.Conn)
+	if !ok {
+		return peek(c.Conn)
+	}
+	found := peek(secure.NetConn())
+	if found == surplus { // perhaps only the session tickets that end a handshake
+		return c.more(ticketTime)
+	}
+	return found
+}
+
+// late waits for what comes after an answer that nothing ties to its request,
+// which may have been the second answer to the one before: then the server's
+// answer to this one is still to come.
+func (c *connection) late(ctx context.Context) rest {
+	wait := lateTime
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(deadline))
+	}
+	return c.more(wait)
+}
+
+const (
+	ticketTime = 2 * time.Millisecond
+	lateTime   = 250 * time.Millisecond
+)
+
+// more waits for a byte.
+func (c *connection) more(wait time.Duration) rest {
+	if c.SetReadDeadline(time.Now().Add(wait)) != nil {
+		return ended
+	}
+	n, err := c.Read(make([]byte, 1))
+	switch {
+	case n > 0:
+		return surplus
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.SetReadDeadline(time.Time{}) == nil:
+		return nothing
+	default:
+		return ended
+	}
+}
+
 // rest looks without waiting. Only a connection with nothing on it may carry
 // another request.
 func (c *connection) rest() rest {

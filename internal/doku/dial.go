@@ -110,7 +110,7 @@ func connect(conn net.Conn, target string, user *url.Userinfo) error {
 	switch {
 	case err != nil:
 		return errors.New("no answer to CONNECT")
-	case res.StatusCode != http.StatusOK:
+	case res.StatusCode < http.StatusOK || res.StatusCode >= http.StatusMultipleChoices:
 		return fmt.Errorf("CONNECT refused with http %d", res.StatusCode)
 	case reader.Buffered() > 0:
 		return errUnsolicited

@@ -12,7 +12,10 @@ import (
 	"time"
 )
 
-const keptAlive = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n"
+// keptAlive is a refusal that names its request: the connection is used again.
+func keptAlive(req *http.Request) string {
+	return "HTTP/1.1 429 Too Many Requests\r\nRequest-Id: " + req.Header.Get("Request-Id") + "\r\nContent-Length: 0\r\n\r\n"
+}
 
 // The server keeps the connection, reads the second request in full and then
 // resets: the very moment at which a client that repeats would pay twice.
@@ -23,7 +26,8 @@ func TestRequestLostOnAPooledConnectionIsNotRepeated(t *testing.T) {
 		conns.Add(1)
 		r := bufio.NewReader(conn)
 		for i := 1; ; i++ {
-			if _, err := readRequest(r); err != nil {
+			req, err := readRequest(r)
+			if err != nil {
 				return
 			}
 			posts.Add(1)
@@ -31,7 +35,7 @@ func TestRequestLostOnAPooledConnectionIsNotRepeated(t *testing.T) {
 				reset(conn)
 				return
 			}
-			_, _ = io.WriteString(conn, keptAlive)
+			_, _ = io.WriteString(conn, keptAlive(req))
 		}
 	})
 	c := newTestClient(t, url)
@@ -50,9 +54,9 @@ func TestRefundOnAConnectionClosedWhileIdleIsSentAtMostOnce(t *testing.T) {
 	var posts atomic.Int32
 	closed := make(chan struct{}, 100)
 	url := rawServer(t, func(conn net.Conn, n int) {
-		if _, err := readRequest(bufio.NewReader(conn)); err == nil {
+		if req, err := readRequest(bufio.NewReader(conn)); err == nil {
 			posts.Add(1)
-			_, _ = io.WriteString(conn, keptAlive)
+			_, _ = io.WriteString(conn, keptAlive(req))
 		}
 		_ = conn.Close()
 		closed <- struct{}{}
@@ -95,10 +99,11 @@ func TestStoppedProcessSendsNoByteOnAPooledConnection(t *testing.T) {
 	rest := make(chan []byte, 1)
 	url := rawServer(t, func(conn net.Conn, n int) {
 		r := bufio.NewReader(conn)
-		if _, err := readRequest(r); err != nil {
+		req, err := readRequest(r)
+		if err != nil {
 			return
 		}
-		_, _ = io.WriteString(conn, keptAlive)
+		_, _ = io.WriteString(conn, keptAlive(req))
 		got, _ := io.ReadAll(r)
 		rest <- got
 	})
@@ -170,10 +175,11 @@ func TestUnaskedAnswerIsNotTakenForTheNextOne(t *testing.T) {
 	idle, written, rest := make(chan struct{}), make(chan struct{}), make(chan []byte, 1)
 	url := rawServer(t, func(conn net.Conn, n int) {
 		r := bufio.NewReader(conn)
-		if _, err := readRequest(r); err != nil {
+		req, err := readRequest(r)
+		if err != nil {
 			return
 		}
-		_, _ = io.WriteString(conn, keptAlive)
+		_, _ = io.WriteString(conn, keptAlive(req))
 		if n == 1 {
 			<-idle
 			_, _ = io.WriteString(conn, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")

@@ -39,7 +39,7 @@ func tunnel(t *testing.T, asked *atomic.Int32) *url.URL {
 		if err != nil {
 			return
 		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		_, _ = io.WriteString(conn, "HTTP/1.1 201 Any 2xx will do\r\n\r\n")
 		var copying sync.WaitGroup
 		copying.Go(func() { _, _ = io.Copy(there, r); _ = there.Close() })
 		_, _ = io.Copy(conn, there)

@@ -245,7 +245,7 @@ func (r reply) undelivered() (Verdict, bool) {
 	case abandoned:
 		return Verdict{Class: Unknown, Problem: r.problem}, true
 	case unmatched:
-		return Verdict{Class: Unknown, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
+		return Verdict{Class: Unknown, Cause: Failing, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
 	default:
 		return Verdict{}, false
 	}
@@ -263,7 +263,7 @@ func (r reply) unheard() (Inquiry, bool) {
 	case abandoned:
 		return Inquiry{Problem: r.problem}, true
 	case unmatched:
-		return Inquiry{Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
+		return Inquiry{Cause: Failing, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
 	default:
 		return Inquiry{}, false
 	}

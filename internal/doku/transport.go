@@ -42,9 +42,9 @@ const (
 type request struct {
 	operation, method, path string
 	header                  http.Header
-	body                    []byte // nil: none
-	limit                   *limit // refund calls only
-	shared                  bool   // may go over a connection that carried others
+	body                    []byte           // nil: none
+	limit                   *limit           // refund calls only
+	seal                    func(reply) seal // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
 }
 
 // fault says what kept an answer from being whole.
@@ -77,7 +77,7 @@ type reply struct {
 // it is told, and writes bytes that answer no request to the standard logger.
 //
 // Only card refunds share connections: DOKU signs their answers over the
-// Request-Id. Nothing signs the answers to SNAP calls, to tokens and to
+// Request-Id, and only after such an answer is a connection used again. Nothing signs the answers to SNAP calls, to tokens and to
 // inquiries that find nothing: on a connection that is out of step one of them
 // would pass for the answer to another request, so each of these calls has a
 // connection of its own.
@@ -128,7 +128,7 @@ func (t *transport) connection(ctx context.Context, r request) (*connection, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if r.shared {
+	if r.seal != nil {
 		if c := t.pool.take(); c != nil {
 			return c, nil
 		}
@@ -138,8 +138,8 @@ func (t *transport) connection(ctx context.Context, r request) (*connection, err
 		return nil, err
 	}
 	err = ctx.Err()
-	if err == nil && t.dialer.tls == nil && peek(c.Conn) == surplus {
-		err = errUnsolicited
+	if err == nil {
+		err = unfit[c.early()]
 	}
 	if err != nil {
 		_ = c.Close()
@@ -147,6 +147,9 @@ func (t *transport) connection(ctx context.Context, r request) (*connection, err
 	}
 	return c, nil
 }
+
+// unfit says why a new connection is not used: what it holds.
+var unfit = map[rest]error{surplus: errUnsolicited, ended: io.EOF}
 
 // roundTrip writes the request, reads the answer, and reports whether the
 // connection may carry another.
@@ -163,20 +166,52 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 	if got.fault != whole {
 		return got, false
 	}
+	known := tieOf(r, req, got)
 	left := c.rest()
+	if left == nothing && known == untied && c.used() {
+		left = c.late(ctx)
+	}
 	switch {
 	case left == surplus:
 		return got.unmatched("more came than one answer"), false
-	case foreign(req, res):
+	case known == foreign:
 		return got.unmatched("the answer names another Request-Id"), false
+	case known == missealed && c.used():
+		return got.unmatched("the signature is not for this request, on a connection that has carried others"), false
 	}
-	return got, left == nothing && r.shared && !res.Close
+	return got, left == nothing && known == tied && !res.Close
 }
 
-// foreign reports whether the answer repeats the Request-Id of another request.
-func foreign(req *http.Request, res *http.Response) bool {
-	echoed, sent := res.Header.Get("Request-Id"), req.Header.Get("Request-Id")
-	return sent != "" && echoed != "" && !strings.EqualFold(strings.TrimSpace(echoed), sent)
+// tie says what shows that an answer is one to the request that was sent. Only
+// after a tied answer is a connection used again: should the server answer twice,
+// its second answer names, or is signed for, the request before, and cannot pass
+// for the answer to the next.
+type tie uint8
+
+const (
+	untied    tie = iota
+	tied          // signed for this very request, or it repeats its Request-Id
+	foreign       // it repeats the Request-Id of another request
+	missealed     // its signature is not for this request
+)
+
+func tieOf(r request, req *http.Request, got reply) tie {
+	echoed, sent := strings.TrimSpace(got.header.Get("Request-Id")), req.Header.Get("Request-Id")
+	named := sent != "" && echoed != ""
+	switch {
+	case named && !strings.EqualFold(echoed, sent):
+		return foreign
+	case r.seal == nil:
+		return untied
+	}
+	switch r.seal(got) {
+	case sealRight:
+		return tied
+	case sealWrong:
+		return missealed
+	default:
+		return map[bool]tie{true: tied}[named]
+	}
 }
 
 func (t *transport) newRequest(ctx context.Context, r request) (*http.Request, error) {
@@ -188,7 +223,7 @@ func (t *transport) newRequest(ctx context.Context, r request) (*http.Request, e
 	if err != nil {
 		return nil, errors.New("request cannot be built")
 	}
-	req.Close = !r.shared
+	req.Close = r.seal == nil
 	req.Header = r.header
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept", jsonMimeType)

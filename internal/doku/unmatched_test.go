@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -11,10 +12,17 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"refundworker/internal/secret"
 )
 
 // counted counts the connections that a client opens.
@@ -143,6 +151,7 @@ func TestSurplusInsideTLSIsSeen(t *testing.T) {
 	var conns atomic.Int32
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if conns.Load() == 1 {
+			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
 		}
@@ -212,6 +221,177 @@ func TestServerThatSpeaksFirstIsSentNothing(t *testing.T) {
 	}
 }
 
+// overTLS starts a server that speaks over TLS connections byte by byte.
+func overTLS(t *testing.T, handle func(conn net.Conn)) (url string, roots *x509.CertPool) {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	t.Cleanup(s.Close)
+	roots = x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	raw := rawServer(t, func(conn net.Conn, _ int) {
+		secure := tls.Server(conn, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: s.TLS.Certificates})
+		if secure.HandshakeContext(t.Context()) == nil {
+			handle(secure)
+		}
+	})
+	return "https" + strings.TrimPrefix(raw, "http"), roots
+}
+
+func TestServerThatSpeaksFirstOverTLSIsSentNothing(t *testing.T) {
+	t.Parallel()
+	spoken := make(chan struct{})
+	got := make(chan []byte, 1)
+	url, roots := overTLS(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, plainAnswer(200, "", snapSuccessBody))
+		close(spoken)
+		seen, _ := io.ReadAll(conn)
+		got <- seen
+	})
+	c := newTestClient(t, url, func(c *Config) { c.RootCAs = roots })
+	o := snapOrder()
+	c.tokens.current = token{value: secret.New(testToken), ends: time.Now().Add(time.Hour), renew: time.Now().Add(time.Hour)}
+	wire := c.wire.dialer.cfg.DialContext
+	c.wire.dialer.cfg.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := wire(ctx, network, address)
+		return heldBack{conn, spoken}, err
+	}
+	wantVerdict(t, c.Refund(t.Context(), o), NotExecuted, NotWritten)
+	if seen := <-got; len(seen) != 0 {
+		t.Errorf("the server saw %q", seen)
+	}
+}
+
+// heldBack is a connection whose handshake ends when the other side has spoken.
+type heldBack struct {
+	net.Conn
+	spoken <-chan struct{}
+}
+
+// SyscallConn lets the client look at the socket; that is the first it does after
+// the handshake.
+func (c heldBack) SyscallConn() (syscall.RawConn, error) {
+	<-c.spoken
+	return c.Conn.(syscall.Conn).SyscallConn()
+}
+
+// twice answers every request, and every third once more a moment later, as a
+// gateway does that has lost the thread: with the same answer, which belongs to
+// the request before.
+func twice(conn net.Conn, answer func(req *http.Request, invoice string) string) {
+	var writing sync.Mutex
+	var late sync.WaitGroup
+	defer late.Wait()
+	write := func(text string) {
+		writing.Lock()
+		defer writing.Unlock()
+		_, _ = io.WriteString(conn, text)
+	}
+	r := bufio.NewReader(conn)
+	for n := 1; ; n++ {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		var asked cardRefund
+		if json.UnmarshalRead(req.Body, &asked) != nil {
+			return
+		}
+		text := answer(req, asked.Order.InvoiceNumber)
+		write(text)
+		if n%3 == 0 {
+			late.Go(func() {
+				<-time.After(time.Duration(n%5) * 200 * time.Microsecond)
+				write(text)
+			})
+		}
+	}
+}
+
+// fates are what becomes of refunds, by their invoice numbers.
+var fates = []struct {
+	status int
+	body   string
+	signed bool
+	class  Class
+}{
+	{200, cardSuccessBody, true, Succeeded},
+	{400, `{"error":{"code":"PAYMENT_FAILED"}}`, false, Failed},
+	{200, cardSuccessBody, true, Succeeded},
+	{429, `{"error":{"code":"TOO_MANY_REQUESTS"}}`, true, NotExecuted},
+	{400, `{"error":{"code":"PAYMENT_FAILED"}}`, true, Failed},
+	{401, `{"error":{"code":"invalid_token"}}`, true, NotExecuted},
+}
+
+func TestCardAnswersGivenTwiceSettleNobodyElse(t *testing.T) {
+	t.Parallel()
+	url := rawServer(t, func(conn net.Conn, _ int) {
+		twice(conn, func(req *http.Request, invoice string) string {
+			n, _ := strconv.Atoi(strings.TrimPrefix(invoice, "INV-"))
+			fate, rec := fates[n%len(fates)], httptest.NewRecorder()
+			if fate.signed {
+				answerSigned(rec, req, fate.status, strings.Replace(fate.body, "INV-20210118-0001", invoice, 1))
+			} else {
+				_, _ = io.WriteString(rec, fate.body)
+			}
+			var head bytes.Buffer
+			_ = rec.Header().Write(&head)
+			return plainAnswer(fate.status, head.String(), rec.Body.String())
+		})
+	})
+	const workers, refunds = 16, 2000
+	c := newTestClient(t, url, func(c *Config) { c.Slots = workers })
+	var next, proven atomic.Int64
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for n := next.Add(1); n <= refunds; n = next.Add(1) {
+				o := cardOrder()
+				o.InvoiceNumber, o.RequestID = fmt.Sprintf("INV-%d", n), fmt.Sprintf("request-%d", n)
+				switch v := c.Refund(t.Context(), o); v.Class {
+				case fates[n%int64(len(fates))].class:
+					proven.Add(1)
+				case Unknown:
+				default:
+					t.Errorf("%s: %v: %s", o.InvoiceNumber, v.Class, v.Problem)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if proven.Load() < refunds/2 {
+		t.Errorf("%d of %d proven", proven.Load(), refunds)
+	}
+}
+
+func TestConnectionIsUsedAgainOnlyAfterAnAnswerToItsRequest(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request)
+		conns  int32
+	}{
+		"signed": {func(w http.ResponseWriter, r *http.Request) { answerSigned(w, r, 429, `{}`) }, 1},
+		"named": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
+			w.WriteHeader(429)
+		}, 1},
+		"neither": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, 3},
+		"signed wrongly": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
+			w.Header().Set("Signature", "HMACSHA256=AAAA")
+			w.WriteHeader(429)
+		}, 3},
+	} {
+		var conns atomic.Int32
+		c := newTestClient(t, serve(t, tt.answer).URL, counted(&conns))
+		for range 3 {
+			wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, Throttled)
+		}
+		if conns.Load() != tt.conns {
+			t.Errorf("%s: %d connections, want %d", name, conns.Load(), tt.conns)
+		}
+	}
+}
+
 // Not parallel: the standard logger is everybody's.
 func TestNoByteOfAnAnswerReachesTheStandardLogger(t *testing.T) { //nolint:paralleltest // see above
 	var said bytes.Buffer
@@ -220,10 +400,11 @@ func TestNoByteOfAnAnswerReachesTheStandardLogger(t *testing.T) { //nolint:paral
 	defer slog.SetDefault(before)
 	sent := make(chan struct{})
 	url := rawServer(t, func(conn net.Conn, _ int) {
-		if _, err := readRequest(bufio.NewReader(conn)); err != nil {
+		req, err := readRequest(bufio.NewReader(conn))
+		if err != nil {
 			return
 		}
-		_, _ = io.WriteString(conn, keptAlive)
+		_, _ = io.WriteString(conn, keptAlive(req))
 		_, _ = io.WriteString(conn, plainAnswer(200, "", `{"accessToken":"secret"}`))
 		close(sent)
 	})

@@ -131,7 +131,10 @@ func (a *cardAnswer) usedBefore(o Order, r reply, fields []string) Verdict {
 // brokenCard: a few statuses decide without a body.
 func brokenCard(r reply, err error) Verdict {
 	v := byStatus(r.status)
-	if v.Class == Unknown {
+	switch {
+	case r.garbled():
+		v = Verdict{Cause: Failing, Problem: err.Error()}
+	case v.Class == Unknown:
 		v.Problem = err.Error()
 		if r.fault == whole && r.status == http.StatusConflict { // one cut short may have been a replay: worth asking
 			v.Cause = Collision
@@ -145,6 +148,9 @@ func brokenCard(r reply, err error) Verdict {
 // ours looks like: then DOKU's own signatures look wrong to us as well.
 func (a *cardAnswer) wrongSeal(r reply) Verdict {
 	v := byStatus(r.status)
+	if listed(idempotencyCodes, a.Error.code) {
+		v = Verdict{}
+	}
 	if v.Class == Unknown && strings.EqualFold(a.Error.code, "invalid_signature") && a.Refund.Status == "" {
 		v = byCode(r.status, a.Error.code)
 	}

@@ -214,6 +214,14 @@ func (r reply) decode(v any) error {
 	return nil
 }
 
+// garbled reports whether an answer that cannot be read is an object all the
+// same: then its status does not speak for it, for the object may say that the
+// refund ran. A page or an empty body hides nothing of the kind.
+func (r reply) garbled() bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(r.body, byteOrderMark), " \t\r\n")
+	return r.fault == whole && len(text) > 0 && text[0] == '{'
+}
+
 // checkNames reports a member's name that is no UTF-8. body is one JSON value.
 func checkNames(body []byte) error {
 	d := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))

@@ -110,6 +110,9 @@ func classifySNAP(o Order, r reply) Verdict {
 
 func (a *snapAnswer) judge(o Order, r reply) Verdict {
 	if err := r.decode(a); err != nil {
+		if r.garbled() {
+			return Verdict{Cause: Failing, Problem: err.Error()}
+		}
 		return bySNAPStatus(r, err.Error())
 	}
 	v := a.verdict(o, r)
@@ -157,7 +160,10 @@ func (a *snapAnswer) disagreeing(r reply) Verdict {
 	if v.Unlisted {
 		return v
 	}
-	return Verdict{Problem: "response code and http status disagree"}
+	if v.Cause != Failing {
+		v.Cause = Plain
+	}
+	return Verdict{Cause: v.Cause, Problem: "response code and http status disagree"}
 }
 
 // done looks at the status inside an answer that says "done".

@@ -34,6 +34,7 @@ func expected(status, caseNo int) (Class, Cause) {
 		{403, 4}: later, {403, 6}: later, {403, 14}: later, {403, 20}: later, {403, 23}: later,
 		{404, 0}: no, {404, 1}: no, {404, 2}: later, {404, 19}: no,
 		{405, 0}: no, {405, 1}: later,
+		{409, 0}: {Unknown, Collision}, {409, 1}: {Unknown, Collision},
 	}
 	for c := 3; c <= 17; c++ {
 		table[key{404, c}] = no
@@ -43,7 +44,7 @@ func expected(status, caseNo int) (Class, Cause) {
 		table[asked] = [2]any{Unknown, Plain}
 	}
 	rest := map[int][2]any{
-		401: {NotExecuted, Credentials}, 403: no, 409: {Unknown, Collision}, 429: {NotExecuted, Throttled},
+		401: {NotExecuted, Credentials}, 403: no, 429: {NotExecuted, Throttled},
 	}
 	for _, row := range []any{table[key{status, caseNo}], rest[status]} {
 		if pair, _ := row.([2]any); pair[0] != nil {
@@ -181,6 +182,13 @@ func TestSNAPAnswersThatTheCodeDoesNotDecide(t *testing.T) {
 		{"a short balance inside 200", 200, `{"responseCode":"4030714"}`, Unknown, Plain},
 		{"done already inside 200", 200, `{"responseCode":"4000703"}`, Unknown, Plain},
 		{"a collision inside 200", 200, `{"responseCode":"4090701"}`, Unknown, Plain},
+		{"a 500 inside 200", 200, `{"responseCode":"5000700"}`, Unknown, Failing},
+		{"a 504 inside 200", 200, `{"responseCode":"5040700"}`, Unknown, Failing},
+		{"a 401 that cannot be read", 401, `{"responseCode":"4010700","additionalInfo":"x"}`, Unknown, Failing},
+		{"a 401 with a member repeated", 401, `{"responseCode":"4010700","refundNo":"1","refundNo":"1"}`, Unknown, Failing},
+		{"a 429 that cannot be read", 429, `{"responseCode":"4290700","refundNo":{}}`, Unknown, Failing},
+		{"a 429 with a page", 429, `<html>`, NotExecuted, Throttled},
+		{"a 409 that no table lists", 409, `{"responseCode":"4090702"}`, Unknown, Failing},
 		{"200 inside 202", 202, `{"responseCode":"2000700"}`, Unknown, Plain},
 		{"202 inside 200", 200, `{"responseCode":"2020700"}`, Unknown, Plain},
 		{"a code that no table lists", 400, `{"responseCode":"4000777"}`, Unknown, Failing},
@@ -358,6 +366,7 @@ func TestSNAPInquiryProvesWhatTheTableSays(t *testing.T) {
 		{"404/00", 404, `{"responseCode":"4045500"}`, NoAnswer, Plain},
 		{"404 with html", 404, `<html>`, NoAnswer, Failing},
 		{"404/01 under 200", 200, `{"responseCode":"4045501"}`, NoAnswer, Plain},
+		{"a 500 inside 200", 200, `{"responseCode":"5005500"}`, NoAnswer, Failing},
 		{"401", 401, `{"responseCode":"4015500"}`, NoAnswer, Credentials},
 		{"401/02", 401, `{"responseCode":"4015502"}`, NoAnswer, Credentials},
 		{"401 with html", 401, `<html>`, NoAnswer, Credentials},

@@ -123,8 +123,8 @@ func (a *snapFound) find(o Order, r reply) Inquiry {
 // lists is told all the same.
 func disagreeing(code snapCode) Inquiry {
 	i := Inquiry{Problem: "response code and http status disagree"}
-	if bySNAPCode(code, "").Unlisted {
-		i.Cause, i.Unlisted = Failing, true
+	if v := bySNAPCode(code, ""); v.Cause == Failing {
+		i.Cause, i.Unlisted = Failing, v.Unlisted
 	}
 	return i
 }

@@ -86,7 +86,7 @@ var snapRows = []snapRow{
 	{status: 404, cases: []int{18}, why: "same reference, other content"},
 	{status: 405, cases: []int{0}, class: Failed, why: "not supported"},
 	{status: 405, cases: []int{1}, class: NotExecuted, cause: Unavailable, why: "not now"},
-	{status: 409, cause: Collision, why: "identifier used before"},
+	{status: 409, cases: []int{0, 1}, cause: Collision, why: "identifier used before"},
 	{status: 429, class: NotExecuted, cause: Throttled, why: "too many requests"},
 	{status: 500, cause: Failing, why: "an error of the server's"},
 	{status: 502, cause: Failing, why: "an error of the server's"},

@@ -16,7 +16,7 @@ func (h *handling) tell(o retry.Outcome) {
 
 func (h *handling) pace() worker.Pace {
 	return worker.Pace{
-		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays,
+		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays, Before: h.entry.record.Said,
 		Now: func() time.Time { return h.p.clock().Time() },
 	}
 }

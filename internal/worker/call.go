@@ -198,5 +198,5 @@ func (h *handling) tell(o retry.Outcome) {
 
 // pace is when this refund is tried again.
 func (h *handling) pace() Pace {
-	return Pace{Retry: h.cfg.Retry, Breaker: h.breaker, Now: h.cfg.Now, Taken: h.entry.Record.Delays}
+	return Pace{Retry: h.cfg.Retry, Breaker: h.breaker, Now: h.cfg.Now, Taken: h.entry.Record.Delays, Before: h.entry.Record.Said}
 }

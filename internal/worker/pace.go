@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"refundworker/internal/doku"
+	"refundworker/internal/refund"
 	"refundworker/internal/retry"
 )
 
@@ -32,7 +33,8 @@ type Pace struct {
 	Retry   retry.Policy
 	Breaker *retry.Breaker
 	Now     func() time.Time
-	Taken   int32 // retry delays taken so far
+	Taken   int32        // retry delays taken so far
+	Before  *refund.Said // what DOKU said last before this call; nil: nothing
 }
 
 // longWait is how many doublings the delays of a channel that refuses "not now"
@@ -43,7 +45,7 @@ const longWait = 4
 // first 401, its own or another refund's, the token is new, and the next try
 // comes at once.
 func (p Pace) After(v doku.Verdict) time.Duration {
-	first := v.Cause == doku.Credentials || v.Cause == doku.NoToken
+	first := v.Cause == doku.NoToken || v.Cause == doku.Credentials && !p.saidBefore(v)
 	switch {
 	case v.Class == doku.NotExecuted && first && p.Breaker.OpenUntil().IsZero():
 		return 0
@@ -51,6 +53,13 @@ func (p Pace) After(v doku.Verdict) time.Duration {
 		return p.untilBreaker(p.Retry.Jittered(int(p.Taken) + 1 + longWait))
 	}
 	return p.Next(v.RetryAfter)
+}
+
+// saidBefore reports whether DOKU refused this refund in the same way before.
+// While others are served the breaker stays closed, and a refund that is refused
+// by itself would be sent again and again without a pause.
+func (p Pace) saidBefore(v doku.Verdict) bool {
+	return p.Before != nil && p.Before.HTTPStatus == v.Said.HTTPStatus && p.Before.Code == clean(v.Said.Code)
 }
 
 // Next is the refund's next retry delay, or what DOKU asked for.

@@ -110,6 +110,27 @@ func TestCallsSayWhatTheyShowOfTheChannel(t *testing.T) {
 	}
 }
 
+// On a busy channel others are served between two refusals, so that no breaker
+// opens: only the refund's own delays keep it from being sent without a pause.
+func TestRefundThatIsRefusedByItselfIsNotRepeatedAtOnceForEver(t *testing.T) {
+	t.Parallel()
+	refused := doku.Verdict{
+		Class: doku.NotExecuted, Cause: doku.Credentials, Said: doku.Said{HTTPStatus: 401, Code: "4010700"},
+	}
+	pace := Pace{Retry: retry.Policy{Initial: time.Second, Max: time.Minute}, Breaker: retry.NewBreaker(retry.BreakerConfig{}), Now: time.Now}
+	if d := pace.After(refused); d != 0 {
+		t.Errorf("the first refusal is followed after %s, want at once", d)
+	}
+	pace.Before = Said(refused.Said)
+	if d := pace.After(refused); d < pace.Retry.Initial/2 {
+		t.Errorf("the second in a row is followed after %s", d)
+	}
+	pace.Before = &refund.Said{HTTPStatus: 429, Code: "4290700"}
+	if d := pace.After(refused); d != 0 {
+		t.Errorf("a refusal after another answer is followed after %s, want at once", d)
+	}
+}
+
 func TestNoJobIsTakenWhileAnAnswerIsHeld(t *testing.T) {
 	t.Parallel()
 	var h held

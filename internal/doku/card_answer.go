@@ -147,14 +147,12 @@ func brokenCard(r reply, err error) Verdict {
 // wrongSeal believes nothing that the body says, but for what a wrong key of
 // ours looks like: then DOKU's own signatures look wrong to us as well.
 func (a *cardAnswer) wrongSeal(r reply) Verdict {
-	v := byStatus(r.status)
-	if listed(idempotencyCodes, a.Error.code) {
-		v = Verdict{}
-	}
-	if v.Class == Unknown && strings.EqualFold(a.Error.code, "invalid_signature") && a.Refund.Status == "" {
+	var v Verdict
+	denied := r.status == http.StatusUnauthorized && !listed(idempotencyCodes, a.Error.code)
+	if a.Refund.Status == "" && (denied || strings.EqualFold(a.Error.code, "invalid_signature")) {
 		v = byCode(r.status, a.Error.code)
 	}
-	if v.Class == Unknown || a.Refund.Status != "" {
+	if v.Class == Unknown {
 		v = Verdict{Cause: Failing, Problem: "the answer's signature is wrong"}
 		if r.status == http.StatusConflict {
 			v.Cause = Collision

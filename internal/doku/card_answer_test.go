@@ -151,6 +151,7 @@ func TestCardRefusalsByCode(t *testing.T) {
 		{"401 that says used before, signed wrong", 401, object("idempotent_request"), sealWrong, Unknown, Failing},
 		{"429 that cannot be read", 429, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, sealAbsent, Unknown, Failing},
 		{"409 that cannot be read", 409, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, sealAbsent, Unknown, Failing},
+		{"429 with a wrong signature", 429, object("TOO_MANY_REQUESTS"), sealWrong, Unknown, Failing},
 		{"429 with html", 429, `<html>`, sealAbsent, NotExecuted, Throttled},
 		{"too many requests by code", 400, object("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
 		{"maintenance", 503, object("MAINTENANCE_MODE"), sealAbsent, NotExecuted, Unavailable},

@@ -369,22 +369,22 @@ func TestConnectionIsUsedAgainOnlyAfterAnAnswerToItsRequest(t *testing.T) {
 		answer func(w http.ResponseWriter, r *http.Request)
 		conns  int32
 	}{
-		"signed": {func(w http.ResponseWriter, r *http.Request) { answerSigned(w, r, 429, `{}`) }, 1},
+		"signed": {func(w http.ResponseWriter, r *http.Request) { answerSigned(w, r, 401, `{}`) }, 1},
 		"named": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
-			w.WriteHeader(429)
+			w.WriteHeader(401)
 		}, 1},
-		"neither": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, 3},
+		"neither": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, 3},
 		"signed wrongly": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
 			w.Header().Set("Signature", "HMACSHA256=AAAA")
-			w.WriteHeader(429)
+			w.WriteHeader(401)
 		}, 3},
 	} {
 		var conns atomic.Int32
 		c := newTestClient(t, serve(t, tt.answer).URL, counted(&conns))
 		for range 3 {
-			wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, Throttled)
+			wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, Credentials)
 		}
 		if conns.Load() != tt.conns {
 			t.Errorf("%s: %d connections, want %d", name, conns.Load(), tt.conns)

@@ -372,13 +372,13 @@ func TestConnectionIsUsedAgainOnlyAfterAnAnswerToItsRequest(t *testing.T) {
 		"signed": {func(w http.ResponseWriter, r *http.Request) { answerSigned(w, r, 401, `{}`) }, 1},
 		"named": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 		}, 1},
-		"neither": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, 3},
+		"neither": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, 3},
 		"signed wrongly": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Request-Id", r.Header.Get("Request-Id"))
 			w.Header().Set("Signature", "HMACSHA256=AAAA")
-			w.WriteHeader(401)
+			w.WriteHeader(http.StatusUnauthorized)
 		}, 3},
 	} {
 		var conns atomic.Int32

@@ -3,6 +3,7 @@ package connect
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"refundworker/internal/settings"
@@ -26,8 +27,11 @@ func checkServers(p *settings.Problems, text string) {
 			p.Add("NATS_URL", "server %d %s", servers, flaw)
 		}
 	}
-	if servers == 0 {
+	switch {
+	case servers == 0:
 		p.Add("NATS_URL", "must not be empty")
+	case mixed(text):
+		p.Add("NATS_URL", "either all servers are of ws:// or wss://, or none is")
 	}
 }
 
@@ -58,6 +62,28 @@ func addressFlaw(server string, further bool) string {
 		return noAddress
 	case strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
 		return noAddress
+	case !webSocket(u.Scheme) && strings.Trim(u.Path, "/") != "": // the client ignores it; more is meant than is done
+		return noAddress
+	case u.Port() != "":
+		if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+			return "has no port from 1 to 65535"
+		}
 	}
 	return ""
+}
+
+func webSocket(scheme string) bool { return scheme == "ws" || scheme == "wss" }
+
+// mixed reports whether only some of the servers speak WebSocket. The client
+// refuses such a list.
+func mixed(text string) bool {
+	plain, web := false, false
+	for server := range strings.SplitSeq(text, ",") {
+		if server = strings.TrimSpace(server); server == "" {
+			continue
+		}
+		scheme, _, _ := strings.Cut(strings.ToLower(server), "://")
+		web, plain = web || webSocket(scheme), plain || !webSocket(scheme)
+	}
+	return plain && web
 }

@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/secret"
@@ -49,15 +50,24 @@ type Config struct {
 	Timeout     time.Duration
 }
 
-// productionHost is never called, whatever the environment is said to be.
-const productionHost = "api.doku.com"
+// production reports whether a host is one of DOKU's that is no sandbox. It is
+// never called, whatever the environment is said to be. DNS takes a final dot
+// and, by way of IDNA, letters of other alphabets for the same name.
+func production(host string) bool {
+	host = strings.ToLower(strings.TrimRight(host, "."))
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return true
+	}
+	label, domain, _ := strings.Cut(host, ".")
+	return host == "doku.com" || strings.HasSuffix("."+domain, ".doku.com") && !strings.Contains(label, "sandbox")
+}
 
 func (c Config) check() (*url.URL, error) {
 	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil:
 		return nil, errors.New("base url is no url")
-	case c.Environment != "sandbox" && c.Environment != "simulator", strings.EqualFold(base.Hostname(), productionHost):
+	case c.Environment != "sandbox" && c.Environment != "simulator", production(base.Hostname()):
 		return nil, ErrProduction
 	}
 	return base, nil

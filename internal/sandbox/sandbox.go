@@ -33,6 +33,9 @@ var (
 	// sent.
 	ErrProduction = errors.New("the probes are for the sandbox: they are never sent to production")
 
+	// ErrNoProbe is returned by [Run] where there is nothing to send.
+	ErrNoProbe = errors.New("nothing to probe: every channel but credit_card needs DOKU_PRIVATE_KEY_FILE")
+
 	// ErrTranscript is returned by [Read] for a line that is none of ours.
 	ErrTranscript = errors.New("bad transcript")
 )
@@ -94,7 +97,11 @@ func Run(ctx context.Context, cfg Config) ([]Line, error) {
 	}
 	defer shared.Close()
 	r := &runner{cfg: cfg, tap: tap, redactor: newRedactor(cfg), shared: shared}
-	for _, p := range probes(cfg.Channels, cfg.Private != nil) {
+	list := probes(cfg.Channels, cfg.Private != nil)
+	if len(list) == 0 {
+		return nil, ErrNoProbe
+	}
+	for _, p := range list {
 		if err := r.run(ctx, p); err != nil {
 			return r.lines, fmt.Errorf("probe %q: %w", p.name, err)
 		}

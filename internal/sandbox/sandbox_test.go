@@ -273,6 +273,16 @@ func TestProductionIsRefused(t *testing.T) {
 	}
 }
 
+// No line at all would pass for a run in which all was as expected.
+func TestNothingToProbeIsAnError(t *testing.T) {
+	t.Parallel()
+	_, cfg := setup(t)
+	cfg.Channels, cfg.Private = []channel.Channel{channel.EmoneyOVO}, nil
+	if lines, err := Run(t.Context(), cfg); !errors.Is(err, ErrNoProbe) || len(lines) != 0 {
+		t.Errorf("%d lines, %v", len(lines), err)
+	}
+}
+
 func TestProbesGoThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	_, cfg := setup(t)

@@ -16,6 +16,7 @@ import (
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
 	"refundworker/internal/fleet"
+	"refundworker/internal/jobs"
 	"refundworker/internal/ledger"
 	"refundworker/internal/merchant"
 	"refundworker/internal/operate"
@@ -95,6 +96,10 @@ func (s *session) config() (operate.Config, error) {
 		return operate.Config{}, fmt.Errorf("look at the ledger: %w", err)
 	}
 	lc.ClientID, lc.Environment = pick(s.DOKUClientID, clientID), pick(s.DOKUEnv, environment)
+	given := jobs.Owner{ClientID: lc.ClientID, Environment: lc.Environment}
+	if found := (jobs.Owner{ClientID: clientID, Environment: environment}); found != given && !found.IsZero() && !s.tolerant {
+		return operate.Config{}, fmt.Errorf("%w: it holds records of %s, this program is %s", ledger.ErrForeign, found, given)
+	}
 	cfg := operate.Config{
 		ClientID: lc.ClientID, Environment: lc.Environment, Instance: instance(), JS: s.js, Ledger: ledger.New(lc),
 		Name: s.Operator, Nonce: nonce, Now: time.Now,

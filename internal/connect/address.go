@@ -60,14 +60,21 @@ func addressFlaw(server string, further bool) string {
 		return notEscaped
 	case err != nil || u.Hostname() == "" || u.RawQuery != "" || !slices.Contains(schemes, u.Scheme):
 		return noAddress
+	}
+	return hostFlaw(u)
+}
+
+func hostFlaw(u *url.URL) string {
+	switch {
 	case strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
 		return noAddress
 	case !webSocket(u.Scheme) && strings.Trim(u.Path, "/") != "": // the client ignores it; more is meant than is done
 		return noAddress
-	case u.Port() != "":
-		if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
-			return "has no port from 1 to 65535"
-		}
+	case u.Port() == "":
+		return ""
+	}
+	if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+		return "has no port from 1 to 65535"
 	}
 	return ""
 }

@@ -17,15 +17,16 @@ func checkServers(p *settings.Problems, text string) {
 		p.Add("NATS_URL", "%s", flaw)
 		return
 	}
-	servers := 0
+	servers, before := 0, ""
 	for server := range strings.SplitSeq(text, ",") {
 		if server = strings.TrimSpace(server); server == "" {
 			continue
 		}
 		servers++
-		if flaw := addressFlaw(server, servers > 1); flaw != "" {
+		if flaw := addressFlaw(server, before); flaw != "" {
 			p.Add("NATS_URL", "server %d %s", servers, flaw)
 		}
+		before = server
 	}
 	switch {
 	case servers == 0:
@@ -45,8 +46,9 @@ var schemes = []string{"nats", "tls", "ws", "wss"}
 // addressFlaw says what is wrong with one server of a list. A password with a
 // character that ends the part of a URL that it stands in makes another address
 // of it, such as one whose host is the user's name: it would be dialled, and its
-// name stand in every error.
-func addressFlaw(server string, further bool) string {
+// name stand in every error. A comma there makes two: behind an address without
+// a login, a login without a scheme may be the rest of a password.
+func addressFlaw(server, before string) string {
 	schemed := strings.Contains(server, "://")
 	if !schemed {
 		server = "nats://" + server
@@ -56,7 +58,7 @@ func addressFlaw(server string, further bool) string {
 	switch {
 	case strings.Contains(server, "#"), strings.Count(server, "@") > 1:
 		return notEscaped
-	case login && (err != nil || u.User == nil), login && further && !schemed: // the rest of a list cut within a password
+	case login && (err != nil || u.User == nil), login && !schemed && before != "" && !strings.Contains(before, "@"):
 		return notEscaped
 	case err != nil || u.Hostname() == "" || u.RawQuery != "" || !slices.Contains(schemes, u.Scheme):
 		return noAddress

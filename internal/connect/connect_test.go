@@ -223,7 +223,7 @@ func TestPasswordThatIsNotEscapedIsToldWithoutAnyPieceOfIt(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
+		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "u:p@a:4222,v:q@b:4222", "nats://u:p@a, v:q@b, c", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
 	} {
 		f := flags(text)
 		var p settings.Problems

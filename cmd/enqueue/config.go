@@ -26,7 +26,7 @@ type Config struct {
 	Wait    bool             `help:"Wait for the results of published and already queued jobs, and print each as a JSON line."`
 	Version kong.VersionFlag `help:"Print version and revision."`
 
-	JobFlags      `group:"One job from flags (contract.md, section 2):"`
+	JobFlags      `group:"One job from flags (docs/contract.md, Job):"`
 	connect.Flags `group:"NATS:"`
 }
 

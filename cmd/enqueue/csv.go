@@ -72,7 +72,7 @@ func rowItem(columns []string, row spreadsheet.Row, err error) (it item, last bo
 // is none: an amount that was cut would be another amount.
 func fits(columns []string, row spreadsheet.Row) bool {
 	if len(row.Cells) >= len(columns) {
-		return strings.Join(row.Cells[len(columns):], "") == ""
+		return strings.TrimSpace(strings.Join(row.Cells[len(columns):], "")) == ""
 	}
 	missing := columns[len(row.Cells):]
 	return !row.Cut && !slices.ContainsFunc(missing, func(name string) bool { return slices.Contains(requiredColumns, name) })

@@ -22,7 +22,7 @@ Formats:
           KEY. As spreadsheets write it: commas, semicolons or tabs, as the header has them or a
           line sep=; says, quotes as in RFC 4180, CR, LF or both. An empty cell is an absent field.
           Amounts are plain digits (90000, 90000.0, 90000.00); ids that a spreadsheet has changed
-          (2.02611E+11, '00123, ="00123") are refused.
+          (2.02611E+11, '00123, ="00123", 21-Nov) are refused.
   UTF-8, or UTF-16 with a byte order mark. The bytes of a line or an element are published as they
   are in UTF-8; flags and rows become JSON.
 

@@ -97,6 +97,7 @@ func TestRowsBecomeJobs(t *testing.T) {
 		"quotes and a newline": {header + "\"r\",credit_card,I,q,9,\"a, \"\"b\"\"\",\"A\n17\",,\nr,credit_card,I,q,9,,,,\n", []string{`line 2: {"refund_id":"r",`, "line 4: " + fields + "}"}},
 		"all cells":            {header + "r,direct_debit_mandiri,I,,9,why,A-17,2026-01-01T00:00:00Z,tok\n", []string{"line 2: " + mandiri + `,"reason":"why","customer":{"access_token":"tok"},"not_before":"2026-01-01T00:00:00Z","metadata":{"order":"A-17"}}`}},
 		"empty rows":           {header + ",,,,,,,,\n\nr,credit_card,I,q,9,,,,\n", []string{"line 4: " + fields + "}"}},
+		"blank cells behind":   {header + "r,credit_card,I,q,9,,,,,\u00a0, \n", []string{"line 2: " + fields + "}"}},
 		"no UTF-8":             {header + "r,credit_card,I,q,9,\xe9t\xe9,,,\n", []string{"line 2! reason: must be valid UTF-8"}},
 		"too few cells":        {header + "r,credit_card\nr,credit_card,I,q,9,,,,\n", []string{"line 2! has 2 cells where the header has 9", "line 3: "}},
 		"a quote within":       {header + "r,credit\"card,I,q,9,,,,\nr,credit_card,I,q,9,,,,\n", []string{"line 2! is not CSV: ", "line 3: "}},

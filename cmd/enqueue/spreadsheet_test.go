@@ -79,7 +79,7 @@ func TestIdsThatASpreadsheetHasChangedAreRefusedWithTheReason(t *testing.T) {
 		"invoice_number":      "rf-1,credit_card,%s,q,9\n",
 		"original_request_id": "rf-1,credit_card,I,%s,9\n",
 	} {
-		for _, id := range []string{"2.02611E+11", "'00123", `="00123"`, `"=""00123"""`, "1E+05", "#N/A", "########"} {
+		for _, id := range []string{"2.02611E+11", "'00123", `="00123"`, `"=""00123"""`, "1E+05", "1.5E05", "#N/A", "########", "21-Nov"} {
 			got := enqueue(t.Context(), strings.NewReader(h+fmt.Sprintf(row, id)), "--dry-run", "--format=csv", "-")
 			got.expect(t, exitSome, 0, 0, 1)
 			got.says(t, "line 2", field+": ", "a spreadsheet has changed the id")

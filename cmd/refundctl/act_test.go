@@ -128,3 +128,30 @@ func TestADenialIsNamedAndNotWaitedFor(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// Whoever has the settings of another merchant in the environment must not act
+// on this one's queues, and is told so once.
+func TestEveryCommandRefusesALedgerOfAnother(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.put(t, record("rf-1", refund.Succeeded))
+	b.put(t, record("rf-2", refund.Unresolved))
+	month := []string{"--from=2026-11-01", "--to=2026-12-01"}
+	report := filepath.Join(t.TempDir(), "report.csv")
+	if err := os.WriteFile(report, []byte("invoice_number,partner_refund_no_or_request_id,amount,status\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"status", "rf-1"}, {"list"}, {"list", "--state=unresolved"}, {"unresolved", "list"}, {"stats"}, {"watch", "rf-1"},
+		{"cancel", "rf-3", "--channel=credit_card", "--because=x"}, {"retry", "rf-2", "--because=x"}, {"resolve", "rf-2", "--failed", "--because=x"},
+		{"dead", "list"}, {"dead", "show", "1"}, {"dead", "replay", "1", "--because=x"}, {"dead", "discard", "1", "--because=x"},
+		{"pause", "credit_card"}, {"resume", "credit_card"}, {"sweep"}, append([]string{"reconcile", report}, month...), {"export"},
+	} {
+		for _, other := range []string{"--doku-client-id=BRN-2", "--doku-env=sandbox"} {
+			e := b.operator(t, append([]string{other}, args...)...)
+			if e.status != exitWrong || e.out != "" || strings.Count(e.errors, "another client id or environment") != 1 || strings.Count(e.errors, "\n") != 1 {
+				t.Errorf("%s %v: %+v", other, args, e)
+			}
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker/internal/doku"
 	"refundworker/internal/jobs"
@@ -230,6 +231,29 @@ func TestAnswersOfAnInquiryAreKeptWithoutControlCharacters(t *testing.T) {
 		}
 		if text := v.Field(i).String(); text == "" || strings.ContainsFunc(text, unicode.IsControl) || len(text) > 512 {
 			t.Errorf("%s: %q", v.Type().Field(i).Name, text)
+		}
+	}
+}
+
+// A stream of somebody else's that is in the way is named, whatever it is called.
+func TestAHostileNameOfAnotherStreamIsHarmless(t *testing.T) {
+	t.Parallel()
+	b := administrated(t)
+	for _, stream := range []string{jobs.StreamJobs, jobs.StreamDead} {
+		if err := b.js.DeleteStream(t.Context(), stream); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, subject := range map[string]string{"\u202eevil\u009b31m\x1b[2J": "refunds.jobs.>", "=cmd\u2066\u200b": "refunds.\u202edead.>"} {
+		if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{subject}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{"setup"}, {"--output=json", "setup"}, {"doctor", "--nats-only"}, {"--output=json", "doctor", "--nats-only"}} {
+		e := b.runAs(t, "admin", args...)
+		harmless(t, strings.Join(args, " "), e.out+e.errors)
+		if args[0] == "setup" && !strings.Contains(e.errors, "evil") {
+			t.Errorf("%v does not name the stream: %+v", args, e)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
 	"refundworker/internal/fleet"
+	"refundworker/internal/jobs"
 	"refundworker/internal/ledger"
 	"refundworker/internal/merchant"
 	"refundworker/internal/operate"
@@ -90,11 +91,15 @@ func (s *session) config() (operate.Config, error) {
 	lc := ledger.Config{
 		JS: s.js, APIPrefix: s.NATSAPIPrefix, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
-	clientID, environment, err := ledger.New(lc).Owner(s.ctx)
+	found, err := s.owner(ledger.New(lc))
 	if err != nil && !s.tolerant {
 		return operate.Config{}, fmt.Errorf("look at the ledger: %w", err)
 	}
-	lc.ClientID, lc.Environment = pick(s.DOKUClientID, clientID), pick(s.DOKUEnv, environment)
+	lc.ClientID, lc.Environment = pick(s.DOKUClientID, found.ClientID), pick(s.DOKUEnv, found.Environment)
+	given := jobs.Owner{ClientID: lc.ClientID, Environment: lc.Environment}
+	if found != given && !found.IsZero() && !s.tolerant {
+		return operate.Config{}, fmt.Errorf("%w: it holds records of %s, this program is %s", ledger.ErrForeign, found, given)
+	}
 	cfg := operate.Config{
 		ClientID: lc.ClientID, Environment: lc.Environment, Instance: instance(), JS: s.js, Ledger: ledger.New(lc),
 		Name: s.Operator, Nonce: nonce, Now: time.Now,
@@ -104,6 +109,16 @@ func (s *session) config() (operate.Config, error) {
 		cfg.Asker = s.doku
 	}
 	return cfg, nil
+}
+
+// owner is whose the ledger is, by its last record, or by its metadata while
+// there is none.
+func (s *session) owner(book *ledger.Ledger) (jobs.Owner, error) {
+	clientID, environment, err := book.Owner(s.ctx)
+	if err != nil || clientID != "" {
+		return jobs.Owner{ClientID: clientID, Environment: environment}, err
+	}
+	return jobs.NamedOwner(s.ctx, s.js)
 }
 
 func pick(given, found string) string {

@@ -142,3 +142,24 @@ func TestSetupDoesWithoutOptionalPermissions(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// The metadata says whose a ledger is before its first record does.
+func TestALedgerWithoutRecordsIsWhoseItsMetadataSays(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	if e := b.runAs(t, "setup", "setup", "--doku-client-id=BRN-1", "--doku-env=simulator"); e.status != 0 {
+		t.Fatalf("%+v", e)
+	}
+	holds(t, b.operator(t, "doctor", "--nats-only").out, "ok ledger: of BRN-1 in simulator")
+	e := b.operator(t, "doctor", "--nats-only", "--doku-client-id=BRN-2", "--doku-env=simulator")
+	holds(t, e.out, "problem ledger: the ledger belongs to another client id or environment", "BRN-1", "BRN-2")
+	if e.status != exitWrong {
+		t.Errorf("%+v", e)
+	}
+	if e := b.operator(t, "--doku-client-id=BRN-2", "cancel", "rf-1", "--channel=credit_card", "--because=x"); e.status != exitWrong || !strings.Contains(e.errors, "another client id") {
+		t.Errorf("%+v", e)
+	}
+	if e := b.operator(t, "cancel", "rf-1", "--channel=credit_card", "--because=x"); e.status != 0 {
+		t.Errorf("the owner is not taken from the metadata: %+v", e)
+	}
+}

@@ -137,7 +137,11 @@ func unreached(urls string, err error) error {
 	var servers []string
 	for server := range strings.SplitSeq(urls, ",") {
 		server = server[strings.LastIndex(server, "@")+1:]
-		servers = append(servers, strings.TrimSpace(server[strings.LastIndex(server, "/")+1:]))
+		if _, host, schemed := strings.Cut(server, "://"); schemed {
+			server = host
+		}
+		host, _, _ := strings.Cut(server, "/")
+		servers = append(servers, strings.TrimSpace(host))
 	}
 	return fmt.Errorf("connect to NATS: %w (%s)", err, strings.Join(servers, ", "))
 }

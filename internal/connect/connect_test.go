@@ -172,7 +172,8 @@ func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "planted") || !strings.Contains(err.Error(), "host:port:4222") {
 		t.Errorf("err = %v", err)
 	}
-	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://"} {
+	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://",
+		"nats://host:99999", "nats://host:0", "nats://host:4222/path", "tls://planted:12/path", "ws://host,nats://host"} {
 		f := flags(text)
 		var p settings.Problems
 		f.Check(&p)
@@ -222,7 +223,7 @@ func TestPasswordThatIsNotEscapedIsToldWithoutAnyPieceOfIt(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
+		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "u:p@a:4222,v:q@b:4222", "nats://u:p@a, v:q@b, c", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
 	} {
 		f := flags(text)
 		var p settings.Problems

@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,6 +33,19 @@ func (o Owner) String() string { return fmt.Sprintf("client id %q in %q", o.Clie
 // ownerOf reads the metadata of REFUNDS; the zero value where it names nobody.
 func ownerOf(cfg jetstream.StreamConfig) Owner {
 	return Owner{cfg.Metadata[metaClientID], cfg.Metadata[metaEnvironment]}
+}
+
+// NamedOwner reads whom the metadata of REFUNDS names; nobody where an older
+// version created it, or there is none.
+func NamedOwner(ctx context.Context, js jetstream.JetStream) (Owner, error) {
+	stream, err := js.Stream(ctx, StreamRefunds)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return Owner{}, nil
+	}
+	if err != nil {
+		return Owner{}, fmt.Errorf("look at stream %s: %w", StreamRefunds, err)
+	}
+	return ownerOf(stream.CachedInfo().Config), nil
 }
 
 // mark writes the owner into a configuration's metadata.

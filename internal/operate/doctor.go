@@ -122,6 +122,9 @@ func heartbeats(report jobs.Report) []Finding {
 func (o Operator) owner(ctx context.Context) Finding {
 	const name = "ledger"
 	err := o.cfg.Ledger.Verify(ctx)
+	if err == nil {
+		err = o.named(ctx)
+	}
 	if err != nil && !errors.Is(err, ledger.ErrForeign) {
 		text, do := o.why(err)
 		return Finding{LevelProblem, name, text, do}
@@ -134,6 +137,17 @@ func (o Operator) owner(ctx context.Context) Finding {
 		text = fmt.Sprintf("of %s in %s", o.cfg.ClientID, o.cfg.Environment)
 	}
 	return Finding{LevelOK, name, text, ""}
+}
+
+// named compares whom the ledger's metadata names with this program, as a worker
+// does before its first job.
+func (o Operator) named(ctx context.Context) error {
+	ours := jobs.Owner{ClientID: o.cfg.ClientID, Environment: o.cfg.Environment}
+	named, err := jobs.NamedOwner(ctx, o.cfg.JS)
+	if err != nil || named.IsZero() || ours.IsZero() || named == ours {
+		return err
+	}
+	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, jobs.StreamRefunds, named, ours)
 }
 
 func (o Operator) storage(ctx context.Context) Finding {

@@ -136,6 +136,9 @@ const width = ""
 // places finds our columns in the header.
 func (m Mapping) places(in *spreadsheet.Reader) (map[string]int, error) {
 	header, err := in.Header()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("header: the file is empty")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
@@ -143,6 +146,9 @@ func (m Mapping) places(in *spreadsheet.Reader) (map[string]int, error) {
 	for _, name := range columns {
 		if at[name] = slices.Index(header.Cells, m.column(name)); at[name] < 0 {
 			return nil, fmt.Errorf("header: it has no column %q", m.column(name))
+		}
+		if slices.Contains(header.Cells[at[name]+1:], m.column(name)) {
+			return nil, fmt.Errorf("header: it has the column %q twice", m.column(name))
 		}
 	}
 	return at, nil
@@ -152,7 +158,7 @@ func (m Mapping) places(in *spreadsheet.Reader) (map[string]int, error) {
 func (r *Report) add(row spreadsheet.Row, m Mapping, at map[string]int) error {
 	cell := func(name string) string { return strings.TrimSpace(row.Cell(at[name])) }
 	l := Line{File: r.File, Number: row.Line, Invoice: cell("invoice_number"), Key: cell("partner_refund_no_or_request_id")}
-	if noRefund(row, l.Key, cell("status")) {
+	if _, mapped := m["status."+cell("status")]; noRefund(row, l.Key, cell("status")) && !mapped {
 		r.Skipped = append(r.Skipped, row.Line)
 		return nil
 	}
@@ -180,17 +186,22 @@ func (r *Report) add(row spreadsheet.Row, m Mapping, at map[string]int) error {
 	return nil
 }
 
-// total begins a line that sums others up.
-var total = regexp.MustCompile(`(?i)^\s*(grand |sub[- ]?)?(total|jumlah)\b`)
+// total begins a line that sums others up; an invoice TOTAL-99 is none.
+var total = regexp.MustCompile(`(?i)^\s*(?:grand[- ]?|sub[- ]?)?(?:total|jumlah)(?:[^\pL\pN_-]|$)`)
 
-// noRefund reports whether a row is about no single refund: it has no number at
-// DOKU, and sums up or has no status either.
+// noRefund reports whether a row is about no single refund: it has no status and
+// no number at DOKU, or sums up and lacks one of them. Sums have a count in any
+// column.
 func noRefund(row spreadsheet.Row, key, status string) bool {
-	if key != "" && !total.MatchString(key) {
-		return false
+	without := nothing(key) || total.MatchString(key)
+	if nothing(status) && without {
+		return true
 	}
-	return status == "" || slices.ContainsFunc(row.Cells, total.MatchString)
+	return (nothing(status) || without) && slices.ContainsFunc(row.Cells, total.MatchString)
 }
+
+// nothing reports whether a cell is empty, or holds what stands for that.
+func nothing(cell string) bool { return strings.Trim(cell, "-\u2013\u2014") == "" }
 
 // The kinds of a [Difference].
 const (

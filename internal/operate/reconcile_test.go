@@ -72,6 +72,29 @@ func TestReportsOfSpreadsheetsAreReadWhateverTheirForm(t *testing.T) {
 	}
 }
 
+// Sums come with a count beside them, or dashes where there is nothing to say.
+func TestSumsOfEveryKindAreSkippedAndRefundsAreNot(t *testing.T) {
+	t.Parallel()
+	for _, row := range []string{
+		"TOTAL,27,947076,", "Total: ,27,947076,-", "Grand-Total,-,947076,-", "27 refunds,Total,947076,", "TOTAL AMOUNT,-,947076,\u2013",
+		"Jumlah (IDR),,947076,SUCCESS", "subtotal,1.027,947076,", "-,-,947076,-", "Saldo,,947076,",
+	} {
+		report, err := operate.ReadReport("report.csv", strings.NewReader(header+row+"\n"), nil)
+		if err != nil || len(report.Lines) != 0 || fmt.Sprint(report.Skipped) != "[2]" {
+			t.Errorf("%q: %+v, %v", row, report, err)
+		}
+	}
+	for _, row := range []string{"TOTAL-99,k,5,SUCCESS", "TOTAL-99,,5,SUCCESS", "Totally,-,5,SUCCESS", "TOTAL,27,5,SUCCESS", "-,-,5,SUCCESS"} {
+		report, err := operate.ReadReport("report.csv", strings.NewReader(header+row+"\n"), nil)
+		if err != nil || len(report.Lines) != 1 {
+			t.Errorf("%q: %+v, %v", row, report, err)
+		}
+	}
+	if _, err := operate.ReadReport("report.csv", strings.NewReader(header+"TOTAL-99,k,5,\n"), nil); err == nil {
+		t.Error("a refund without a status is skipped")
+	}
+}
+
 func TestAPaidLineWithoutANumberIsNoTotal(t *testing.T) {
 	t.Parallel()
 	report, err := operate.ReadReport("report.csv", strings.NewReader(header+"INV-1,,5000,success\n"), nil)
@@ -119,7 +142,8 @@ func TestMappingRenamesColumnsAndWords(t *testing.T) {
 func TestUnreadableReportsNameTheLine(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"empty":     {"", "header"},
+		"empty":     {"", "report.csv: unreadable: header: the file is empty"},
+		"twice":     {"amount," + header, `header: it has the column "amount" twice`},
 		"no column": {"invoice_number,amount,status\n", `"partner_refund_no_or_request_id"`},
 		"cents":     {header + "i,k,10.50,success\n", "line 2"},
 		"two ways":  {header + "i,k,5,success\ni,k,\"1,50\",success\n", "report.csv, line 3"},

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,8 +33,10 @@ type Status struct {
 // Status returns all that is known of a refund, or [ErrNoRecord]. It costs a
 // round trip a record and one for the wait.
 func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
-	if _, err := o.last(ctx, refundID); err != nil {
+	if _, err := o.last(ctx, refundID); errors.Is(err, ErrRefundID) {
 		return Status{}, fmt.Errorf("status of %w", err)
+	} else if err != nil {
+		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
 	}
 	path, err := o.cfg.Ledger.History(ctx, refundID)
 	if err != nil {

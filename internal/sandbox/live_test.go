@@ -74,6 +74,9 @@ func (a asked) config(t *testing.T) Config {
 			if err != nil {
 				p.Add("CHANNELS", "%s", err)
 			}
+			if ch != channel.CreditCard && err == nil && cfg.Private == nil {
+				p.Add("DOKU_PRIVATE_KEY_FILE", "is needed by %s", ch)
+			}
 			cfg.Channels = append(cfg.Channels, ch)
 		}
 	}

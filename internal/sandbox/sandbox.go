@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"refundworker/internal/channel"
 	"refundworker/internal/secret"
@@ -31,6 +32,9 @@ var (
 	// ErrProduction is returned by [Run] for settings of production. Nothing was
 	// sent.
 	ErrProduction = errors.New("the probes are for the sandbox: they are never sent to production")
+
+	// ErrNoProbe is returned by [Run] where there is nothing to send.
+	ErrNoProbe = errors.New("nothing to probe: every channel but credit_card needs DOKU_PRIVATE_KEY_FILE")
 
 	// ErrTranscript is returned by [Read] for a line that is none of ours.
 	ErrTranscript = errors.New("bad transcript")
@@ -49,15 +53,24 @@ type Config struct {
 	Timeout     time.Duration
 }
 
-// productionHost is never called, whatever the environment is said to be.
-const productionHost = "api.doku.com"
+// production reports whether a host is one of DOKU's that is no sandbox. It is
+// never called, whatever the environment is said to be. DNS takes a final dot
+// and, by way of IDNA, letters of other alphabets for the same name.
+func production(host string) bool {
+	host = strings.ToLower(strings.TrimRight(host, "."))
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return true
+	}
+	label, domain, _ := strings.Cut(host, ".")
+	return host == "doku.com" || strings.HasSuffix("."+domain, ".doku.com") && !strings.Contains(label, "sandbox")
+}
 
 func (c Config) check() (*url.URL, error) {
 	base, err := url.Parse(c.BaseURL)
 	switch {
 	case err != nil:
 		return nil, errors.New("base url is no url")
-	case c.Environment != "sandbox" && c.Environment != "simulator", strings.EqualFold(base.Hostname(), productionHost):
+	case c.Environment != "sandbox" && c.Environment != "simulator", production(base.Hostname()):
 		return nil, ErrProduction
 	}
 	return base, nil
@@ -84,7 +97,11 @@ func Run(ctx context.Context, cfg Config) ([]Line, error) {
 	}
 	defer shared.Close()
 	r := &runner{cfg: cfg, tap: tap, redactor: newRedactor(cfg), shared: shared}
-	for _, p := range probes(cfg.Channels, cfg.Private != nil) {
+	list := probes(cfg.Channels, cfg.Private != nil)
+	if len(list) == 0 {
+		return nil, ErrNoProbe
+	}
+	for _, p := range list {
 		if err := r.run(ctx, p); err != nil {
 			return r.lines, fmt.Errorf("probe %q: %w", p.name, err)
 		}

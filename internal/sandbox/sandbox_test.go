@@ -261,11 +261,25 @@ func TestProductionIsRefused(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"by its name":         {BaseURL: "https://api-sandbox.doku.com", Environment: "production"},
 		"by its address":      {BaseURL: "https://API.doku.com", Environment: "sandbox"},
+		"with a final dot":    {BaseURL: "https://api.doku.com.", Environment: "sandbox"},
+		"with a port":         {BaseURL: "https://api.doku.com:443", Environment: "sandbox"},
+		"by another address":  {BaseURL: "https://api2.Doku.com", Environment: "sandbox"},
+		"in wide letters":     {BaseURL: "https://\uff41pi.doku.com", Environment: "sandbox"},
 		"without environment": {BaseURL: "https://api-sandbox.doku.com"},
 	} {
 		if lines, err := Run(t.Context(), cfg); !errors.Is(err, ErrProduction) || len(lines) != 0 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// No line at all would pass for a run in which all was as expected.
+func TestNothingToProbeIsAnError(t *testing.T) {
+	t.Parallel()
+	_, cfg := setup(t)
+	cfg.Channels, cfg.Private = []channel.Channel{channel.EmoneyOVO}, nil
+	if lines, err := Run(t.Context(), cfg); !errors.Is(err, ErrNoProbe) || len(lines) != 0 {
+		t.Errorf("%d lines, %v", len(lines), err)
 	}
 }
 

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -54,6 +55,10 @@ func TextFlaw(value string) string {
 		return "holds a line end within the value (a carriage return, of a file with Windows line ends?)"
 	case value != strings.TrimSpace(value):
 		return "begins or ends with white space"
+	case assignment.MatchString(value):
+		return "is a line NAME=value, as of an env file: write the value alone"
+	case strings.HasPrefix(value, "# "):
+		return "is a comment: write the value alone"
 	case quoted(value):
 		return "begins or ends with a quotation mark: an env file's quotes are not taken off here, write the value without them"
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
@@ -61,6 +66,10 @@ func TextFlaw(value string) string {
 	}
 	return ""
 }
+
+// assignment is a line of an env file or a manifest. No key that is known looks
+// so: the name has an underscore, and what follows is no padding of base64.
+var assignment = regexp.MustCompile(`^(?:(?:export|set) +)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?: *=[^=]|: )`)
 
 func quoted(value string) bool {
 	const marks = "\"'`"

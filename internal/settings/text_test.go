@@ -66,6 +66,15 @@ var arrivals = []struct {
 	{"\u201cplanted\u201d", "ASCII"},
 	{"plan\u200bted", "ASCII"},
 	{"plan\x1bted", "ASCII"},
+	{"DOKU_SECRET_KEY=planted\n", "env file"},
+	{"export DOKU_SECRET_KEY=\"planted\"", "env file"},
+	{"set API_KEY=planted", "env file"},
+	{"DOKU_SECRET_KEY: planted", "env file"},
+	{"# of the shop\nplanted\n", "line 1 is a comment"},
+	{"planted=more", ""},
+	{"PLANTED_AND=", ""},
+	{"PLANTED_AND==", ""},
+	{"#planted", ""},
 	{"planted-1\nplanted-2 \n", "line 2 begins or ends with white space"},
 }
 

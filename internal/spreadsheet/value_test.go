@@ -58,7 +58,8 @@ func TestIdsThatASpreadsheetHasChangedAreRecognised(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{
 		"2.02611E+11", "2,02611E+11", "1E+05", "5e-07", "'00123", `="00123"`, "=A1", "#REF!", "#N/A", "#NAME?", "#DIV/0!", "########",
-		"30443786930722700000000000000000", " 2.02611E+11 ",
+		"30443786930722700000000000000000", " 2.02611E+11 ", "2.02611E11", "1,5e7", "1234567890123450000",
+		"21-Nov", "3-Mei", "Nov-26", "Agu-26", "21-Nov-26", "01-Des-2026",
 	} {
 		if spreadsheet.Mangled(id) == "" {
 			t.Errorf("%q passes", id)
@@ -67,6 +68,7 @@ func TestIdsThatASpreadsheetHasChangedAreRecognised(t *testing.T) {
 	for _, id := range []string{
 		"", "rf-1", "2E11", "12345E67", "1e5", "00123", "30443786930722726463280097920912", "2026112100000000", "INV/2026/00012",
 		"RINV:1#2", "#17", "b266c265-3d61-4708-9860-c0d5b9a98f8c", "-1", "5E-rf",
+		"2026112112345600", "21/11/2026", "2026-11-21", "MAR-2001", "Nov-2026-7", "mar-26", "21-Nov-7-1", "Nov-260", "B21-Nov",
 	} {
 		if got := spreadsheet.Mangled(id); got != "" {
 			t.Errorf("%q: %s", id, got)

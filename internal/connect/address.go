@@ -38,10 +38,10 @@ const (
 
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
-// addressFlaw says what is wrong with one server of a list. A password with a
-// character that ends the part of a URL that it stands in makes another address
-// of it, such as one whose host is the user's name: it would be dialled, and its
-// name stand in every error.
+// addressFlaw says what is wrong with one server of a list. A character of a
+// password that has a meaning in URLs changes how the rest is read: the host may
+// then be the user's name or a piece of the password, which would be dialled and
+// named in every error.
 func addressFlaw(server string, further bool) string {
 	schemed := strings.Contains(server, "://")
 	if !schemed {

@@ -296,8 +296,8 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 	}
 }
 
-// passGate waits for the gate. A rank that it holds back waits for no slot:
-// others go first.
+// passGate waits for the gate. A rank that the gate holds back is no longer
+// counted as waiting for a slot, so that other ranks can have it.
 func (i *Intake) passGate(ctx context.Context, r rank) (limit int, err error) {
 	left := make(chan struct{})
 	away := time.AfterFunc(gatherTime, func() {

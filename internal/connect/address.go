@@ -3,6 +3,7 @@ package connect
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"refundworker/internal/settings"
@@ -16,18 +17,22 @@ func checkServers(p *settings.Problems, text string) {
 		p.Add("NATS_URL", "%s", flaw)
 		return
 	}
-	servers := 0
+	servers, before := 0, ""
 	for server := range strings.SplitSeq(text, ",") {
 		if server = strings.TrimSpace(server); server == "" {
 			continue
 		}
 		servers++
-		if flaw := addressFlaw(server, servers > 1); flaw != "" {
+		if flaw := addressFlaw(server, before); flaw != "" {
 			p.Add("NATS_URL", "server %d %s", servers, flaw)
 		}
+		before = server
 	}
-	if servers == 0 {
+	switch {
+	case servers == 0:
 		p.Add("NATS_URL", "must not be empty")
+	case mixed(text):
+		p.Add("NATS_URL", "either all servers are of ws:// or wss://, or none is")
 	}
 }
 
@@ -38,11 +43,12 @@ const (
 
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
-// addressFlaw says what is wrong with one server of a list. A character of a
-// password that has a meaning in URLs changes how the rest is read: the host may
-// then be the user's name or a piece of the password, which would be dialled and
-// named in every error.
-func addressFlaw(server string, further bool) string {
+// addressFlaw says what is wrong with one server of a list. A password with a
+// character that ends the part of a URL that it stands in makes another address
+// of it, such as one whose host is the user's name: it would be dialled, and its
+// name stand in every error. A comma there makes two: behind an address without
+// a login, a login without a scheme may be the rest of a password.
+func addressFlaw(server, before string) string {
 	schemed := strings.Contains(server, "://")
 	if !schemed {
 		server = "nats://" + server
@@ -52,12 +58,41 @@ func addressFlaw(server string, further bool) string {
 	switch {
 	case strings.Contains(server, "#"), strings.Count(server, "@") > 1:
 		return notEscaped
-	case login && (err != nil || u.User == nil), login && further && !schemed: // the rest of a list cut within a password
+	case login && (err != nil || u.User == nil), login && !schemed && before != "" && !strings.Contains(before, "@"):
 		return notEscaped
 	case err != nil || u.Hostname() == "" || u.RawQuery != "" || !slices.Contains(schemes, u.Scheme):
 		return noAddress
+	}
+	return hostFlaw(u)
+}
+
+func hostFlaw(u *url.URL) string {
+	switch {
 	case strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
 		return noAddress
+	case !webSocket(u.Scheme) && strings.Trim(u.Path, "/") != "": // the client ignores it; more is meant than is done
+		return noAddress
+	case u.Port() == "":
+		return ""
+	}
+	if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+		return "has no port from 1 to 65535"
 	}
 	return ""
+}
+
+func webSocket(scheme string) bool { return scheme == "ws" || scheme == "wss" }
+
+// mixed reports whether only some of the servers speak WebSocket. The client
+// refuses such a list.
+func mixed(text string) bool {
+	plain, web := false, false
+	for server := range strings.SplitSeq(text, ",") {
+		if server = strings.TrimSpace(server); server == "" {
+			continue
+		}
+		scheme, _, _ := strings.Cut(strings.ToLower(server), "://")
+		web, plain = web || webSocket(scheme), plain || !webSocket(scheme)
+	}
+	return plain && web
 }

@@ -68,8 +68,8 @@ func rowItem(columns []string, row spreadsheet.Row, err error) (it item, last bo
 
 // fits reports whether the cells are those of the columns. Spreadsheets write
 // empty cells behind the last column, and leave them out at the end of a row. A
-// row that lacks what every job has, or that the end of the file may have cut,
-// is none: an amount that was cut would be another amount.
+// row without the fields that every job has does not fit, nor does one that the
+// end of the file may have cut: an amount that was cut would be another amount.
 func fits(columns []string, row spreadsheet.Row) bool {
 	if len(row.Cells) >= len(columns) {
 		return strings.TrimSpace(strings.Join(row.Cells[len(columns):], "")) == ""

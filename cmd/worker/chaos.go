@@ -65,8 +65,7 @@ func arm(cfg *service.Config) {
 	if text == "" {
 		return
 	}
-	// Past the buffer of the log: what kills the process must not take the word
-	// of it along.
+	// Not through the log's buffer: a kill would lose the line that announces it.
 	h := &harm{log: observe.NewLogger(os.Stderr, slog.LevelInfo, false)}
 	for spec := range strings.SplitSeq(text, ",") {
 		if err := h.add(spec); err != nil {

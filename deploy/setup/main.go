@@ -1,7 +1,7 @@
 // Command setup creates, once and as the NATS user who may, the streams and
 // consumers that workers expect, and a durable consumer for each reader of
-// results and of notices of dead letters. A worker's own user may create nothing, so SETUP=true does not help
-// it where accounts are separate.
+// results and of notices of dead letters. A worker's own user may create nothing,
+// so SETUP=true does not help it where accounts are separate.
 //
 // Invariant: what exists is left as it is.
 package main

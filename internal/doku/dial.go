@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -105,7 +106,7 @@ func connect(conn net.Conn, target string, user *url.Userinfo) error {
 	if err := req.Write(conn); err != nil {
 		return errors.New("tunnel not asked for: connection lost")
 	}
-	reader := bufio.NewReader(conn)
+	reader := bufio.NewReader(io.LimitReader(conn, maxAnswer))
 	res, err := http.ReadResponse(reader, req) //nolint:bodyclose // an answer to CONNECT has none
 	switch {
 	case err != nil:

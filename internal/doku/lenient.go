@@ -9,8 +9,8 @@ import (
 )
 
 // Decoding is strict but for forms that were seen at DOKU and at those who speak
-// the same standard: each is read only where its meaning is exact. A proof that
-// cannot be read for the form of an approval code would leave a paid refund
+// the same standard: each is read only where its meaning is exact. If the
+// form of an approval code made an answer unreadable, a paid refund would end
 // unresolved.
 
 // numbersAsText reads a number where a text is documented, digit for digit: an

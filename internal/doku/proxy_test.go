@@ -112,3 +112,27 @@ func TestWantOfASocketSaysNothingAboutDOKU(t *testing.T) {
 		}
 	}
 }
+
+func TestProxyWhoseAnswerNeverEndsIsLeft(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	read := make(chan int)
+	go func() {
+		_, _ = http.ReadRequest(bufio.NewReader(theirs))
+		n, err := theirs.Write([]byte("HTTP/1.1 200 OK\r\n"))
+		line, sent := []byte("X-More: "+strings.Repeat("x", 1000)+"\r\n"), n
+		for err == nil && sent < 4*maxAnswer {
+			n, err = theirs.Write(line)
+			sent += n
+		}
+		_ = theirs.Close()
+		read <- sent
+	}()
+	if err := connect(ours, "api.doku.com:443", nil); err == nil {
+		t.Error("a tunnel was made of half an answer")
+	}
+	_ = ours.Close()
+	if sent := <-read; sent > maxAnswer {
+		t.Errorf("%d bytes were read", sent)
+	}
+}

@@ -42,9 +42,9 @@ const (
 // serviceRefund are the services of a refund: DOKU's, and the standard's.
 var serviceRefund = []int{7, 58}
 
-// another reports whether this answers another kind of request: on a connection
-// where the server answered once too often, every answer is the one before, and
-// those of this family are not signed.
+// another reports whether this answers another kind of request. On a connection
+// on which the server has sent one answer too many, each request gets the answer
+// to the one before it; SNAP's answers are not signed, so no signature shows it.
 func (a *snapAnswer) another() bool {
 	extra := a.AdditionalInfo.value
 	return a.ResponseCode.service == serviceB2B || a.ResponseCode.service == serviceB2B2C ||

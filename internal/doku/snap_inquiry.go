@@ -164,8 +164,8 @@ func (a *snapFound) absent(o Order) Inquiry {
 }
 
 // judgeEntries: another amount anywhere is a contradiction; else any 00 is a
-// yes; else any 03 is in progress; else 06 is a no. An entry
-// without amount or with a status of no meaning proves nothing, and spoils a no.
+// yes; else any 03 is in progress; else 06 is a no. An entry without amount or
+// with a status of no meaning proves nothing, and spoils a no.
 func judgeEntries(o Order, entries []snapEntry) Inquiry {
 	byStatus := map[string]snapEntry{}
 	for _, e := range entries {

@@ -280,10 +280,7 @@ func (i *Intake) gate(r rank) Gate {
 func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 	defer i.slots.leave(r)
 	for {
-		// One that the gate holds back waits for no slot: others go first.
-		away := time.AfterFunc(gatherTime, func() { i.slots.leave(r) })
-		limit, err := i.gate(r).Wait(ctx)
-		away.Stop()
+		limit, err := i.passGate(ctx, r)
 		if err != nil {
 			return 0, err
 		}
@@ -297,6 +294,21 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 			return 0, ctx.Err()
 		}
 	}
+}
+
+// passGate waits for the gate. A rank that the gate holds back is no longer
+// counted as waiting for a slot, so that other ranks can have it.
+func (i *Intake) passGate(ctx context.Context, r rank) (limit int, err error) {
+	left := make(chan struct{})
+	away := time.AfterFunc(gatherTime, func() {
+		defer close(left)
+		i.slots.leave(r)
+	})
+	limit, err = i.gate(r).Wait(ctx)
+	if !away.Stop() {
+		<-left // else it could end the waiting that begins next
+	}
+	return limit, err
 }
 
 // gatherTime is long enough for the quick handlers of a full house to free their

@@ -186,9 +186,10 @@ func (s *source) startWaiting(ctx context.Context) error {
 	return nil
 }
 
-// gateOpen hands back all that is in hand when the gate stays shut: it may be
-// shut in this process alone, and another has no way to take what is kept alive
-// here. What comes by then is not lost: the gate is asked before every pull.
+// gateOpen waits for the gate. If it stays shut, all messages that wait here are
+// handed back: the gate may be shut in this process alone, and no other process
+// is given a message while this one sends heartbeats for it. Nothing more is
+// pulled meanwhile, for the gate is asked before every pull.
 func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.left(s.waiting[0])))
 	defer cancel()

@@ -22,8 +22,13 @@ type streamInfo struct {
 	Error     *jetstream.APIError `json:"error"`
 	TimeStamp time.Time           `json:"ts"`    // the server's clock
 	Total     int                 `json:"total"` // subjects that match; a page holds 100,000
-	State     struct {
+	Config    struct {
+		MaxBytes int64 `json:"max_bytes"`
+		MaxMsgs  int64 `json:"max_msgs"`
+	} `json:"config"`
+	State struct {
 		Messages uint64            `json:"messages"`
+		Bytes    uint64            `json:"bytes"`
 		FirstSeq uint64            `json:"first_seq"`
 		LastSeq  uint64            `json:"last_seq"`
 		Subjects map[string]uint64 `json:"subjects"`

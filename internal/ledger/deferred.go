@@ -37,8 +37,6 @@ func (l *Ledger) publishDeferred(ctx context.Context, msg *nats.Msg) error {
 	return err
 }
 
-func isDeferred(subject string) bool { return jobs.IsDeferredSubject(subject) }
-
 // republishDeferred stores a deferred dead letter once more.
 func (l *Ledger) republishDeferred(ctx context.Context, m rawMessage) error {
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header{}, Data: m.Data}

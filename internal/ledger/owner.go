@@ -8,9 +8,9 @@ import (
 	"refundworker/internal/jobs"
 )
 
-// OwnerOfAll returns whose ledger it is by its first and its last record, for
-// whoever writes that down for ever. Nobody while there is none; [ErrForeign]
-// where the two differ: then two merchants have shared it.
+// OwnerOfAll returns whose ledger it is by its first and its last record, so that
+// the owner can be written into the stream's metadata. The zero value: there is
+// no record. [ErrForeign]: the two differ, so two merchants have shared it.
 func (l *Ledger) OwnerOfAll(ctx context.Context) (jobs.Owner, error) {
 	first, last, err := l.Bounds(ctx)
 	if err != nil || last == 0 || first > last {

@@ -55,7 +55,7 @@ type health struct {
 // patiently tries do until it succeeds, ends for good, or ctx ends: then with
 // the last try's error. It tries again at growing, jittered intervals, and at
 // once when the connection is back or another operation of its kind has had an
-// answer. Trouble is told once a try.
+// answer. trouble is called after each try that failed.
 func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(error), do func(context.Context) error) error {
 	pauses := newPauses(firstRetry, lastRetry)
 	for troubled := false; ; troubled = true {
@@ -116,9 +116,9 @@ func final(err error) bool {
 		errors.Is(err, errRange) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
 }
 
-// Insist appends like [Ledger.Append] and does not take "not stored" for an
-// answer while ctx lives: for what DOKU has answered, which must not be lost
-// while this process lives, that is its life. Trouble is told once a try.
+// Insist is [Ledger.Append], tried again until ctx ends: for what DOKU has
+// answered, which must not be lost while this process lives. trouble is called
+// after each try that failed.
 func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (seq uint64, err error) {
 	err = l.patiently(ctx, &l.health.append, trouble, func(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)

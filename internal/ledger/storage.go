@@ -137,22 +137,18 @@ func (l *Ledger) probeBody() int {
 
 // checkSize looks at the size that REFUNDS itself may have.
 func (l *Ledger) checkSize(ctx context.Context) error {
-	reply, err := l.nc.RequestWithContext(ctx, l.api("STREAM.INFO."+jobs.StreamRefunds), nil)
+	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
 	if err != nil {
-		return fmt.Errorf("ask for stream %s: %w", jobs.StreamRefunds, err)
+		return err
 	}
-	var answer jetstream.StreamInfo
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return fmt.Errorf("ask for stream %s: %w", jobs.StreamRefunds, err)
-	}
-	size, used := answer.Config.MaxBytes, answer.State.Bytes
+	size, used := info.Config.MaxBytes, info.State.Bytes
 	if size > 0 && used+probeSize > uint64(size) {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d bytes",
 			ErrStorageFull, jobs.StreamRefunds, used, size)
 	}
-	if most := answer.Config.MaxMsgs; most > 0 && answer.State.Msgs >= uint64(most) {
+	if most := info.Config.MaxMsgs; most > 0 && info.State.Messages >= uint64(most) {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d messages",
-			ErrStorageFull, jobs.StreamRefunds, answer.State.Msgs, most)
+			ErrStorageFull, jobs.StreamRefunds, info.State.Messages, most)
 	}
 	return nil
 }

@@ -339,3 +339,19 @@ func TestFullStorageIsSeenOnAStreamWithoutBatches(t *testing.T) {
 		t.Errorf("full: %v", err)
 	}
 }
+
+// Something answers the probe, and the stream itself cannot be looked at: nobody
+// knows then whether a record can be stored.
+func TestStorageIsNotCalledGoodWhereTheLedgerCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	_, js, l := serve(t, func(*server.Options) {})
+	if err := js.DeleteStream(t.Context(), jobs.StreamRefunds); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Conn().Subscribe("refunds.ledger.>", func(msg *nats.Msg) { _ = msg.Respond([]byte("{}")) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.CheckStorage(t.Context()); err == nil || errors.Is(err, ledger.ErrStorageFull) {
+		t.Errorf("err = %v", err)
+	}
+}

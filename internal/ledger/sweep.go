@@ -88,7 +88,7 @@ func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done
 // republish stores a wait or a deferred dead letter once more, guarded by its
 // subject's sequence.
 func (l *Ledger) republish(ctx context.Context, m rawMessage) error {
-	if isDeferred(m.Subject) {
+	if jobs.IsDeferredSubject(m.Subject) {
 		return l.republishDeferred(ctx, m)
 	}
 	w, err := wait(m)

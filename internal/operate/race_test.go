@@ -204,6 +204,7 @@ type mischief struct {
 	rand  *rand.Rand
 	ids   []string
 	early []string // that wait for a while before they are sent
+	doubt []string // that nobody but an operator ends
 	did   map[string]int
 }
 
@@ -240,8 +241,11 @@ func (m *mischief) run(ctx context.Context, t *testing.T) {
 		<-time.After(4 * time.Millisecond) // the machine is for the worker, too
 		a := actions[m.rand.IntN(len(actions))]
 		ids := m.ids
-		if (a.name == "cancel" || a.name == "retry") && m.rand.IntN(2) == 0 {
+		switch preferred := m.rand.IntN(2) == 0; {
+		case preferred && (a.name == "cancel" || a.name == "retry"):
 			ids = m.early
+		case preferred && a.name == "resolve":
+			ids = m.doubt
 		}
 		err := a.do(ctx, ids[m.rand.IntN(len(ids))])
 		if err == nil {
@@ -268,6 +272,8 @@ func (m *mischief) resolve(ctx context.Context, id string) error {
 	return err
 }
 
+func isDoubtful(i int) bool { return i >= 18 && i%6 == 3 }
+
 func isEarly(i int) bool { return i >= 12 && (i%6 == 0 || i%6 == 2) }
 
 func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
@@ -277,12 +283,15 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 		{}, {Kind: dokusim.ErrorAfter}, {Kind: dokusim.TooMany, RetryAfter: time.Second}, {Kind: dokusim.ErrorBefore},
 		{Kind: dokusim.ResetAfter}, {Kind: dokusim.Truncated},
 	}
-	var ids, early []string
+	var ids, early, doubt []string
 	for i := range 36 {
 		id := fmt.Sprintf("rf-%03d", i)
 		ids = append(ids, id)
 		if isEarly(i) {
 			early = append(early, id)
+		}
+		if isDoubtful(i) {
+			doubt = append(doubt, id)
 		}
 		if f := faults[i%len(faults)]; f.Kind != "" {
 			if err := s.DOKU.Script(dokusim.Match{Invoice: "INV-" + id}, f); err != nil {
@@ -308,11 +317,11 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 	asking.Asker, asking.Instance = client, "asker"
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
-	m := &mischief{stand: s, asker: operate.New(asking), rand: rand.New(rand.NewPCG(7, 11)), ids: ids, early: early, did: map[string]int{}}
+	m := &mischief{stand: s, asker: operate.New(asking), rand: rand.New(rand.NewPCG(7, 11)), ids: ids, early: early, doubt: doubt, did: map[string]int{}}
 	group.Go(func() { m.run(ctx, t) })
 	for i, id := range ids {
 		switch {
-		case i >= 18 && i%6 == 3: // not executed, and given up before a repeat is allowed
+		case isDoubtful(i): // not executed, and given up before a repeat is allowed
 			s.publish(t, body(id, "deadline", within(4*time.Second)))
 		case isEarly(i): // there is time to cancel it, or to bring it forward
 			s.publish(t, body(id, "not_before", within(7*time.Second)))

@@ -107,6 +107,8 @@ var findings = map[doku.Finding]refund.Finding{
 	doku.FoundRunning:  refund.FoundRunning,
 	doku.NotFound:      refund.NotFound,
 	doku.Contradiction: refund.Contradiction,
+
+	doku.NotFoundNoHistory: refund.NotFoundNoHistory,
 }
 
 // longestKept is how much of a text of DOKU's a record keeps, in bytes: records

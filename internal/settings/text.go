@@ -9,8 +9,8 @@ import (
 
 // Secrets arrive through editors, env files and secret stores, each of which
 // adds something of its own. A key with such an addition is another key: DOKU
-// would refuse every signature made with it, long after the start and with a
-// word that says nothing about files. So a setting that cannot be meant as it is
+// would refuse every signature made with it, long after the start and with an
+// error code that does not hint at the cause. So a setting that cannot be meant as it is
 // written is refused, and only line ends, which no value holds, are taken off.
 
 // EncodingFlaw says why content is not the UTF-8 text that it should be; empty

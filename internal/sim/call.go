@@ -23,10 +23,10 @@ func (h *handling) prepare() bool {
 	})
 }
 
-// ready finds out whether a call may be made now and tells then, which reports
-// whether the handling goes on at once. One that began an exchange must not: it
-// would make it a second time. ready reports the same, and false where it does
-// not know yet, or asks again.
+// ready finds out whether a call may be made now, perhaps later, and passes the
+// answer to then. then returns whether the handling goes on at once; after it has
+// begun an exchange it must not, or the exchange would be made twice. ready
+// returns what then returned, and false where then has not been called yet.
 func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Duration) bool) bool {
 	h.returnPermit()
 	permit, wait := h.l.breaker.Allow(call)

@@ -42,29 +42,30 @@ func (h *handling) ready(ctx context.Context, call retry.Call) (refund.Readiness
 	if h.refused = permit == nil; h.refused {
 		return refund.NotReady, h.pace().Next(0), nil
 	}
+	h.permit = permit // at once: while a probe's permit is held, no other call is let through
 	err = h.cfg.Gateway.Prepare(ctx, h.channel)
 	switch {
 	case err == nil && !permit.Void():
-		h.permit = permit
 		return refund.Ready, 0, nil
 	case err == nil: // the breaker opened while this call waited for its token
+		h.returnPermit()
 		return refund.NotReady, h.pace().Next(0), nil
 	case ctx.Err() != nil:
-		permit.Cancel()
+		h.returnPermit()
 		return refund.NotReady, 0, ctx.Err()
 	}
-	return refund.NotReady, h.noToken(permit, err), nil
+	return refund.NotReady, h.noToken(err), nil
 }
 
 // noToken reports why there is no B2B token, and returns when to try again.
-func (h *handling) noToken(permit *retry.Permit, err error) time.Duration {
+func (h *handling) noToken(err error) time.Duration {
 	h.log.Warn("no B2B token", "refund_id", h.id(), "error", err)
 	trouble := &doku.PrepareError{}
 	if !errors.As(err, &trouble) {
-		permit.Cancel() // it says nothing about the channel
+		h.returnPermit() // it says nothing about the channel
 		return h.pace().Next(0)
 	}
-	permit.Report(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
+	h.tell(Report(trouble.Cause, trouble.RetryAfter, trouble.HTTPStatus))
 	return h.pace().Next(trouble.RetryAfter)
 }
 

@@ -19,9 +19,10 @@ const (
 	jumpAfter = time.Second
 )
 
-// clock says whether this process can be sure of its wall clock. Whose clock is
-// ahead asks about a send too early and sends once more; whose clock is behind
-// announces a send that others take for long over.
+// clock says whether this process can be sure of its wall clock. A process whose
+// clock is ahead inquires about a send too early, and may send once more. One
+// whose clock is behind records a send as if it were an old one, which other
+// workers take for finished while it is under way.
 //
 // Sure means: measured against the server's clock within the last minute, off
 // by ten seconds at most, and not jumped since. A machine on which both clocks

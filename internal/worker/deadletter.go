@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"refundworker/internal/jobs"
 )
@@ -58,8 +57,7 @@ func (l *lane) unnoticed(letter jobs.DeadLetter, err error) {
 
 // deferLetter stores the letter as a wait for about RETRY_MAX.
 func (l *lane) deferLetter(ctx context.Context, letter jobs.DeadLetter, cause error) error {
-	delay := l.cfg.Retry.Max*4/5 + time.Duration(l.cfg.Rand()*float64(l.cfg.Retry.Max)*2/5)
-	due := l.clock.serverTime(l.cfg.Now()).Add(delay)
+	due := l.clock.serverTime(l.cfg.Now()).Add(l.jittered(l.cfg.Retry.Max))
 	if err := l.cfg.Ledger.Defer(ctx, letter, due); err != nil {
 		return fmt.Errorf("%w: %w", cause, err)
 	}

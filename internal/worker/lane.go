@@ -73,9 +73,9 @@ type newJobs struct{ *lane }
 // Wait implements [jobs.Gate].
 func (g newJobs) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
 
-// held counts the answers that could not be stored yet, and keeps new jobs away
-// from the time that one could not until any is: the others then follow at once,
-// and need nobody to wait for them.
+// held counts the answers that could not be stored yet. It keeps new jobs away
+// from the moment that storing one fails until storing any of them succeeds: by
+// then the stream works again, and the others are stored soon after.
 type held struct {
 	mu     sync.Mutex
 	count  int

@@ -10,8 +10,9 @@ import (
 )
 
 // Report turns the end of a call into what it says about the channel. status is
-// that of DOKU's answer, 0 where there was none. What has no definite meaning is
-// failing: an outage must not cost the whole queue its certainty.
+// that of DOKU's answer, 0 where there was none. What has no definite meaning
+// counts as failing: during an outage every further refund that is sent would end
+// up unknown.
 func Report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcome {
 	switch {
 	case cause == doku.Throttled:

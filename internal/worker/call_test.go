@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/doku"
+	"refundworker/internal/jobs"
+	"refundworker/internal/retry"
+)
+
+// broken is a gateway with a bug.
+type broken struct{}
+
+func (broken) Prepare(context.Context, channel.Channel) error       { panic("a bug") }
+func (broken) Refund(context.Context, doku.Order) (v doku.Verdict)  { return v }
+func (broken) Inquire(context.Context, doku.Order) (i doku.Inquiry) { return i }
+
+// A handler that panics is survived. While it held the permit of the only probe,
+// the breaker would let nothing through until the process ends.
+func TestHandlingThatPanicsGivesItsPermitBack(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	clock := func() time.Time { return now }
+	policy := retry.Policy{Initial: time.Minute, Max: time.Minute}
+	b := retry.NewBreaker(retry.BreakerConfig{Now: clock, Policy: policy})
+	for b.State() == retry.Closed {
+		permit, _ := b.Allow(retry.Call{Subject: "rf-0", Write: true})
+		permit.Report(retry.Unauthorized())
+	}
+	now = now.Add(10 * time.Minute) // long enough for any kind of probe
+	l := &lane{
+		Worker:  &Worker{cfg: Config{Gateway: broken{}, Now: clock, Retry: policy}, stop: t.Context()},
+		channel: channel.CreditCard, breaker: b, limiter: rate.NewLimiter(rate.Inf, 1), log: slog.New(slog.DiscardHandler),
+	}
+	h := &handling{lane: l, job: jobs.Decoded{Job: jobs.Job{RefundID: "rf-1"}}}
+	func() {
+		defer func() { _ = recover() }()
+		defer h.returnPermit()
+		_, _, _ = h.ready(t.Context(), h.refundCall())
+	}()
+	if permit, _ := b.Allow(retry.Call{Subject: "rf-2", Write: true}); permit == nil {
+		t.Error("no other probe is let through")
+	}
+}

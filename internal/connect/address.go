@@ -3,6 +3,7 @@ package connect
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"refundworker/internal/settings"
@@ -38,6 +39,15 @@ const (
 
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
+// portFits reports whether port can be dialled; none is the scheme's own.
+func portFits(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
 // addressFlaw says what is wrong with one server of a list. A password with a
 // character that ends the part of a URL that it stands in makes another address
 // of it, such as one whose host is the user's name: it would be dialled, and its
@@ -57,6 +67,8 @@ func addressFlaw(server string, further bool) string {
 	case err != nil || u.Hostname() == "" || u.RawQuery != "" || !slices.Contains(schemes, u.Scheme):
 		return noAddress
 	case strings.Contains(u.Hostname(), ":") && u.Host[0] != '[':
+		return noAddress
+	case !portFits(u.Port()):
 		return noAddress
 	}
 	return ""

@@ -172,7 +172,7 @@ func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "planted") || !strings.Contains(err.Error(), "host:port:4222") {
 		t.Errorf("err = %v", err)
 	}
-	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://"} {
+	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://", "nats://host:99999", "host:0"} {
 		f := flags(text)
 		var p settings.Problems
 		f.Check(&p)

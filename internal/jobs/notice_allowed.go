@@ -60,7 +60,7 @@ func (p *NoticePermission) try(ctx context.Context, ch channel.Channel, publish 
 			return errNoticeDenied
 		}
 		trying, cancel := context.WithCancel(ctx)
-		stop := context.AfterFunc(change, cancel)
+		stop := context.AfterFunc(change, cancel) //nolint:contextcheck // a denial is nobody's request
 		err := publish(trying)
 		stop()
 		cancel()

@@ -43,6 +43,15 @@ const (
 
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
+// portFits reports whether port can be dialled; none is the scheme's own.
+func portFits(port string) bool {
+	if port == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
 // addressFlaw says what is wrong with one server of a list. A password with a
 // character that ends the part of a URL that it stands in makes another address
 // of it, such as one whose host is the user's name: it would be dialled, and its
@@ -72,10 +81,7 @@ func hostFlaw(u *url.URL) string {
 		return noAddress
 	case !webSocket(u.Scheme) && strings.Trim(u.Path, "/") != "": // the client ignores it; more is meant than is done
 		return noAddress
-	case u.Port() == "":
-		return ""
-	}
-	if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+	case !portFits(u.Port()):
 		return "has no port from 1 to 65535"
 	}
 	return ""

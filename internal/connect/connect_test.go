@@ -173,7 +173,7 @@ func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://",
-		"nats://host:99999", "nats://host:0", "nats://host:4222/path", "tls://planted:12/path", "ws://host,nats://host"} {
+		"nats://host:99999", "nats://host:0", "host:0", "nats://host:4222/path", "tls://planted:12/path", "ws://host,nats://host"} {
 		f := flags(text)
 		var p settings.Problems
 		f.Check(&p)

@@ -182,6 +182,8 @@ func parseBaseURL(text string) (*url.URL, error) {
 		return nil, errors.New("base url must begin with https:// (or http:// to loopback)")
 	case u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return nil, errors.New("base url must be scheme and host alone")
+	case !portFits(u):
+		return nil, errors.New("base url must have a port from 1 to 65535")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return nil, errors.New("plain http is for loopback only")
 	}

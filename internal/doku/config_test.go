@@ -50,6 +50,8 @@ func TestBaseURLIsHTTPSOrLoopback(t *testing.T) {
 		"api.doku.com":                   false,
 		"https://":                       false,
 		"https://:443":                   false,
+		"https://api.doku.com:99999":     false,
+		"http://127.0.0.1:0":             false,
 		"https://api doku com":           false,
 		"":                               false,
 	} {

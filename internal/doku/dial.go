@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -46,6 +47,16 @@ func hostPort(u *url.URL) string {
 		port = defaultPorts[u.Scheme]
 	}
 	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// portFits reports whether u's port is one that can be dialled; url.Parse takes
+// any digits.
+func portFits(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // dial opens one connection, TLS handshake included, within dialTimeout.
@@ -130,6 +141,8 @@ func ParseProxy(text string) (*url.URL, error) {
 		return nil, errors.New("must begin with http://: the tunnel to DOKU is encrypted by itself")
 	case u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return nil, errors.New("must be http://host:port and no more")
+	case !portFits(u):
+		return nil, errors.New("must have a port from 1 to 65535")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, User: u.User}, nil
 }

@@ -84,6 +84,7 @@ func TestProxyURLThatIsWrongIsNotQuoted(t *testing.T) {
 	for _, text := range []string{
 		"hush", "ftp://hush:1", "https://hush:1", "http://", "http://a:hush@b/path", "http://a:hush@b?x", "http://a:hu#sh@b:1",
 		"http://a:hush%zz@b:1", "http://a:hush @b:1",
+		"http://a:hush@b:99999", "http://a:hush@b:0",
 	} {
 		if _, err := ParseProxy(text); err == nil || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "hu#") {
 			t.Errorf("%s: %v", text, err)

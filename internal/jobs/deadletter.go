@@ -76,6 +76,7 @@ type DeadLetters struct {
 	limit func() int
 
 	withoutNotices bool
+	permission     *NoticePermission // nil: notices are allowed
 }
 
 // NewDeadLetters returns a publisher over js whose messages have at most
@@ -89,6 +90,12 @@ func NewDeadLetters(js MessagePublisher, limit func() int) DeadLetters {
 // worker's user may not be allowed to, which would look like a time-out.
 func (d DeadLetters) WithoutNotices() DeadLetters {
 	d.withoutNotices = true
+	return d
+}
+
+// Permitted returns a publisher that asks p before it tries a notice.
+func (d DeadLetters) Permitted(p *NoticePermission) DeadLetters {
+	d.permission = p
 	return d
 }
 
@@ -110,7 +117,7 @@ func DeadLetterLimit(conn *nats.Conn, streamLimit int) func() int {
 // acknowledge the message. That either is a duplicate is no error: then it is
 // there already, for the message was delivered twice. Errors: [ErrDeadRefused]
 // where trying again would end the same; [ErrNotNoticed] where the letter is
-// stored, and [DeadLetters.WithoutNotices] was asked for.
+// stored, and [DeadLetters.WithoutNotices] was asked for or notices are denied.
 func (d DeadLetters) Publish(ctx context.Context, letter DeadLetter) error {
 	msg, err := letter.Message(d.limit())
 	if err == nil {
@@ -120,12 +127,22 @@ func (d DeadLetters) Publish(ctx context.Context, letter DeadLetter) error {
 		return fmt.Errorf("publish dead letter of %s %d: %w", letter.Stream, letter.Sequence, refused(err))
 	}
 	if d.withoutNotices {
-		return ErrNotNoticed
+		return errNoticesUnknown
 	}
-	if err := d.store(ctx, letter.Notice()); err != nil {
+	if err := d.notify(ctx, letter); errors.Is(err, ErrNotNoticed) {
+		return err
+	} else if err != nil {
 		return fmt.Errorf("publish notice of dead letter %s %d: %w", letter.Stream, letter.Sequence, refused(err))
 	}
 	return nil
+}
+
+func (d DeadLetters) notify(ctx context.Context, letter DeadLetter) error {
+	publish := func(ctx context.Context) error { return d.store(ctx, letter.Notice()) }
+	if d.permission == nil {
+		return publish(ctx)
+	}
+	return d.permission.try(ctx, letter.Channel, publish)
 }
 
 func (d DeadLetters) store(ctx context.Context, msg *nats.Msg) error {

@@ -1,6 +1,9 @@
 package jobs
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Why a message is [Unreadable]: one of these stands in [Decoded.Err], and the
 // message becomes a dead letter.
@@ -62,8 +65,12 @@ var (
 	ErrLedgerLost = errors.New("refused to begin a new ledger")
 
 	// ErrNotNoticed is returned where a dead letter is stored and its notice is
-	// not, because REFUND_DEAD was set up by a version that knew no notices.
-	ErrNotNoticed = errors.New("stored without a notice: REFUND_DEAD does not listen to refunds.notices.*")
+	// not: REFUND_DEAD was set up by a version that knew no notices, or the user's
+	// permissions were.
+	ErrNotNoticed = errors.New("stored without a notice")
+
+	errNoticesUnknown = fmt.Errorf("%w: REFUND_DEAD does not listen to refunds.notices.*: run `refundctl setup --upgrade` as an administrator", ErrNotNoticed)
+	errNoticeDenied   = fmt.Errorf("%w: NATS denies refunds.notices.* to this user: give it that permission", ErrNotNoticed)
 
 	// ErrDeadRefused is returned where REFUND_DEAD has refused a dead letter or
 	// its notice and will again: it is full, sealed, gone, or takes no message of

@@ -14,6 +14,7 @@ import (
 const (
 	codeNoStorage      jetstream.ErrorCode = 10047
 	codeSubjectOverlap jetstream.ErrorCode = 10065
+	codeNotClustered   jetstream.ErrorCode = 10074
 	codeSizeRequired   jetstream.ErrorCode = 10113
 )
 

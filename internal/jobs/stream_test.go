@@ -282,3 +282,13 @@ func TestSetupNamesWhatItCouldNotCreate(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A server that stands alone will never have room for replicas: to try again
+// each second would tell nobody that the setting is wrong.
+func TestReplicasOnAServerThatStandsAloneCannotBeSetUp(t *testing.T) {
+	t.Parallel()
+	_, js := newBroker(t, nil)
+	if _, err := jobs.Setup(t.Context(), js, 3); !errors.Is(err, jobs.ErrCannotSetUp) || !strings.Contains(err.Error(), "REPLICAS") {
+		t.Fatalf("err %v", err)
+	}
+}

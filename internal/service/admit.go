@@ -115,7 +115,7 @@ func checkOwner(named, ours jobs.Owner) error {
 
 // deadLetters publishes to the REFUND_DEAD that was found.
 func (p *process) deadLetters(report jobs.Report) jobs.DeadLetters {
-	letters := jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize))
+	letters := jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize)).Permitted(p.notices)
 	if !report.NoticesTaken {
 		return letters.WithoutNotices()
 	}
@@ -144,6 +144,13 @@ type denial struct {
 }
 
 const deniedFor = time.Minute
+
+// deniedByNATS is told of every denial. That notices are denied stops no refund.
+func (p *process) deniedByNATS(what string) {
+	if !p.notices.Denied(what) {
+		p.denied.happened(what)
+	}
+}
 
 func (d *denial) happened(what string) {
 	d.mu.Lock()

@@ -69,10 +69,10 @@ func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 }
 
 // restricted starts a server on which nothing of the fleet's subjects is
-// allowed, as with permissions that were made before them.
-func restricted(t *testing.T) *server.Server {
+// allowed, nor more, as with permissions that were made before them.
+func restricted(t *testing.T, more ...string) *server.Server {
 	t.Helper()
-	none := &server.SubjectPermission{Deny: []string{"refunds.fleet.>"}}
+	none := &server.SubjectPermission{Deny: append([]string{"refunds.fleet.>"}, more...)}
 	s, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true, JetStream: true, StoreDir: t.TempDir(),
 		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{Publish: none, Subscribe: none}}},

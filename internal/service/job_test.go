@@ -36,7 +36,7 @@ func (f fixture) stored(t *testing.T, stream string) []*jetstream.RawStreamMsg {
 }
 
 // twiceInHand is the AckWait where a refund is delivered twice at a time: the
-// second delivery is acknowledged by nobody, and comes again.
+// second delivery is handed back, and comes again.
 const twiceInHand = 2 * time.Second
 
 // dead waits for n dead letters.

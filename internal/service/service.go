@@ -31,6 +31,7 @@ import (
 	"refundworker/internal/connect"
 	"refundworker/internal/doku"
 	"refundworker/internal/fleet"
+	"refundworker/internal/jobs"
 	"refundworker/internal/observe"
 	"refundworker/internal/refund"
 	"refundworker/internal/retry"
@@ -95,6 +96,7 @@ type process struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	denied  denial
+	notices *jobs.NoticePermission
 }
 
 // Run works until ctx ends, and drains. Errors: [ErrUnfit], [worker.ErrDrain],
@@ -120,6 +122,7 @@ func Run(ctx context.Context, cfg Config) error {
 		TokenFailures: doku.TokenFailures(), Mismatches: doku.MismatchFields(),
 	})
 	p.denied.health = p.health
+	p.notices = jobs.NewNoticePermission(p.Now)
 	defer p.denied.stop()
 
 	var group sync.WaitGroup
@@ -149,7 +152,7 @@ func (p *process) run(ctx context.Context) error {
 		Log:    p.Log,
 		Up:     func() { p.health.Clear("nats") },
 		Down:   func(err error) { p.health.Block("nats", fmt.Sprintf("not connected to NATS: %s", err)) },
-		Denied: p.denied.happened,
+		Denied: p.deniedByNATS,
 		Spare:  fleet.Prefix,
 	}, p.NATSOptions...)
 	if err != nil {

@@ -90,8 +90,10 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 	if _, err := f.JS.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"other"}}); err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddr(t)
-	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr = addr })
+	addr, log := freeAddr(t), &lines{}
+	f.worker(t, func(cfg *service.Config) {
+		cfg.HTTPAddr, cfg.Log = addr, slog.New(slog.NewJSONHandler(log, nil))
+	})
 	readiness(t, addr, http.StatusOK, "ready")
 	d := cardDone("before it was full", "PARTIAL_REFUND", dokusim.Payment{}).drive("d")
 	f.accountLimit(t, 1<<20)
@@ -108,6 +110,11 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 	readiness(t, addr, http.StatusOK, "ready")
 	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, "refund_storage_full 0") {
 		t.Error("refund_storage_full does not show that it is over")
+	}
+	for _, once := range []string{"storage is full: nothing is sent until there is room", "storage has room again"} {
+		if n := strings.Count(log.String(), `"`+once+`"`); n != 1 {
+			t.Errorf("%d times in the log: %s", n, once)
+		}
 	}
 	d.begin(t, f)
 	d.judge(t, f)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"refundworker/internal/jobs"
@@ -13,7 +12,7 @@ import (
 // letters is what this process knows of REFUND_DEAD.
 type letters struct {
 	refused   atomic.Bool // by the last answer
-	unnoticed sync.Once   // its lack of notices has been logged
+	unnoticed atomic.Bool // by the last answer: producers are not told
 }
 
 // deadLetter is a message as a dead letter.
@@ -39,6 +38,8 @@ func (l *lane) bury(ctx context.Context, letter jobs.DeadLetter, attrs ...any) e
 		l.unnoticed(letter, err)
 	case err != nil:
 		return fmt.Errorf("store dead letter: %w", err)
+	default:
+		l.noticed()
 	}
 	l.deadLettersRefused(nil)
 	l.cfg.Metrics.DeadLetters.WithLabelValues(string(letter.Reason)).Inc()
@@ -46,13 +47,22 @@ func (l *lane) bury(ctx context.Context, letter jobs.DeadLetter, attrs ...any) e
 	return nil
 }
 
-// unnoticed counts a dead letter that its producer is not told of. A
-// REFUND_DEAD of an older version is no reason to keep its message.
+// unnoticed counts a dead letter that its producer is not told of. A REFUND_DEAD
+// or permissions of an older version are no reason to keep its message.
 func (l *lane) unnoticed(letter jobs.DeadLetter, err error) {
 	l.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
-	l.letters.unnoticed.Do(func() {
-		l.log.Warn("producers are not told of dead letters: run `refundctl setup --upgrade` as an administrator", "error", err)
-	})
+	if l.letters.unnoticed.Swap(true) {
+		return
+	}
+	l.cfg.Health.Remark("notices", "producers are not told of dead letters: "+err.Error())
+	l.log.Warn("producers are not told of dead letters", "error", err)
+}
+
+func (l *lane) noticed() {
+	if l.letters.unnoticed.Swap(false) {
+		l.cfg.Health.Remark("notices", "")
+		l.log.Info("producers are told of dead letters again")
+	}
 }
 
 // deferLetter stores the letter as a wait for about RETRY_MAX.

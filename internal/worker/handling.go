@@ -49,8 +49,11 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 		return
 	}
 	// A second delivery of a refund that this process has in hand is no owner:
-	// it must not look into the record that the first is about to follow.
+	// it must not look into the record that the first is about to follow. Left to
+	// AckWait, a burst of repeats would end at one message each half minute, and
+	// the rest hold the consumer's MaxAckPending meanwhile.
 	if !l.working.begin(job.Job.RefundID) {
+		l.handBack(d, l.handBackPause(), errInHand)
 		return
 	}
 	defer l.working.end(job.Job.RefundID)

@@ -22,11 +22,24 @@ func (w *Worker) checkStorage(ctx context.Context) {
 	if w.blockOn(ctx, "storage", err) && ctx.Err() != nil {
 		return
 	}
-	gauge := 0.0
-	if full {
-		gauge = 1
+	if full || err == nil {
+		w.storageIs(full, err)
 	}
-	w.cfg.Metrics.StorageFull.Set(gauge)
+}
+
+// storageIs shows whether storage is full, and logs each change. Where nobody
+// answers, what was known last still stands.
+func (w *Worker) storageIs(full bool, cause error) {
+	changed := w.storageFull != full
+	w.storageFull = full
+	switch {
+	case full && changed:
+		w.cfg.Metrics.StorageFull.Set(1)
+		w.cfg.Log.Error("storage is full: nothing is sent until there is room", "error", cause)
+	case changed:
+		w.cfg.Metrics.StorageFull.Set(0)
+		w.cfg.Log.Info("storage has room again")
+	}
 }
 
 // insistShortened is the ledger's Insist for an answer in hand. One that the

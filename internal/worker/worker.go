@@ -24,6 +24,7 @@ type Worker struct {
 	drain   context.CancelFunc
 
 	interruption interruption // belongs to the goroutine of checkIntakes
+	storageFull  bool         // by the last look; belongs to the goroutine of checkStorage
 }
 
 // New returns a worker; [Worker.Run] starts it. The error is about the settings

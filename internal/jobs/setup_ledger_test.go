@@ -157,10 +157,26 @@ func TestSetupRefusesToBeginALedgerWhereOneMustHaveBeen(t *testing.T) {
 			if !errors.Is(err, jobs.ErrLedgerLost) || !errors.Is(err, jobs.ErrCannotSetUp) || len(report.Created) != 0 {
 				t.Fatalf("%+v, err %v", report, err)
 			}
+			checkTellsTheLoss(t, js, c.says)
 			if text := err.Error(); !strings.Contains(text, c.says) || !strings.Contains(text, "restore REFUNDS from a backup") {
 				t.Errorf("%s", text)
 			}
 		})
+	}
+}
+
+// checkTellsTheLoss expects that a worker which may not set up, and therefore
+// never judges whether a ledger may begin, is not let onto an emptied one either.
+func checkTellsTheLoss(t *testing.T, js jetstream.JetStream, says string) {
+	t.Helper()
+	report, err := jobs.Check(t.Context(), js, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(report.Problems, "\n")
+	lost := strings.Contains(text, "the ledger was lost: ") && strings.Contains(text, says)
+	if !lost && !strings.Contains(text, "missing: stream REFUNDS") {
+		t.Errorf("%q", text)
 	}
 }
 
@@ -197,6 +213,9 @@ func TestSetupAcceptsEveryFirstStart(t *testing.T) {
 			happen(t, js)
 			if _, err := setUp(t, js); err != nil {
 				t.Fatal(err)
+			}
+			if report, err := jobs.Check(t.Context(), js, nil); err != nil || len(report.Problems) > 0 {
+				t.Errorf("%q, %v", report.Problems, err)
 			}
 		})
 	}

@@ -311,22 +311,31 @@ func TestJobsLeaveRoomInASmallAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := setUp(t, js)
-	if err != nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "REFUND_JOBS gets 33554432 bytes instead of 1073741824") {
+	if err != nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "REFUND_JOBS gets 4194304 bytes instead of 1073741824") {
 		t.Fatalf("%q, err %v", report.Warnings, err)
 	}
-	if cfg := streamConfig(t, js, jobs.StreamJobs); cfg.MaxBytes != 32<<20 || cfg.Discard != jetstream.DiscardNew {
+	if cfg := streamConfig(t, js, jobs.StreamJobs); cfg.MaxBytes != 4<<20 || cfg.Discard != jetstream.DiscardNew {
 		t.Fatalf("%+v", cfg)
 	}
 }
 
 func TestJobsLeaveRoomOnASmallServer(t *testing.T) {
 	t.Parallel()
-	for megabytes, want := range map[int64]int64{64: 32, 100: 32, 600: 256, 2048: 1024} {
+	for megabytes, want := range map[int64]int64{8: 1, 64: 4, 100: 4, 600: 32, 2048: 1024} {
 		_, js := newBroker(t, func(o *server.Options) { o.JetStreamMaxStore = megabytes << 20 })
 		report, err := setUp(t, js)
 		if got := streamConfig(t, js, jobs.StreamJobs).MaxBytes >> 20; err != nil || got != want {
 			t.Errorf("%d MiB of storage: %d for jobs, want %d (%q, err %v)", megabytes, got, want, report.Warnings, err)
 		}
+	}
+}
+
+func TestJobsGetHalfOfASmallServerWhereMoreIsAskedFor(t *testing.T) {
+	t.Parallel()
+	_, js := newBroker(t, func(o *server.Options) { o.JetStreamMaxStore = 64 << 20 })
+	report, err := jobs.SetupConfig{JobsMaxBytes: 128 << 20}.Run(t.Context(), js)
+	if got := streamConfig(t, js, jobs.StreamJobs).MaxBytes; err != nil || got != 32<<20 {
+		t.Errorf("%d (%q, err %v)", got, report.Warnings, err)
 	}
 }
 

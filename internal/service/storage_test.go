@@ -210,7 +210,7 @@ func TestAnswerTooLargeForAnotherServerHoldsNothingUp(t *testing.T) {
 	addr := freeAddr(t)
 	w := f.start(t, func(cfg *service.Config) {
 		cfg.HTTPAddr = addr
-		cfg.Policy.Timeout = time.Minute
+		cfg.Policy.Timeout = 20 * time.Second
 	})
 	d := heldCall(t, f, "held")
 	f.NATS.LimitPayload(600)

@@ -107,6 +107,7 @@ func (r *Report) checkVersion(version string) {
 
 func (r *Report) checkStreams(ctx context.Context, js Inspector) (missing []string, err error) {
 	var single []string
+	there := found{}
 	for _, want := range Streams(1) {
 		stream, err := js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -116,7 +117,8 @@ func (r *Report) checkStreams(ctx context.Context, js Inspector) (missing []stri
 		if err != nil {
 			return nil, fmt.Errorf("check stream %s: %w", want.Name, err)
 		}
-		have := stream.CachedInfo().Config
+		there[want.Name] = stream.CachedInfo()
+		have := there[want.Name].Config
 		r.checkStream(have, want)
 		if have.Replicas == 1 {
 			single = append(single, want.Name)
@@ -124,6 +126,11 @@ func (r *Report) checkStreams(ctx context.Context, js Inspector) (missing []stri
 	}
 	if len(missing) > 0 {
 		r.problem("missing: stream %s", strings.Join(missing, ", stream "))
+	}
+	// One that is missing has been named. One that lost its records looks like a
+	// new ledger, on which every refund would be paid once more.
+	if why := there.lost(); why != "" && there[StreamRefunds] != nil {
+		r.problem("the ledger was lost: %s; %s", why, remedyForLost)
 	}
 	if len(single) > 0 {
 		r.warn("one replica only, so that one lost disk loses it: %s", strings.Join(single, ", "))

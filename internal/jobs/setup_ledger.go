@@ -27,21 +27,22 @@ func look(ctx context.Context, js jetstream.JetStream) (found, error) {
 	return f, nil
 }
 
+const remedyForLost = "restore " + StreamRefunds + " from a backup; if it is lost for good, read docs/runbook.md, " +
+	"\"The ledger is gone\", before an administrator begins a new one with: refundctl setup --new-ledger"
+
 // judgeLedger refuses to begin a new ledger where there must have been one. On
 // a new ledger every job that is still queued, waits or comes again would be
 // paid once more.
 func (s *setup) judgeLedger(f found) error {
-	const remedy = "restore " + StreamRefunds + " from a backup; if it is lost for good, read docs/runbook.md, " +
-		"\"The ledger is gone\", before an administrator begins a new one with: refundctl setup --new-ledger"
 	if s.NewLedger {
 		return s.acceptNew(f)
 	}
 	if why := f.lost(); why != "" {
-		return fmt.Errorf("%w: %w: %s; %s", ErrCannotSetUp, ErrLedgerLost, why, remedy)
+		return fmt.Errorf("%w: %w: %s; %s", ErrCannotSetUp, ErrLedgerLost, why, remedyForLost)
 	}
 	if s.LedgerMustExist && f.unproven(s.Owner) {
 		return fmt.Errorf("%w: %w: LEDGER_MUST_EXIST is set, and there is no ledger on this server; %s",
-			ErrCannotSetUp, ErrLedgerLost, remedy)
+			ErrCannotSetUp, ErrLedgerLost, remedyForLost)
 	}
 	return nil
 }

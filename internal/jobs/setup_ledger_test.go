@@ -157,10 +157,26 @@ func TestSetupRefusesToBeginALedgerWhereOneMustHaveBeen(t *testing.T) {
 			if !errors.Is(err, jobs.ErrLedgerLost) || !errors.Is(err, jobs.ErrCannotSetUp) || len(report.Created) != 0 {
 				t.Fatalf("%+v, err %v", report, err)
 			}
+			checkTellsTheLoss(t, js, c.says)
 			if text := err.Error(); !strings.Contains(text, c.says) || !strings.Contains(text, "restore REFUNDS from a backup") {
 				t.Errorf("%s", text)
 			}
 		})
+	}
+}
+
+// checkTellsTheLoss expects that a worker which may not set up, and therefore
+// never judges whether a ledger may begin, is not let onto an emptied one either.
+func checkTellsTheLoss(t *testing.T, js jetstream.JetStream, says string) {
+	t.Helper()
+	report, err := jobs.Check(t.Context(), js, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(report.Problems, "\n")
+	lost := strings.Contains(text, "the ledger was lost: ") && strings.Contains(text, says)
+	if !lost && !strings.Contains(text, "missing: stream REFUNDS") {
+		t.Errorf("%q", text)
 	}
 }
 
@@ -197,6 +213,9 @@ func TestSetupAcceptsEveryFirstStart(t *testing.T) {
 			happen(t, js)
 			if _, err := setUp(t, js); err != nil {
 				t.Fatal(err)
+			}
+			if report, err := jobs.Check(t.Context(), js, nil); err != nil || len(report.Problems) > 0 {
+				t.Errorf("%q, %v", report.Problems, err)
 			}
 		})
 	}
@@ -292,22 +311,31 @@ func TestJobsLeaveRoomInASmallAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := setUp(t, js)
-	if err != nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "REFUND_JOBS gets 33554432 bytes instead of 1073741824") {
+	if err != nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "REFUND_JOBS gets 4194304 bytes instead of 1073741824") {
 		t.Fatalf("%q, err %v", report.Warnings, err)
 	}
-	if cfg := streamConfig(t, js, jobs.StreamJobs); cfg.MaxBytes != 32<<20 || cfg.Discard != jetstream.DiscardNew {
+	if cfg := streamConfig(t, js, jobs.StreamJobs); cfg.MaxBytes != 4<<20 || cfg.Discard != jetstream.DiscardNew {
 		t.Fatalf("%+v", cfg)
 	}
 }
 
 func TestJobsLeaveRoomOnASmallServer(t *testing.T) {
 	t.Parallel()
-	for megabytes, want := range map[int64]int64{64: 32, 100: 32, 600: 256, 2048: 1024} {
+	for megabytes, want := range map[int64]int64{8: 1, 64: 4, 100: 4, 600: 32, 2048: 1024} {
 		_, js := newBroker(t, func(o *server.Options) { o.JetStreamMaxStore = megabytes << 20 })
 		report, err := setUp(t, js)
 		if got := streamConfig(t, js, jobs.StreamJobs).MaxBytes >> 20; err != nil || got != want {
 			t.Errorf("%d MiB of storage: %d for jobs, want %d (%q, err %v)", megabytes, got, want, report.Warnings, err)
 		}
+	}
+}
+
+func TestJobsGetHalfOfASmallServerWhereMoreIsAskedFor(t *testing.T) {
+	t.Parallel()
+	_, js := newBroker(t, func(o *server.Options) { o.JetStreamMaxStore = 64 << 20 })
+	report, err := jobs.SetupConfig{JobsMaxBytes: 128 << 20}.Run(t.Context(), js)
+	if got := streamConfig(t, js, jobs.StreamJobs).MaxBytes; err != nil || got != 32<<20 {
+		t.Errorf("%d (%q, err %v)", got, report.Warnings, err)
 	}
 }
 

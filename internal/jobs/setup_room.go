@@ -25,9 +25,24 @@ const askWithin = 2 * time.Second
 // LeastJobsBytes is the smallest size of REFUND_JOBS that is created.
 const LeastJobsBytes = 1 << 20
 
-// leaveRoom makes REFUND_JOBS at most half as large as the account, which it
-// would otherwise fill alone. An account that sets no limit has the server's,
-// which nobody tells: see createSmaller.
+// jobsShare is which part of a small storage REFUND_JOBS gets by itself. The
+// records of a refund, which stay, take three times the room of a long job and
+// eleven times that of a short one: of a queue with half of the storage most
+// jobs could never be worked off.
+const jobsShare = 16
+
+// mostForJobs is the largest REFUND_JOBS for that much storage. Whoever asks for
+// a size of his own may have half.
+func (s *setup) mostForJobs(storage int64) int64 {
+	if s.JobsMaxBytes != 0 && s.JobsMaxBytes != DefaultJobsMaxBytes {
+		return storage / 2
+	}
+	return max(storage/jobsShare, min(storage/2, LeastJobsBytes))
+}
+
+// leaveRoom makes REFUND_JOBS small enough for the account, which it would
+// otherwise fill alone. An account that sets no limit has the server's, which
+// nobody tells: see createSmaller.
 func (s *setup) leaveRoom(ctx context.Context, cfg *jetstream.StreamConfig) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -41,17 +56,18 @@ func (s *setup) leaveRoom(ctx context.Context, cfg *jetstream.StreamConfig) {
 	} else if limit > 0 {
 		limit /= int64(cfg.Replicas) // without tiers every replica counts
 	}
-	if limit <= 0 || cfg.MaxBytes <= limit/2 {
+	most := s.mostForJobs(limit)
+	if limit <= 0 || cfg.MaxBytes <= most {
 		return
 	}
 	s.warn("stream %s gets %d bytes instead of %d: this account has %d, and the rest is for records",
-		cfg.Name, limit/2, cfg.MaxBytes, limit)
-	cfg.MaxBytes = limit / 2
+		cfg.Name, most, cfg.MaxBytes, limit)
+	cfg.MaxBytes = most
 }
 
-// createSmaller finds a size that the server has storage for. The first half
-// that it accepts may be all that it has, so half of that is kept: the stream
-// is a moment old, and shrinking one that discards new messages drops none.
+// createSmaller finds a size that the server has storage for. The first that it
+// accepts may be all that it has, so only a part of that is kept: the stream is
+// a moment old, and shrinking one that discards new messages drops none.
 func (s *setup) createSmaller(ctx context.Context, cfg *jetstream.StreamConfig) error {
 	asked := cfg.MaxBytes
 	_, err := s.js.CreateStream(ctx, *cfg)
@@ -62,15 +78,15 @@ func (s *setup) createSmaller(ctx context.Context, cfg *jetstream.StreamConfig) 
 	if err != nil {
 		return err
 	}
-	half := *cfg
-	half.MaxBytes /= 2
-	if _, err := s.js.UpdateStream(ctx, half); err != nil {
+	part := *cfg
+	part.MaxBytes = s.mostForJobs(cfg.MaxBytes)
+	if _, err := s.js.UpdateStream(ctx, part); err != nil {
 		s.warn("stream %s was created with %d bytes instead of %d, which may be all that the server has: "+
 			"have an administrator make it smaller, or jobs can fill the storage that records need (%s)", cfg.Name, cfg.MaxBytes, asked, err)
 		return nil
 	}
-	cfg.MaxBytes = half.MaxBytes
-	s.warn("stream %s gets %d bytes instead of %d: the server has no more, and the rest is for records", cfg.Name, half.MaxBytes, asked)
+	cfg.MaxBytes = part.MaxBytes
+	s.warn("stream %s gets %d bytes instead of %d: the server has no more, and the rest is for records", cfg.Name, part.MaxBytes, asked)
 	return nil
 }
 

@@ -166,9 +166,14 @@ func (g replicated) judge() verdict {
 	return verdict{level: LevelOK}
 }
 
-// silent is how long a replica may say nothing to its leader, which hears from
-// it every second or two.
-const silent = 15 * time.Second
+// How long a replica may say nothing to its leader, which hears from it every
+// second or two; less where it has missed something meanwhile. The server itself
+// calls a node that was killed offline after half a minute, and one that stands
+// still never.
+const (
+	silent       = 15 * time.Second
+	silentBehind = 4 * time.Second
+)
 
 // count counts the replicas that are there, of all that there should be.
 func (g replicated) count() (there, all int, offline, behind []string) {
@@ -179,6 +184,9 @@ func (g replicated) count() (there, all int, offline, behind []string) {
 	for _, p := range g.cluster.Replicas {
 		all++
 		switch {
+		case led && !p.Current && p.Active > silentBehind:
+			offline = append(offline, p.Name)
+			continue
 		// Without a leader, another replica answers: it lists itself, and knows
 		// nothing of the others but when they were heard of last.
 		case p.Offline, led && p.Active > silent, !led && !p.Current:

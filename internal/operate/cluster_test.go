@@ -136,6 +136,8 @@ func TestMonitorTellsOfTheClusterItself(t *testing.T) {
 		"healthy":   {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":true,"active":1},{"name":"n3","current":true,"active":1}]}`, operate.LevelOK, "leader n1 of 3 nodes"},
 		"one dead":  {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":true,"active":1},{"name":"n3","offline":true,"active":1}]}`, operate.LevelProblem, "offline: n3"},
 		"silent":    {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":true,"active":20000000000},{"name":"n3","current":true,"active":1}]}`, operate.LevelProblem, "offline: n2"},
+		"quiet":     {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":true,"active":6000000000},{"name":"n3","current":true,"active":1}]}`, operate.LevelOK, "leader n1"},
+		"just died": {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":false,"active":6000000000,"lag":3},{"name":"n3","current":true,"active":1}]}`, operate.LevelProblem, "offline: n2"},
 		"behind":    {`{"name":"c","leader":"n1","cluster_size":3,"replicas":[{"name":"n2","current":false,"active":1,"lag":7},{"name":"n3","current":true,"active":1}]}`, operate.LevelWarning, "n2 by 7"},
 		"no leader": {`{"name":"c","leader":"","cluster_size":3}`, operate.LevelProblem, "no majority"},
 		"follower":  {`{"name":"c","leader":"n2","cluster_size":3}`, operate.LevelOK, "leader n2"},

@@ -92,10 +92,29 @@ func (o Operator) workers(ctx context.Context) []Finding {
 			})
 		}
 	}
+	if channels := held(workers); len(channels) > 0 {
+		found = append(found, Finding{
+			LevelProblem, name, "an answer from DOKU cannot be stored: " + strings.Join(channels, ", "),
+			"do not stop these workers; see docs/runbook.md, RefundStorageFull: of a full disk nothing else is seen from here",
+		})
+	}
 	for _, b := range OpenBreakers(workers) {
 		found = append(found, Finding{
 			LevelProblem, name, fmt.Sprintf("%s: %s", b.Channel, b.Text(o.cfg.Now())), "see docs/runbook.md, RefundBreakerOpen",
 		})
 	}
 	return found
+}
+
+// held names the channels that stand still for an answer that cannot be stored.
+func held(workers []fleet.Worker) []string {
+	var names []string
+	for _, w := range workers {
+		for _, c := range w.Channels {
+			if name := string(c.Channel); c.Held && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -119,6 +120,7 @@ func (w *Worker) blockOn(ctx context.Context, key string, err error) bool {
 		w.cfg.Health.Clear(key)
 		return false
 	}
-	w.cfg.Health.Block(key, err.Error())
+	// Joined errors are lines; as one reason they would show an escaped "\n".
+	w.cfg.Health.Block(key, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return true
 }

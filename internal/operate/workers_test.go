@@ -1,0 +1,31 @@
+package operate_test
+
+import (
+	"strings"
+	"testing"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/fleet"
+	"refundworker/internal/operate"
+)
+
+// A full disk looks from outside like a ledger that takes records: only the
+// worker whose answer is not confirmed knows better.
+func TestDoctorFindsAnswersThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	held := fleet.Channel{Channel: channel.CreditCard, Breaker: fleet.Closed, Held: true}
+	stop, err := fleet.Serve(f.js.Conn(), func() fleet.Worker {
+		return fleet.Worker{Instance: "a1", Channels: []fleet.Channel{held}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	for _, found := range of(f.Examine(t.Context(), operate.Checkup{}), "workers") {
+		if found.Level == operate.LevelProblem && strings.Contains(found.Text, "an answer from DOKU cannot be stored: credit_card") {
+			return
+		}
+	}
+	t.Error("not found")
+}

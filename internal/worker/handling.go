@@ -53,7 +53,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	// AckWait, a burst of repeats would end at one message each half minute, and
 	// the rest hold the consumer's MaxAckPending meanwhile.
 	if !l.working.begin(job.Job.RefundID) {
-		l.handBack(d, l.handBackPause(), errInHand)
+		l.handBack(d, l.inHandPause(d.Delivered), errInHand)
 		return
 	}
 	defer l.working.end(job.Job.RefundID)
@@ -116,6 +116,15 @@ const (
 
 func (w *Worker) handBackPause() time.Duration {
 	return handBackDelay + time.Duration(w.cfg.Rand()*float64(handBackSpread))
+}
+
+// inHandPause is how long a delivery is kept away whose refund is in hand: short
+// at first, for most handlings end within milliseconds and the delivery may bring
+// a customer's new token; then longer, for a call to DOKU may take a minute.
+func (w *Worker) inHandPause(delivered uint64) time.Duration {
+	const first, most = 250 * time.Millisecond, 4 * time.Second
+	pause := min(first<<min(delivered, 5)/2, most)
+	return pause + time.Duration(w.cfg.Rand()*float64(pause))
 }
 
 // clockPause is how long a message is kept away that was handed back because the

@@ -145,12 +145,17 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.worker(t, unhurried)
-	late := snapDone("late", channel.DirectDebitMandiri).until(4*time.Second).movesNothing().by("waiting rejected", 0).
+	late := snapDone("late", channel.DirectDebitMandiri).until(4*time.Second).movesNothing().by("rejected", 0).
 		ends(jobs.StatusRejected, "").fails(jobs.SourceWorker, jobs.CodeDeadlineExceeded).drive("late")
-	patient := snapDone("patient", channel.EmoneyOVO).by("waiting sending succeeded", 1).drive("patient")
+	patient := snapDone("patient", channel.EmoneyOVO).by("sending succeeded", 1).drive("patient")
 	late.begin(t, f)
 	patient.begin(t, f)
-	f.journal.state(t, patient.id, refund.Waiting)
+	for _, d := range []drive{late, patient} { // [path] leaves it out
+		f.journal.state(t, d.id, refund.Waiting)
+		if entries, _ := f.journal.of(d.id); entries[0].Why != refund.WhyNotReady {
+			t.Errorf("%s waits because %s", d.id, entries[0].Why)
+		}
+	}
 	late.judge(t, f)
 	f.DOKU.ClearRules()
 	patient.judge(t, f)

@@ -16,6 +16,7 @@ import (
 	"refundworker/internal/dokusim"
 	"refundworker/internal/jobs"
 	"refundworker/internal/refund"
+	"refundworker/internal/service"
 )
 
 // stored returns every message of a stream, oldest first.
@@ -271,9 +272,10 @@ func (f fixture) emptied(t *testing.T, stream string) {
 func TestPublishingAgainRenewsTheCustomersToken(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
-	f.worker(t, nil)
+	const wait = 6 * time.Second // time enough to publish again
+	f.worker(t, func(cfg *service.Config) { cfg.Retry.Max = wait })
 	// A 429 comes before DOKU looks at the customer's token.
-	late := dokusim.Fault{Kind: dokusim.TooMany, RetryAfter: 2 * time.Second}
+	late := dokusim.Fault{Kind: dokusim.TooMany, RetryAfter: wait}
 	renewed := snapAgain("renewed", channel.DirectDebitBRI, late).withToken("expired-1").drive("renewed")
 	forgotten := snapAgain("forgotten", channel.DirectDebitCIMB, late).withToken("expired-2").movesNothing().
 		by("sending waiting sending failed", 2).ends(jobs.StatusFailed, jobs.EvidenceResponse).

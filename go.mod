@@ -1,4 +1,4 @@
-module refundworker
+module refundworker.example/refundworker
 
 go 1.26.0
 

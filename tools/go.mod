@@ -1,4 +1,4 @@
-module refundworker/tools
+module refundworker.example/refundworker/tools
 
 go 1.26.0
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // tone is what colours are chosen by.

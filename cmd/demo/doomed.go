@@ -11,10 +11,10 @@ import (
 	"os/exec"
 	"time"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/observe"
-	"refundworker/internal/refund"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // doomed is the worker that is killed: a process of its own, for only a process

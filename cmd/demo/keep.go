@@ -7,7 +7,7 @@ import (
 	"net"
 	"strconv"
 
-	"refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/devstack"
 )
 
 const clientID = devstack.ClientID

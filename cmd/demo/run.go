@@ -13,10 +13,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/dokusim"
-	"refundworker/internal/interrupt"
-	"refundworker/internal/refund"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // Exit statuses.

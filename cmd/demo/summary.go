@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // rupiah is how the amount is written in Indonesia: Rp 1.234.567.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"syscall"
 
-	"refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/interrupt"
 )
 
 // version is set by the linker.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/dokusim"
 )
 
 // Exit statuses.

@@ -10,9 +10,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/jobs"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 const (

@@ -9,9 +9,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/secret"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // Config is every flag. What NATS needs is an environment variable as well, and

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/printable"
 )
 
 // console is stderr: lines for people and, on a terminal, a line of progress

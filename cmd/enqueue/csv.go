@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 // readCSV reads one job a row below the header. The header names the fields; a

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"sync"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // denials are what NATS does not let this user do. NATS tells the connection,

@@ -11,7 +11,7 @@ import (
 	"os"
 	"syscall"
 
-	"refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/interrupt"
 )
 
 // Set by the linker.

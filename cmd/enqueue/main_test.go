@@ -17,10 +17,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/connect"
-	"refundworker/internal/devstack"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // The passwords are for the server's configuration that deploy/ ships, which

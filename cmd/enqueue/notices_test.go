@@ -7,8 +7,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // bury makes dead letters of jobs once they are stored, as a worker does.

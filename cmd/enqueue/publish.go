@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // window is how many jobs may be published and not yet acknowledged.

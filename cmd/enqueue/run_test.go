@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

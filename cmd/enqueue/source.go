@@ -13,8 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 // item is one job as the input has it, or what keeps it from being read.

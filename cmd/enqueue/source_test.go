@@ -8,8 +8,8 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 // read returns what a format makes of text, each item as "place: body" or

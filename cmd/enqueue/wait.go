@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/printable"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // looks is how many results are asked for at once.

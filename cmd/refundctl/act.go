@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // outcome is the report of a command that acts on one refund.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestOperatorCancelsRetriesAndResolvesWithShippedPermissions(t *testing.T) {

@@ -6,9 +6,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/merchant"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/merchant"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 const description = `Finds, explains and settles refunds. It never sends one to DOKU.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/operate"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type deadCommand struct {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operate"
 )
 
 type doctorCommand struct {

@@ -9,9 +9,9 @@ import (
 	"os"
 	"time"
 
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type exportCommand struct {

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"refundworker/internal/fleet"
-	"refundworker/internal/operate"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type listCommand struct {

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/fleet"
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestListsAndStatsWithShippedPermissions(t *testing.T) {

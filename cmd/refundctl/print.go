@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/term"
 
-	"refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/printable"
 )
 
 // show prints a report: v as one JSON document, or what draw makes of it.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker/internal/operate"
-	"refundworker/internal/printable"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type reconcileCommand struct {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/interrupt"
-	"refundworker/internal/printable"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 const program = "refundctl"

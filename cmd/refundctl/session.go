@@ -13,15 +13,15 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/doku"
-	"refundworker/internal/fleet"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/merchant"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/merchant"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // session is one run of one command.

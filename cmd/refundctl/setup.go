@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type setupCommand struct {

@@ -8,9 +8,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestSetupMakesConsumersOfResultsAndNotices(t *testing.T) {

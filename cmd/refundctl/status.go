@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 type statusCommand struct {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
 )
 
 type watchCommand struct {

@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestSetupCreatesWhatIsMissingAndNothingElse(t *testing.T) {

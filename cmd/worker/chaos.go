@@ -15,9 +15,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/observe"
-	"refundworker/internal/refund"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // chaosVariable says what happens where, comma-separated: POINT#N:MODE harms

@@ -2,7 +2,7 @@
 
 package main
 
-import "refundworker/internal/service"
+import "refundworker.example/refundworker/internal/service"
 
 // arm does nothing: a worker that is built without the tag chaos has no hooks
 // and knows no setting for them.

@@ -14,11 +14,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/interrupt"
-	"refundworker/internal/observe"
-	"refundworker/internal/service"
-	"refundworker/internal/settings"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/service"
+	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 const program = "worker"

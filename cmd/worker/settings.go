@@ -9,15 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/connect"
-	"refundworker/internal/doku"
-	"refundworker/internal/jobs"
-	"refundworker/internal/merchant"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/service"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/merchant"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/service"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 const description = `Takes refund jobs from NATS JetStream, signs and sends them to DOKU, and publishes one result for each.

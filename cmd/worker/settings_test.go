@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/refund"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

@@ -21,8 +21,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // config has the worker's names for the same settings.

@@ -1,4 +1,4 @@
-module refundworker/deploy/validate
+module refundworker.example/refundworker/deploy/validate
 
 go 1.26.0
 

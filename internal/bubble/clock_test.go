@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // wallClock is that of a worker's machine: it can be set.

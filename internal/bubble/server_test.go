@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // restart stops the server, lets d go by, and starts it on the same files.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 func TestEightChannelsInTheOrderOfTheContract(t *testing.T) {

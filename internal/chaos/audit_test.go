@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/check"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // testimony is what both witnesses say about a card refund that was paid and one

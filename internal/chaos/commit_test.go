@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 var errNothingHeld = errors.New("nothing is held")

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/dokusim"
 )
 
 // DOKU is the simulator as a process, steered and read over HTTP alone.

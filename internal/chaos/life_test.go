@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 var errNotYet = errors.New("not yet")

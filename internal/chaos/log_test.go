@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // unread is a pipe as the standard error of workers: nobody reads it.

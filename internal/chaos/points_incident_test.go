@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // incident is one point, one passage of it, and what happens there.

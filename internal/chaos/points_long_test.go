@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // longFor is a bound of the time that so many kills take on a busy machine.

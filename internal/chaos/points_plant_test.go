@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/check"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // What would the witnesses say if the worker paid twice? A DOKU that knows a

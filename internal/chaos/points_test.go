@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // mode is what happens to a worker at a point.
@@ -128,7 +128,7 @@ func TestMoneyMovesOnceWhateverHappensAtAnyPoint(t *testing.T) {
 // hookedWorker builds the worker with its hooks, once.
 var hookedWorker = sync.OnceValue(func() error {
 	build := exec.Command("go", "build", "-buildvcs=false", "-tags", "chaos",
-		"-o", filepath.Join(programs.dir, hookedName), "refundworker/cmd/worker")
+		"-o", filepath.Join(programs.dir, hookedName), "refundworker.example/refundworker/cmd/worker")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build worker with hooks: %w: %s", err, out)

@@ -21,7 +21,7 @@ type Programs struct{ dir string }
 // Build builds worker, refundctl, simulator and NATS node into dir.
 func Build(ctx context.Context, dir string) (Programs, error) {
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), //nolint:gosec // a directory of ours
-		"refundworker/cmd/worker", "refundworker/cmd/refundctl", "refundworker/cmd/dokusim", "refundworker/internal/devstack/natsd")
+		"refundworker.example/refundworker/cmd/worker", "refundworker.example/refundworker/cmd/refundctl", "refundworker.example/refundworker/cmd/dokusim", "refundworker.example/refundworker/internal/devstack/natsd")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return Programs{}, fmt.Errorf("build programs: %w: %s", err, out)

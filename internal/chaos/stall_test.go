@@ -10,9 +10,9 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // A worker that stands still while everybody else goes on (a paused machine, a

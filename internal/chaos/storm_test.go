@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // What the storm consists of. CHAOS_SEED and CHAOS_KILLS ask for another or a

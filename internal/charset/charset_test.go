@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"refundworker/internal/charset"
+	"refundworker.example/refundworker/internal/charset"
 )
 
 // golden pairs reasons with what is sent for them. The file must not change

@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"slices"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Refund is what stands outside the worker about one refund. Whoever collects

@@ -8,8 +8,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"refundworker/internal/check"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

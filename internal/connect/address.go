@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // checkServers finds addresses that nobody can be reached at; a connection that

@@ -22,7 +22,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // Flags are the settings of contract.md §4 that every program has.

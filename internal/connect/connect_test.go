@@ -13,9 +13,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/devstack"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -25,7 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
-	"refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/connect"
 )
 
 func serve(t *testing.T, o *server.Options) *server.Server {

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // servers is where NATS is and who we are there, read anew from NATS_URL_FILE at

@@ -15,14 +15,14 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/connect"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/secret"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // The merchant of a stack, who exists nowhere else.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/url"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 const (

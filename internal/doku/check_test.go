@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 func fullCustomer() Customer {

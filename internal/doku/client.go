@@ -20,8 +20,8 @@ import (
 	"io"
 	"sync/atomic"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Client talks to one DOKU as one merchant. It is safe for concurrent use.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Config is what a [Client] needs. BaseURL, ClientID, Secret, Timeout and Slots

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 func goodConfig() Config {

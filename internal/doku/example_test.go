@@ -8,9 +8,9 @@ import (
 	"net/http/httptest"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // A refund call yields one verdict, never an error beside it.

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Judge says what answers prove without sending anything: the very functions

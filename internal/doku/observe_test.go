@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 func TestOutcomesComeFromTheClosedSet(t *testing.T) {

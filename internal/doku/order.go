@@ -3,8 +3,8 @@ package doku
 import (
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Order is one refund as DOKU shall see it. Everything but Customer and SendBy

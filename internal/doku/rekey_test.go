@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // A key is changed in two steps: the new one is put before the old one, and the

@@ -18,8 +18,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"refundworker/internal/retry"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // read takes the whole answer, or tells why it cannot.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // sealedAnswer is an answer with this signature.

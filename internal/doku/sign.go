@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // timestamp is the form of every time that we send: UTC, whole seconds, Z

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // The parts of a SNAP string to sign can be told from it, as long as none of

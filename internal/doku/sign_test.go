@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // The string that DOKU publishes (doku-api.md §1); no key is published with it.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 func TestSNAPSuccessKeepsWhatDOKUSaid(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 const (

@@ -16,8 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 func TestTokenRequestIsSignedWithTheMerchantsKey(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // rawServer hands each accepted connection to handle, with its number from 1.

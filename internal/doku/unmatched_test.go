@@ -22,7 +22,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // counted counts the connections that a client opens.

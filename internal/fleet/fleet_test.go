@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/goleak"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/fleet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

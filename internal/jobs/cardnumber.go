@@ -3,7 +3,7 @@ package jobs
 import (
 	"slices"
 
-	"refundworker/internal/charset"
+	"refundworker.example/refundworker/internal/charset"
 )
 
 // Shortest and longest card number, in digits.

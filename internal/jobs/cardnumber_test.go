@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // The numbers are the networks' own test numbers; the others are one digit off

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 func TestDeliveryIsSettledOnce(t *testing.T) {

@@ -3,8 +3,8 @@ package jobs_test
 import (
 	"fmt"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 func ExampleDecode() {

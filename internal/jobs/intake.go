@@ -13,7 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // Gate holds an intake back. Wait blocks while no message should be taken up and

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // BenchmarkIntake takes messages from a backlog, with a handler that does

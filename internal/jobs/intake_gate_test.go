@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // hatch is a gate that tests open and shut.

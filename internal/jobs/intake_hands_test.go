@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // beats returns a count of the heartbeats that a stream's messages get, taken

@@ -10,9 +10,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Records of refunds that are years old are compared by it. The expectation is

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // resultVersion is the v of every result: a reader that meets another one must

@@ -4,8 +4,8 @@ import (
 	"net/netip"
 	"unicode"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // customerField is one member of customer, and what the channel does with it.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // deniedFor is how long no notice is tried after one was denied: permissions may

@@ -3,8 +3,8 @@ package jobs_test
 import (
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // content is the fingerprint that a worker of before the rule recorded.

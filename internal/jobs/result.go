@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // Status is how a refund ended (contract.md §3), and a token of its result's

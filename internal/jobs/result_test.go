@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

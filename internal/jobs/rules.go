@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // Limits of contract.md §2.

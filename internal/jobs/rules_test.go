@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // ruleCases: one row a rule; change is made to the job, and want is the whole

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // State is the token that names a state in a ledger subject. The states that

@@ -7,8 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 func TestSubjectsAreTheContracts(t *testing.T) {

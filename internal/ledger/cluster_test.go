@@ -6,9 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // On one replica the server compares an append with what is stored. On three it

@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // Defer stores a dead letter that REFUND_DEAD refuses as a wait that fires at

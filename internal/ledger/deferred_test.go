@@ -8,9 +8,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
 )
 
 func refusedLetter() jobs.DeadLetter {

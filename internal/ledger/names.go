@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // namesTimeout is how long a person waits for one page of subjects: the server

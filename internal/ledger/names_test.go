@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func (f fixture) append(t *testing.T, r *refund.Record) uint64 {

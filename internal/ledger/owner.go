@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // OwnerOfAll returns whose ledger it is by its first and its last record, so that

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"testing"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestOwnerOfAllIsTheOneOfBothEnds(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // What is tried again is tried after these times, each jittered by half of it. A

@@ -7,8 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // encode turns a record into the message that stores it: on refunds.ledger the

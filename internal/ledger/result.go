@@ -3,9 +3,9 @@ package ledger
 import (
 	"strings"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Result writes the event of contract.md §3 that a result record stands for.

@@ -6,10 +6,10 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Three replicas check a message before they propose it, in code of their own.

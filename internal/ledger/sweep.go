@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // overdueAfter is how late a wait may be before it is taken for one that the

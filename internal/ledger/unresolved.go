@@ -6,8 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const unresolvedSubjects = "refunds.results.*.unresolved.*"

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/doku"
-	"refundworker/internal/secret"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // Settings tell one merchant from another.

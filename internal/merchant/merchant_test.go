@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/merchant"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/merchant"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 func good() merchant.Settings {

@@ -1,6 +1,6 @@
 package model
 
-import "refundworker/internal/check"
+import "refundworker.example/refundworker/internal/check"
 
 // Behaviour is a DOKU, with the promise that holds there.
 type Behaviour struct {

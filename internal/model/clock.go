@@ -1,6 +1,6 @@
 package model
 
-import "refundworker/internal/refund"
+import "refundworker.example/refundworker/internal/refund"
 
 // The clock of worker A may jump once, at any time, and be set right again. A
 // worker that notices does nothing more that rests on its clock; what is shown

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const documentPath = "../../docs/model.md"

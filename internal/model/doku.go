@@ -3,7 +3,7 @@ package model
 import (
 	"time"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // unit is what the model counts time in: as long as the window of a send.

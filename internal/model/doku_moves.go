@@ -1,7 +1,7 @@
 package model
 
 import (
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // arrive lets DOKU look at request n: every answer that it may give.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker/internal/check"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Outcome is what an exploration saw.

@@ -1,8 +1,8 @@
 package model
 
 import (
-	"refundworker/internal/check"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // model explores one DOKU with one mistake, or none.

@@ -3,8 +3,8 @@ package model
 import (
 	"slices"
 
-	"refundworker/internal/check"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // decider is how a handling is decided; production's is [decide].

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 var (

@@ -3,7 +3,7 @@ package model
 import (
 	"time"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // instant turns units into an instant; 0 stays none.

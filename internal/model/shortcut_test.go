@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Two short cuts of the model rest on the table; where it changes, these tests

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"slices"
 
-	"refundworker/internal/check"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // successors lists what may happen next. The list is good until the next call.

@@ -1,6 +1,6 @@
 package model
 
-import "refundworker/internal/refund"
+import "refundworker.example/refundworker/internal/refund"
 
 // world is everything that can still make a difference, in bytes: it is hashed
 // and compared millions of times. Instants are units from the start; 0: none.

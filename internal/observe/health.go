@@ -7,8 +7,8 @@ import (
 	"slices"
 	"sync"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/printable"
 )
 
 // Starting is the reason for not being ready that a new [Health] has; the

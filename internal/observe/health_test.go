@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 // get asks the handler as a probe does.

@@ -4,7 +4,7 @@ import (
 	"io"
 	"log/slog"
 
-	"refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/printable"
 )
 
 // NewLogger returns a logger that writes one JSON object a line, durations in

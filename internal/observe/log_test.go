@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode"
 
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 // Logs are read on terminals: DOKU's words and others' names of streams may hold

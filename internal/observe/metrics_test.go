@@ -13,8 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 // serve returns the address served on, and how serving ended.

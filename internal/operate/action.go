@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Cancel gives up a refund that was never sent: the result is `rejected`,

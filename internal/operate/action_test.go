@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/ledger"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func refused(t *testing.T, err error) {

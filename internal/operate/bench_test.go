@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/ledger"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // benchRefunds is how many refunds stand in the ledger while it is asked:

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The number that one refund derives is the other one's id: the same case as two

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
 )
 
 // room looks whether a record can be stored, and how full the streams are that

@@ -7,8 +7,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
 )
 
 // finding returns the level of what the doctor says about a check, with its

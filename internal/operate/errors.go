@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 var (

@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // HeaderDeadAction marks a message on REFUND_DEAD that is no letter but says

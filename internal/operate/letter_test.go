@@ -6,10 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const sound = `{"refund_id":"rf-1","channel":"credit_card","invoice_number":"INV-1","original_request_id":"pay-1","amount":90000}`

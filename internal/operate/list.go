@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Filter says which refunds are wanted. Empty fields ask for nothing.

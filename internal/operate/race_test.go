@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/check"
-	"refundworker/internal/devstack"
-	"refundworker/internal/doku"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // stand is a stack with a worker, and an operator on it.

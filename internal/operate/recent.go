@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/ledger"
 )
 
 // ErrAfter is returned by [Operator.List] for a filter without a state whose

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 // Line is one refund in a settlement report.

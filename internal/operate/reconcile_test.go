@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/operate"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const header = "invoice_number,partner_refund_no_or_request_id,amount,status\n"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Status is all that is known of one refund.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/doku"
-	"refundworker/internal/ledger"
-	"refundworker/internal/printable"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // deed is one action on one refund, from the record that it was begun on to the

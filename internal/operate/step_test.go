@@ -3,8 +3,8 @@ package operate
 import (
 	"testing"
 
-	"refundworker/internal/doku"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The worker has such a table too: a finding that is only in one of them means

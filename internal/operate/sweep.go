@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/ledger"
 )
 
 // Lost is a refund that has no result and no message left that would lead to

@@ -3,9 +3,9 @@ package operate
 import (
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // View is one refund as a person sees it in a list. Times are in UTC; a zero

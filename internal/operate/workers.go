@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/fleet"
 )
 
 // Workers asks every worker of the fleet what only it knows. The error is

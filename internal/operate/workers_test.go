@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/fleet"
-	"refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/operate"
 )
 
 // A full disk looks from outside like a ledger that takes records: only the

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/printable"
 )
 
 func TestTextIsOneLineOfGraphicCharacters(t *testing.T) {

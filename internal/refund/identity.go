@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // namespace is the UUIDv5 namespace of card Request-Ids. It never changes: a

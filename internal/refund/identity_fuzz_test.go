@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // Whatever a merchant calls itself and its refunds: identifiers have the forms

@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // The literals below were computed without this package:

@@ -1,8 +1,8 @@
 package refund
 
 import (
-	"refundworker/internal/channel"
-	"refundworker/internal/charset"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/charset"
 )
 
 // RecordVersion is the version of [Record]'s shape.

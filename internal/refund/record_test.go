@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 var goldenSent = "Request by Customer" // recorded as if it had been folded

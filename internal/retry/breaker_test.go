@@ -13,7 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // bench is a breaker with a clock that is moved by hand and a list of what

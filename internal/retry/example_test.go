@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 func ExamplePolicy_Delay() {

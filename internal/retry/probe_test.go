@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 func write(subject string) retry.Call { return retry.Call{Subject: subject, Write: true} }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 func noon() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }

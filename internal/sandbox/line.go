@@ -9,8 +9,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
 )
 
 // Line is one probe in a transcript.

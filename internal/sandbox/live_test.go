@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/merchant"
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/merchant"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // asked is what a run needs of the worker's settings.

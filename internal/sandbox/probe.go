@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/channel"
 )
 
 // probe is one request to DOKU.

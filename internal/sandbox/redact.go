@@ -14,7 +14,7 @@ import (
 
 	crypto "crypto/rand"
 
-	"refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/doku"
 )
 
 // redactor replaces ids by others of the same form, the same one for the same

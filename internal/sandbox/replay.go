@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // The merchant of a replay. Its answers are signed anew, as the recorded ones

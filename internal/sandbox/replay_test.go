@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/dokusim"
 )
 
 const transcripts = "testdata/sandbox"

@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // runner sends probes and notes what came.

@@ -24,8 +24,8 @@ import (
 	"time"
 	"unicode"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 var (

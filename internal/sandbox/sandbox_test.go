@@ -17,9 +17,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

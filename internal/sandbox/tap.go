@@ -16,7 +16,7 @@ import (
 	"strings"
 	"sync"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // tap stands on loopback between the worker's client and DOKU. It passes

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 const planted = "s3cr3t-value-41"

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/connect"
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 const (

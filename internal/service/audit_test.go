@@ -3,9 +3,9 @@ package service_test
 import (
 	"testing"
 
-	"refundworker/internal/check"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // audit is the one check at the end of everything: it holds the stream REFUNDS

@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // busy are the words in which a gateway may say that another refund of the same

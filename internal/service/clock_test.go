@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // A worker whose clock is off says so and takes nothing; the job is done by one

@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // members of a result, in the order of contract.md §3.

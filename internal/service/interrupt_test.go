@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // point is a place between two effects of one refund's life: after the nth

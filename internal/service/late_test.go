@@ -5,11 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // NATS goes right after a record of `waiting`, before its wait is stored. The

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/doku"
 )
 
 // reloadEvery is how soon a changed key is noticed.

@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // road is one way that a refund can go: what DOKU does, and what must follow.

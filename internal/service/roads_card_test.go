@@ -3,9 +3,9 @@ package service_test
 import (
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // Answers that no fault of the simulator gives by itself.

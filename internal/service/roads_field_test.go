@@ -5,8 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/dokusim"
 )
 
 // edit changes one member of the true answer.

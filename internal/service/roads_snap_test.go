@@ -1,9 +1,9 @@
 package service_test
 
 import (
-	"refundworker/internal/channel"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // snapSays is an answer with nothing but a code.

@@ -27,16 +27,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/connect"
-	"refundworker/internal/doku"
-	"refundworker/internal/fleet"
-	"refundworker/internal/jobs"
-	"refundworker/internal/observe"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/secret"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 // ErrUnfit is returned by [Run] when streams, consumers or the ledger are not

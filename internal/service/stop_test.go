@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/devstack"
-	"refundworker/internal/dokusim"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/service"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/service"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 // stopping begins to stop a worker and returns once it says so; what it ended

@@ -21,8 +21,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/printable"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // Program describes a program to its command-line parser.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 type flags struct {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/settings"
 )
 
 // wide is text as Windows' editors save it.

@@ -1,10 +1,10 @@
 package sim
 
 import (
-	"refundworker/internal/channel"
-	"refundworker/internal/check"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // account is one refund as the order system means it, with all that the streams

@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // page is an answer of DOKU's.

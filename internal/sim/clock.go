@@ -3,7 +3,7 @@ package sim
 import (
 	"time"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const (

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/doku"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 // deed is one action of the operator's on one refund, from the record that was

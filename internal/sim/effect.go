@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // carry carries one effect out. A false says that the handling has ended, or

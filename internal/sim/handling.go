@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 // handling is one delivery in one process. It asks [refund.Handling] what to do

@@ -3,8 +3,8 @@ package sim
 import (
 	"time"
 
-	"refundworker/internal/retry"
-	"refundworker/internal/worker"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/worker"
 )
 
 func (h *handling) tell(o retry.Outcome) {

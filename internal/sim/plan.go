@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // plan publishes n jobs over the time of arrivals: most of them good, some

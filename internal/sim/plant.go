@@ -1,6 +1,6 @@
 package sim
 
-import "refundworker/internal/refund"
+import "refundworker.example/refundworker/internal/refund"
 
 // plant is a mistake built into what carries decisions out, so that tests can
 // show that the simulation would see it.

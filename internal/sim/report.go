@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Report is what a run saw.

@@ -3,8 +3,8 @@ package sim
 import (
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // road is something that happens seldom and must not be missed: a run of some

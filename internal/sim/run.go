@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"refundworker/internal/check"
-	"refundworker/internal/doku"
-	"refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/check"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/secret"
 )
 
 // shiftSize is how many jobs share one world: enough to meet each other, few

@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 // An amount that is read has the very digits of its text, but for a fraction of

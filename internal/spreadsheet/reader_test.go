@@ -11,7 +11,7 @@ import (
 	"testing/iotest"
 	"unicode/utf16"
 
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 func known(name string) bool { return slices.Contains([]string{"id", "amount", "status"}, name) }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"refundworker/internal/spreadsheet"
+	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
 func TestAmountsAreReadAsReportsWriteThem(t *testing.T) {

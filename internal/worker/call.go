@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"refundworker/internal/doku"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // prepare waits for all that a call needs besides the job, before anything is

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // How often each chore is done. All are jittered, so that a fleet that was

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 func TestAReasonOfSeveralErrorsIsOneLine(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // letters is what this process knows of REFUND_DEAD.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // patience is how long an append that carries no answer, a read or a wait is

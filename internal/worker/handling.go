@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // handling is one delivery in one process: what design.md §4 calls "own".

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // At a reconnect a worker of eight channels printed some fifty lines.

@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/jobs"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // lane is one channel in this process: its breaker, its rate limit, its intake.

@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"time"
 
-	"refundworker/internal/doku"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // Report turns the end of a call into what it says about the channel. status is

@@ -3,8 +3,8 @@ package worker
 import (
 	"fmt"
 
-	"refundworker/internal/jobs"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // next builds the record to append.

@@ -1,7 +1,7 @@
 package worker
 
 import (
-	"refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/fleet"
 )
 
 // Status is what this process says of itself to an operator who asks the fleet.

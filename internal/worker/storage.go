@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"refundworker/internal/ledger"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // storageEvery is how often it is looked whether a record can be stored.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/ledger"
 )
 
 // How often overdue waits are looked for. A sweep costs a round trip for each

@@ -1,10 +1,10 @@
 package worker
 
 import (
-	"refundworker/internal/doku"
-	"refundworker/internal/jobs"
-	"refundworker/internal/printable"
-	"refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // answers maps what a verdict proves to what the state machine knows. What is

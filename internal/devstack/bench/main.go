@@ -13,7 +13,7 @@ import (
 	"os"
 	"syscall"
 
-	"refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/interrupt"
 )
 
 func main() {

@@ -9,8 +9,8 @@ import (
 	"sync"
 	"time"
 
-	"refundworker/internal/chaos"
-	"refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/chaos"
+	"refundworker.example/refundworker/internal/jobs"
 )
 
 // paced publishes jobs at a steady pace and returns how long each took, sorted:

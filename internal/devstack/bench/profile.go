@@ -15,14 +15,14 @@ import (
 	"strings"
 	"time"
 
-	"refundworker/internal/channel"
-	"refundworker/internal/chaos"
-	"refundworker/internal/connect"
-	"refundworker/internal/doku"
-	"refundworker/internal/refund"
-	"refundworker/internal/retry"
-	"refundworker/internal/secret"
-	"refundworker/internal/service"
+	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/chaos"
+	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
+	"refundworker.example/refundworker/internal/secret"
+	"refundworker.example/refundworker/internal/service"
 )
 
 // profile runs the very service of cmd/worker in this process, with NATS and the

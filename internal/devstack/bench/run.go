@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker/internal/chaos"
+	"refundworker.example/refundworker/internal/chaos"
 )
 
 // Config is what to measure.

@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"refundworker/internal/sim"
+	"refundworker.example/refundworker/internal/sim"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr, time.Now)) }

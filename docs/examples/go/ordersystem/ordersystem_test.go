@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
-	"refundworker/docs/examples/go/ordersystem"
-	"refundworker/internal/devstack"
+	"refundworker.example/refundworker/docs/examples/go/ordersystem"
+	"refundworker.example/refundworker/internal/devstack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // fill has the user setup create all streams, the workers' consumers and two
@@ -14,13 +14,13 @@ import (
 func (b broker) fill() {
 	b.t.Helper()
 	setup, worker, producer := b.connect("setup"), b.connect("worker"), b.connect("producer")
-	if _, err := jobs.Setup(ctx(b.t), setup.js, 1); err != nil {
+	if _, err := stream.Setup(ctx(b.t), setup.js, 1); err != nil {
 		b.t.Fatalf("set up: %v (%v)", err, setup.nc.LastError())
 	}
-	setup.reader(jobs.StreamRefunds, "shop", "refunds.results.>")
-	setup.reader(jobs.StreamRefunds, "audit", "refunds.results.>")
-	setup.reader(jobs.StreamDead, "orders", "refunds.notices.>")
-	setup.reader(jobs.StreamDead, "others", "refunds.notices.>")
+	setup.reader(stream.Refunds, "shop", "refunds.results.>")
+	setup.reader(stream.Refunds, "audit", "refunds.results.>")
+	setup.reader(stream.Dead, "orders", "refunds.notices.>")
+	setup.reader(stream.Dead, "others", "refunds.notices.>")
 	setup.undisturbed()
 
 	producer.publish("refunds.jobs.credit_card", `{"refund_id":"rf-1"}`)

@@ -7,6 +7,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
@@ -27,7 +28,7 @@ func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
 		"succeeded", "failed", "rejected", "unresolved", "dead",
 		jobs.EvidenceResponse, jobs.EvidenceReplay, jobs.EvidenceInquiry,
 		jobs.CodeInvalidJob, jobs.CodeCardNumber, jobs.CodeDeadlineExceeded, jobs.CodeCustomerTokenInvalid,
-		jobs.CodeIdentifierCollision, jobs.CodeOutcomeUnknown, string(jobs.DeadUnreadable), string(jobs.DeadRefundIDConflict),
+		jobs.CodeIdentifierCollision, jobs.CodeOutcomeUnknown, string(stream.DeadUnreadable), string(stream.DeadRefundIDConflict),
 	} {
 		if !endings[want] {
 			t.Errorf("nothing ends as %s", want)

@@ -12,7 +12,7 @@ import (
 
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/observe"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -166,7 +166,7 @@ func (s *show) perform(ctx context.Context) error {
 func (s *show) follow(ctx context.Context) {
 	ctx, s.unfollow = context.WithCancel(ctx)
 	for _, w := range []watched{
-		{jobs.StreamRefunds, "refunds.>", readRefund}, {jobs.StreamDead, "refunds.dead.*", readLetter},
+		{stream.Refunds, "refunds.>", readRefund}, {stream.Dead, "refunds.dead.*", readLetter},
 	} {
 		s.group.Go(func() {
 			if err := w.watch(ctx, s.stack.JS, s.events); err != nil {

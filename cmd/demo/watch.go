@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -94,7 +95,7 @@ func readResults(ctx context.Context, js jetstream.JetStream) ([]jobs.Result, er
 	if err != nil || left == 0 {
 		return nil, err
 	}
-	c, err := js.OrderedConsumer(ctx, jobs.StreamRefunds, jetstream.OrderedConsumerConfig{FilterSubjects: []string{allResults}})
+	c, err := js.OrderedConsumer(ctx, stream.Refunds, jetstream.OrderedConsumerConfig{FilterSubjects: []string{allResults}})
 	if err != nil {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
@@ -119,7 +120,7 @@ func readResults(ctx context.Context, js jetstream.JetStream) ([]jobs.Result, er
 }
 
 func countResults(ctx context.Context, js jetstream.JetStream) (uint64, error) {
-	stream, err := js.Stream(ctx, jobs.StreamRefunds)
+	stream, err := js.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return 0, fmt.Errorf("count results: %w", err)
 	}
@@ -153,7 +154,7 @@ func awaitDrained(ctx context.Context, js jetstream.JetStream) error {
 }
 
 func queued(ctx context.Context, js jetstream.JetStream) (left uint64, err error) {
-	for _, name := range []string{jobs.StreamJobs, jobs.StreamWaits} {
+	for _, name := range []string{stream.Jobs, stream.Waits} {
 		stream, err := js.Stream(ctx, name)
 		if err != nil {
 			return 0, fmt.Errorf("look at %s: %w", name, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/connect"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/retry"
 )
 
@@ -70,7 +70,7 @@ func (b broker) checkInbox(ctx context.Context) error {
 // sender returns what publishes jobs.
 func (b broker) sender(say *console, stored func(job)) *sender {
 	return &sender{
-		js: b.js, again: jobs.NewPublisher(b.js), denied: b.denied, say: say, stored: stored,
+		js: b.js, again: stream.NewPublisher(b.js), denied: b.denied, say: say, stored: stored,
 		connected: func(ctx context.Context) error { return connect.Await(ctx, b.nc) },
 		patience:  patience,
 		pauses:    retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},

@@ -8,6 +8,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // job is a job that keeps every rule: its place in the input, its bytes, and
@@ -22,8 +23,8 @@ type job struct {
 	amount            int64
 	content           hash // equal for jobs that ask for the same refund
 
-	sequence uint64          // in REFUND_JOBS, once it is published
-	dead     jobs.DeadReason // why its message became a dead letter; empty: not that we know
+	sequence uint64            // in REFUND_JOBS, once it is published
+	dead     stream.DeadReason // why its message became a dead letter; empty: not that we know
 }
 
 // String names the job in lines for people.

@@ -21,6 +21,7 @@ import (
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // The passwords are for the server's configuration that deploy/ ships, which
@@ -146,7 +147,7 @@ func (s stack) enqueue(stdin string, args ...string) outcome {
 // stored returns what the stream of jobs holds, in its order.
 func (s stack) stored() []*jetstream.RawStreamMsg {
 	s.t.Helper()
-	return streamed(s.t, s.js, jobs.StreamJobs)
+	return streamed(s.t, s.js, stream.Jobs)
 }
 
 func streamed(t *testing.T, js jetstream.JetStream, name string) []*jetstream.RawStreamMsg {

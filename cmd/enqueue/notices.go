@@ -6,6 +6,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // mostNotices is how many notices are kept. Those of other producers' messages
@@ -18,12 +19,12 @@ const mostNotices = 1 << 16
 // subscribe loses the hint and nothing else.
 type notices struct {
 	mu   sync.Mutex
-	seen map[uint64]jobs.DeadReason
+	seen map[uint64]stream.DeadReason
 	came chan struct{} // holds one token while there is something new
 }
 
 func newNotices() *notices {
-	return &notices{seen: map[uint64]jobs.DeadReason{}, came: make(chan struct{}, 1)}
+	return &notices{seen: map[uint64]stream.DeadReason{}, came: make(chan struct{}, 1)}
 }
 
 // listen subscribes. It has to be called before the first job is published.
@@ -32,8 +33,8 @@ func (n *notices) listen(nc *nats.Conn) {
 }
 
 func (n *notices) note(body []byte) {
-	notice, err := jobs.DecodeNotice(body)
-	if err != nil || notice.Stream != jobs.StreamJobs {
+	notice, err := stream.DecodeNotice(body)
+	if err != nil || notice.Stream != stream.Jobs {
 		return
 	}
 	n.mu.Lock()
@@ -49,7 +50,7 @@ func (n *notices) note(body []byte) {
 
 // of returns why the message with that sequence became a dead letter; "" where
 // no notice says that it did.
-func (n *notices) of(sequence uint64) jobs.DeadReason {
+func (n *notices) of(sequence uint64) stream.DeadReason {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.seen[sequence]
@@ -81,12 +82,12 @@ func (w *waiter) heedJob(j *job) (hopeless bool) {
 		w.counts[deadLetter]++
 		w.say.line("%s: became a dead letter: %s", j, deadTexts[j.dead])
 	}
-	return j.dead != jobs.DeadRefundIDConflict
+	return j.dead != stream.DeadRefundIDConflict
 }
 
 // deadTexts say what the reasons mean; an unknown reason is shown as nothing
 // more than a dead letter.
-var deadTexts = map[jobs.DeadReason]string{
-	jobs.DeadUnreadable:       string(jobs.DeadUnreadable) + ": the worker cannot read its refund_id",
-	jobs.DeadRefundIDConflict: string(jobs.DeadRefundIDConflict) + ": its refund_id belongs to other content, whose result is waited for",
+var deadTexts = map[stream.DeadReason]string{
+	stream.DeadUnreadable:       string(stream.DeadUnreadable) + ": the worker cannot read its refund_id",
+	stream.DeadRefundIDConflict: string(stream.DeadRefundIDConflict) + ": its refund_id belongs to other content, whose result is waited for",
 }

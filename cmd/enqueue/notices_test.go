@@ -9,10 +9,11 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // bury makes dead letters of jobs once they are stored, as a worker does.
-func bury(t *testing.T, s stack, reason jobs.DeadReason, sequences ...uint64) {
+func bury(t *testing.T, s stack, reason stream.DeadReason, sequences ...uint64) {
 	t.Helper()
 	stored, err := s.nc.SubscribeSync("refunds.jobs.*")
 	if err != nil {
@@ -21,7 +22,7 @@ func bury(t *testing.T, s stack, reason jobs.DeadReason, sequences ...uint64) {
 	if err := s.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	letters := jobs.NewDeadLetters(s.js, func() int { return 1 << 20 })
+	letters := stream.NewDeadLetters(s.js, func() int { return 1 << 20 })
 	go func() {
 		for range sequences {
 			if _, err := stored.NextMsgWithContext(t.Context()); err != nil {
@@ -29,7 +30,7 @@ func bury(t *testing.T, s stack, reason jobs.DeadReason, sequences ...uint64) {
 			}
 		}
 		for _, seq := range sequences {
-			_ = letters.Publish(t.Context(), jobs.DeadLetter{Reason: reason, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: seq, Subject: "refunds.jobs.credit_card"})
+			_ = letters.Publish(t.Context(), stream.DeadLetter{Reason: reason, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: seq, Subject: "refunds.jobs.credit_card"})
 		}
 	}()
 }
@@ -37,7 +38,7 @@ func bury(t *testing.T, s stack, reason jobs.DeadReason, sequences ...uint64) {
 func TestDeadLetterIsSaidAtOnceAndHasNotSucceeded(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	bury(t, s, jobs.DeadUnreadable, 1)
+	bury(t, s, stream.DeadUnreadable, 1)
 	began := time.Now()
 	got := s.enqueue("", cardFlags("rf-1", "--wait")...)
 	got.expect(t, exitSome, 1, 0, 0)
@@ -53,7 +54,7 @@ func TestNoticeIsMatchedByItsSequence(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	want := s.settle(result("rf-1", jobs.StatusSucceeded))
-	bury(t, s, jobs.DeadUnreadable, 2, 7)
+	bury(t, s, stream.DeadUnreadable, 2, 7)
 	got := s.enqueue(card("rf-1")+"\n"+card("rf-2"), "--wait", "-")
 	got.expect(t, exitSome, 2, 0, 0)
 	got.says(t, "line 2 (rf-2)", "became a dead letter")
@@ -71,7 +72,7 @@ func TestConflictIsSaidAtOnceAndTheOthersResultPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bury(t, s, jobs.DeadRefundIDConflict, 1)
+	bury(t, s, stream.DeadRefundIDConflict, 1)
 	ended := make(chan outcome, 1)
 	go func() { ended <- s.enqueue("", cardFlags("rf-1", "--wait")...) }()
 	if _, err := said.NextMsgWithContext(t.Context()); err != nil {
@@ -122,7 +123,7 @@ func TestNoticesOfOthersAndWhatIsNoneChangeNothing(t *testing.T) {
 	for seq := range uint64(mostNotices + 10) {
 		n.mu.Lock()
 		if len(n.seen) < mostNotices {
-			n.seen[seq+2] = jobs.DeadUnreadable
+			n.seen[seq+2] = stream.DeadUnreadable
 		}
 		n.mu.Unlock()
 	}
@@ -135,7 +136,7 @@ func TestNoticesOfOthersAndWhatIsNoneChangeNothing(t *testing.T) {
 func TestFullQueueIsSaidInWords(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	stream, err := s.js.Stream(t.Context(), jobs.StreamJobs)
+	stream, err := s.js.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/retry"
 )
 
@@ -23,7 +24,7 @@ type asyncPublisher interface {
 
 // publisher publishes one job and waits; [jobs.Publisher] is one.
 type publisher interface {
-	Publish(ctx context.Context, posting jobs.Posting) (jobs.Receipt, error)
+	Publish(ctx context.Context, posting stream.Posting) (stream.Receipt, error)
 }
 
 // sender publishes jobs in the order of the input: of two jobs with one
@@ -79,7 +80,7 @@ func (s *sender) send(j job) {
 	if f.err == nil {
 		msg := nats.NewMsg(subject)
 		msg.Data = j.body
-		msg.Header.Set(nats.MsgIdHdr, jobs.MessageID(j.refundID, j.body))
+		msg.Header.Set(nats.MsgIdHdr, stream.MessageID(j.refundID, j.body))
 		f.future, f.err = s.js.PublishMsgAsync(msg)
 	}
 	s.flights <- f
@@ -119,34 +120,34 @@ func (s *sender) warn(j job, err error) {
 }
 
 // outcome waits for the future. It always ends: futures time out.
-func (s *sender) outcome(f flight) (receipt jobs.Receipt, err error) {
+func (s *sender) outcome(f flight) (receipt stream.Receipt, err error) {
 	if f.err != nil {
-		return jobs.Receipt{}, f.err
+		return stream.Receipt{}, f.err
 	}
 	subject := jobs.JobSubject(f.job.channel)
 	select {
 	case ack := <-f.future.Ok():
-		if ack.Stream != jobs.StreamJobs {
-			return jobs.Receipt{}, fmt.Errorf("%w: %s", jobs.ErrWrongStream, ack.Stream)
+		if ack.Stream != stream.Jobs {
+			return stream.Receipt{}, fmt.Errorf("%w: %s", stream.ErrWrongStream, ack.Stream)
 		}
-		return jobs.Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+		return stream.Receipt{Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 	case err := <-f.future.Err():
-		return jobs.Receipt{}, err
+		return stream.Receipt{}, err
 	case <-s.denied.of(subject):
-		return jobs.Receipt{}, s.denied.err(subject)
+		return stream.Receipt{}, s.denied.err(subject)
 	}
 }
 
 // persist publishes a job again until it is stored, refused, or our patience
 // ends.
-func (s *sender) persist(ctx context.Context, j job) (receipt jobs.Receipt, err error) {
+func (s *sender) persist(ctx context.Context, j job) (receipt stream.Receipt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	subject := jobs.JobSubject(j.channel)
 	for n := 1; ; n++ {
 		receipt, err = s.once(ctx, j)
 		if denied := s.denied.err(subject); err != nil && denied != nil {
-			return jobs.Receipt{}, denied
+			return stream.Receipt{}, denied
 		}
 		if !lost(err) {
 			return receipt, err
@@ -154,28 +155,28 @@ func (s *sender) persist(ctx context.Context, j job) (receipt jobs.Receipt, err 
 		select {
 		case <-ctx.Done():
 			close(s.away)
-			return jobs.Receipt{}, err
+			return stream.Receipt{}, err
 		case <-s.denied.of(subject):
-			return jobs.Receipt{}, s.denied.err(subject)
+			return stream.Receipt{}, s.denied.err(subject)
 		case <-time.After(s.pauses.Jittered(n)):
 		}
 	}
 }
 
-func (s *sender) once(ctx context.Context, j job) (receipt jobs.Receipt, err error) {
+func (s *sender) once(ctx context.Context, j job) (receipt stream.Receipt, err error) {
 	if s.connected(ctx) != nil {
-		return jobs.Receipt{}, nats.ErrDisconnected
+		return stream.Receipt{}, nats.ErrDisconnected
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	return s.again.Publish(ctx, jobs.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
+	return s.again.Publish(ctx, stream.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
 }
 
 // lost reports whether nobody said what became of a publish, so that it is
 // worth repeating. What the server or we refused stays refused.
 func lost(err error) bool {
 	var refused *jetstream.APIError
-	return err != nil && !errors.As(err, &refused) && !errors.Is(err, jobs.ErrWrongStream) && !errors.Is(err, errDenied)
+	return err != nil && !errors.As(err, &refused) && !errors.Is(err, stream.ErrWrongStream) && !errors.Is(err, errDenied)
 }
 
 // codeStreamFull is JetStream's code for a stream that has reached its size.

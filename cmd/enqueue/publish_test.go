@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/retry"
 )
 
@@ -58,7 +58,7 @@ func TestAWrongInboxPrefixIsFoundBeforeAnythingIsStored(t *testing.T) {
 	got := enqueue(t.Context(), nil, append(cardFlags("rf-1"), "--nats-url", as(s, "producer"))...)
 	got.expect(t, exitSome, 0, 0, 0)
 	got.says(t, "denied by NATS", "is NATS_INBOX_PREFIX right?")
-	if stored := streamed(t, connected(t, s, "operator"), jobs.StreamJobs); len(stored) > 0 {
+	if stored := streamed(t, connected(t, s, "operator"), stream.Jobs); len(stored) > 0 {
 		t.Errorf("%d are stored", len(stored))
 	}
 }
@@ -66,7 +66,7 @@ func TestAWrongInboxPrefixIsFoundBeforeAnythingIsStored(t *testing.T) {
 func TestARefusalOfTheServerIsOneJobsOwn(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	stream, err := s.js.Stream(t.Context(), jobs.StreamJobs)
+	stream, err := s.js.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,9 +117,9 @@ func (*silent) PublishMsgAsync(*nats.Msg, ...jetstream.PublishOpt) (jetstream.Pu
 	return nil, nats.ErrTimeout
 }
 
-func (s *silent) Publish(context.Context, jobs.Posting) (jobs.Receipt, error) {
+func (s *silent) Publish(context.Context, stream.Posting) (stream.Receipt, error) {
 	s.again.Add(1)
-	return jobs.Receipt{}, jetstream.ErrNoStreamResponse
+	return stream.Receipt{}, jetstream.ErrNoStreamResponse
 }
 
 func TestPatienceEndsOnceForAllThatIsInFlight(t *testing.T) {
@@ -157,8 +157,8 @@ func (r refusing) PublishMsgAsync(*nats.Msg, ...jetstream.PublishOpt) (jetstream
 	return nil, r.err
 }
 
-func (refusing) Publish(context.Context, jobs.Posting) (jobs.Receipt, error) {
-	return jobs.Receipt{Duplicate: true}, nil
+func (refusing) Publish(context.Context, stream.Posting) (stream.Receipt, error) {
+	return stream.Receipt{Duplicate: true}, nil
 }
 
 func TestOnlyWhatGotNoAnswerIsPublishedAgain(t *testing.T) {
@@ -166,7 +166,7 @@ func TestOnlyWhatGotNoAnswerIsPublishedAgain(t *testing.T) {
 	for err, repeated := range map[error]bool{
 		jetstream.ErrAsyncPublishTimeout: true, jetstream.ErrNoStreamResponse: true, nats.ErrDisconnected: true,
 		nats.ErrReconnectBufExceeded: true, nats.ErrConnectionReconnecting: true, errors.New("anything else"): true,
-		&jetstream.APIError{ErrorCode: 10077}: false, jobs.ErrWrongStream: false, errDenied: false,
+		&jetstream.APIError{ErrorCode: 10077}: false, stream.ErrWrongStream: false, errDenied: false,
 	} {
 		s := &sender{
 			js: refusing{err}, again: refusing{}, denied: newDenials(), patience: time.Minute, stored: func(job) {},

@@ -10,11 +10,12 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // directGet, after the API's prefix and before a subject, asks for the last
 // message of the stream of results on that subject.
-const directGet = ".DIRECT.GET." + jobs.StreamRefunds + "."
+const directGet = ".DIRECT.GET." + stream.Refunds + "."
 
 // lookWithin bounds one look for a result.
 const lookWithin = 5 * time.Second
@@ -88,7 +89,7 @@ func judge(body []byte, j job) (verdict, error) {
 func explainLook(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return errors.New("nobody answers for results: is stream " + jobs.StreamRefunds + " there, with direct get, and its subject imported?")
+		return errors.New("nobody answers for results: is stream " + stream.Refunds + " there, with direct get, and its subject imported?")
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return errors.New("NATS did not answer in time")
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -32,7 +32,7 @@ func TestJobFromFlagsIsPublishedWithItsMessageID(t *testing.T) {
 	if got := string(stored[0].Data); got != want {
 		t.Errorf("stored %s", got)
 	}
-	if got := stored[0].Header.Get("Nats-Msg-Id"); got != jobs.MessageID("rf-1", []byte(want)) {
+	if got := stored[0].Header.Get("Nats-Msg-Id"); got != stream.MessageID("rf-1", []byte(want)) {
 		t.Errorf("Nats-Msg-Id is %s", got)
 	}
 }
@@ -244,7 +244,7 @@ func TestTenThousandLinesArePublishedInOrder(t *testing.T) {
 		input.WriteString(card(fmt.Sprint("rf-", i)) + "\n")
 	}
 	s.enqueue(input.String(), "-").expect(t, exitOK, lines, 0, 0)
-	stream, err := s.js.Stream(t.Context(), jobs.StreamJobs)
+	stream, err := s.js.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}

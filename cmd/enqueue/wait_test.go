@@ -13,6 +13,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 func TestWaitPrintsTheResultAsItIsStored(t *testing.T) {
@@ -248,7 +249,7 @@ func TestProducerOfTheShippedAccountsPublishesAndReadsNoResult(t *testing.T) {
 func fill(t *testing.T, s *server.Server) {
 	t.Helper()
 	js := connected(t, s, "setup")
-	if _, err := jobs.Setup(t.Context(), js, 1); err != nil {
+	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
 	r := result("rf-1", jobs.StatusSucceeded)
@@ -268,7 +269,7 @@ func TestDeniedResultsEndTheWaitingAtOnce(t *testing.T) {
 			}},
 		},
 	})
-	if _, err := jobs.Setup(t.Context(), connected(t, s, "setup"), 1); err != nil {
+	if _, err := stream.Setup(t.Context(), connected(t, s, "setup"), 1); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less than it would wait otherwise

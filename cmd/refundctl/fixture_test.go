@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -64,7 +64,7 @@ func startBroker(t *testing.T) broker {
 func setup(t *testing.T) broker {
 	t.Helper()
 	b := startBroker(t)
-	if _, err := jobs.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
+	if _, err := stream.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
 		t.Fatal(err)
 	}
 	b.js = b.as(t, "worker")

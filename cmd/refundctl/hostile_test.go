@@ -23,6 +23,7 @@ import (
 
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -239,7 +240,7 @@ func TestAnswersOfAnInquiryAreKeptWithoutControlCharacters(t *testing.T) {
 func TestAHostileNameOfAnotherStreamIsHarmless(t *testing.T) {
 	t.Parallel()
 	b := administrated(t)
-	for _, stream := range []string{jobs.StreamJobs, jobs.StreamDead} {
+	for _, stream := range []string{stream.Jobs, stream.Dead} {
 		if err := b.js.DeleteStream(t.Context(), stream); err != nil {
 			t.Fatal(err)
 		}

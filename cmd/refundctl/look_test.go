@@ -14,7 +14,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/fleet"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -57,11 +57,11 @@ func TestSweepWithShippedPermissions(t *testing.T) {
 // bury stores a dead letter as a worker does.
 func (b broker) bury(t *testing.T, source uint64, body string) {
 	t.Helper()
-	l := jobs.DeadLetter{
-		Reason: jobs.DeadUnreadable, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: source,
+	l := stream.DeadLetter{
+		Reason: stream.DeadUnreadable, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: source,
 		Subject: "refunds.jobs.credit_card", Body: []byte(body),
 	}
-	if err := jobs.NewDeadLetters(b.js, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), l); !errors.Is(err, jobs.ErrNotNoticed) {
+	if err := stream.NewDeadLetters(b.js, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), l); !errors.Is(err, stream.ErrNotNoticed) {
 		t.Fatal(err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/fleet"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/merchant"
 	"refundworker.example/refundworker/internal/operate"
@@ -96,7 +96,7 @@ func (s *session) config() (operate.Config, error) {
 		return operate.Config{}, fmt.Errorf("look at the ledger: %w", err)
 	}
 	lc.ClientID, lc.Environment = pick(s.DOKUClientID, found.ClientID), pick(s.DOKUEnv, found.Environment)
-	given := jobs.Owner{ClientID: lc.ClientID, Environment: lc.Environment}
+	given := stream.Owner{ClientID: lc.ClientID, Environment: lc.Environment}
 	if found != given && !found.IsZero() && !s.tolerant {
 		return operate.Config{}, fmt.Errorf("%w: it holds records of %s, this program is %s", ledger.ErrForeign, found, given)
 	}
@@ -113,12 +113,12 @@ func (s *session) config() (operate.Config, error) {
 
 // owner is whose the ledger is, by its last record, or by its metadata while
 // there is none.
-func (s *session) owner(book *ledger.Ledger) (jobs.Owner, error) {
+func (s *session) owner(book *ledger.Ledger) (stream.Owner, error) {
 	clientID, environment, err := book.Owner(s.ctx)
 	if err != nil || clientID != "" {
-		return jobs.Owner{ClientID: clientID, Environment: environment}, err
+		return stream.Owner{ClientID: clientID, Environment: environment}, err
 	}
-	return jobs.NamedOwner(s.ctx, s.js)
+	return stream.NamedOwner(s.ctx, s.js)
 }
 
 func pick(given, found string) string {

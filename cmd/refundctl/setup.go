@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/settings"
 )
@@ -51,7 +51,7 @@ func (c setupCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	found, err := jobs.Check(s.ctx, s.js, channel.All())
+	found, err := stream.Check(s.ctx, s.js, channel.All())
 	if err != nil {
 		return err
 	}
@@ -62,11 +62,11 @@ func (c setupCommand) Run(s *session) error {
 	return errFound
 }
 
-func (c setupCommand) config(s *session) (jobs.SetupConfig, settings.Problems) {
+func (c setupCommand) config(s *session) (stream.SetupConfig, settings.Problems) {
 	var p settings.Problems
-	cfg := jobs.SetupConfig{
-		JobsMaxBytes: p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, jobs.LeastJobsBytes), LedgerMustExist: c.LedgerMustExist, NewLedger: c.NewLedger,
-		NoticeConsumers: c.NoticeConsumer, Owner: jobs.Owner{ClientID: s.DOKUClientID, Environment: s.DOKUEnv},
+	cfg := stream.SetupConfig{
+		JobsMaxBytes: p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, stream.LeastJobsBytes), LedgerMustExist: c.LedgerMustExist, NewLedger: c.NewLedger,
+		NoticeConsumers: c.NoticeConsumer, Owner: stream.Owner{ClientID: s.DOKUClientID, Environment: s.DOKUEnv},
 		Replicas: p.Int("--replicas", c.Replicas, 1, 5), ResultConsumers: c.ResultConsumer,
 	}
 	if cfg.Replicas%2 == 0 {
@@ -76,14 +76,14 @@ func (c setupCommand) config(s *session) (jobs.SetupConfig, settings.Problems) {
 		p.Add("--new-ledger", "and --ledger-must-exist exclude each other")
 	}
 	if (cfg.Owner.ClientID == "") != (cfg.Owner.Environment == "") {
-		cfg.Owner = jobs.Owner{} // one of them alone names nobody
+		cfg.Owner = stream.Owner{} // one of them alone names nobody
 	}
 	return cfg, p
 }
 
 // upgrade alters what an older version has set up. The owner is whoever wrote
 // the ledger's records; an empty ledger gets the one of the settings.
-func (c setupCommand) upgrade(s *session, cfg jobs.SetupConfig, r *setupReport) error {
+func (c setupCommand) upgrade(s *session, cfg stream.SetupConfig, r *setupReport) error {
 	if !c.Upgrade {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (c setupCommand) upgrade(s *session, cfg jobs.SetupConfig, r *setupReport) 
 	case !cfg.Owner.IsZero() && cfg.Owner != owner:
 		return fmt.Errorf("%w: it holds records of %s, the settings name %s", ledger.ErrForeign, owner, cfg.Owner)
 	}
-	r.Upgraded, r.Warnings, err = jobs.UpgradeConfig{JobsMaxBytes: cfg.JobsMaxBytes, Owner: owner}.Run(s.ctx, s.js)
+	r.Upgraded, r.Warnings, err = stream.UpgradeConfig{JobsMaxBytes: cfg.JobsMaxBytes, Owner: owner}.Run(s.ctx, s.js)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -22,14 +23,14 @@ func TestSetupMakesConsumersOfResultsAndNotices(t *testing.T) {
 	}
 	holds(t, e.out, "created REFUNDS/shop", "created REFUND_DEAD/orders", "created REFUND_DEAD/pos", "warning a new ledger began")
 	js := b.as(t, "setup")
-	report, err := jobs.Check(t.Context(), js, channel.All())
-	if err != nil || report.Owner != (jobs.Owner{ClientID: "BRN-1", Environment: "simulator"}) {
+	report, err := stream.Check(t.Context(), js, channel.All())
+	if err != nil || report.Owner != (stream.Owner{ClientID: "BRN-1", Environment: "simulator"}) {
 		t.Errorf("%s, %v", report.Owner, err)
 	}
-	if stream, err := js.Stream(t.Context(), jobs.StreamJobs); err != nil || stream.CachedInfo().Config.MaxBytes != 5<<20 {
+	if stream, err := js.Stream(t.Context(), stream.Jobs); err != nil || stream.CachedInfo().Config.MaxBytes != 5<<20 {
 		t.Errorf("REFUND_JOBS has not the size: %v", err)
 	}
-	if consumer, err := js.Consumer(t.Context(), jobs.StreamDead, "orders"); err != nil || consumer.CachedInfo().Config.FilterSubject != "refunds.notices.>" {
+	if consumer, err := js.Consumer(t.Context(), stream.Dead, "orders"); err != nil || consumer.CachedInfo().Config.FilterSubject != "refunds.notices.>" {
 		t.Errorf("orders would read dead letters: %v", err)
 	}
 	holds(t, b.runAs(t, "setup", "setup", "--notice-consumer=orders").out, "created 0;")
@@ -69,7 +70,7 @@ func administrated(t *testing.T) broker {
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	b := broker{url: s.ClientURL()}
 	b.js = b.as(t, "admin")
-	for _, cfg := range jobs.Streams(1) {
+	for _, cfg := range stream.Streams(1) {
 		cfg.MaxBytes = -1
 		cfg.Subjects = slices.DeleteFunc(cfg.Subjects, func(s string) bool { return s == jobs.NoticeSubjects })
 		if _, err := b.js.CreateStream(t.Context(), cfg); err != nil {
@@ -129,7 +130,7 @@ func TestSetupDoesWithoutOptionalPermissions(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	js := b.as(t, "admin")
-	if err := js.DeleteStream(t.Context(), jobs.StreamDead); err != nil {
+	if err := js.DeleteStream(t.Context(), stream.Dead); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"refunds.dead.>"}}); err != nil {

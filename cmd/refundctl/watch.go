@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 )
 
@@ -51,7 +52,7 @@ func (c watchCommand) Run(s *session) error {
 
 // now is the sequence of the ledger's last record.
 func (s *session) now() (uint64, error) {
-	stream, err := s.js.Stream(s.ctx, jobs.StreamRefunds)
+	stream, err := s.js.Stream(s.ctx, stream.Refunds)
 	if err != nil {
 		return 0, fmt.Errorf("look at the ledger: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -55,7 +55,7 @@ func TestDoctorNamesWhatBreaksARuleAndWhatToDo(t *testing.T) {
 		t.Errorf("status %d", e.status)
 	}
 	holds(t, e.out, "problem streams: missing: stream REFUND_JOBS", "run `refundctl setup`")
-	if _, err := jobs.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
+	if _, err := stream.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
 		t.Fatal(err)
 	}
 	e = b.runAs(t, "metrics", "doctor", "--nats-only")

@@ -12,7 +12,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/doku"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/merchant"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -89,7 +89,7 @@ func (f flags) config() (service.Config, settings.Problems) {
 		Reload:    f.reload,
 		Setup:     p.Bool("SETUP", string(f.Setup)),
 
-		JobsMaxBytes:    p.Bytes("JOBS_MAX_BYTES", f.JobsMaxBytes, jobs.LeastJobsBytes),
+		JobsMaxBytes:    p.Bytes("JOBS_MAX_BYTES", f.JobsMaxBytes, stream.LeastJobsBytes),
 		LedgerMustExist: p.Bool("LEDGER_MUST_EXIST", string(f.LedgerMustExist)),
 
 		Version: version,

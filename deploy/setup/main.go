@@ -21,7 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/settings"
 )
 
@@ -84,26 +84,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // check reads the size, and finds what does not go together.
 func (c config) check() (size int64, problem string) {
 	var p settings.Problems
-	size = p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, jobs.LeastJobsBytes)
+	size = p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, stream.LeastJobsBytes)
 	if (c.DOKUClientID == "") != (c.DOKUEnv == "") {
 		p.Add("DOKU_CLIENT_ID", "and DOKU_ENV go together")
 	}
 	return size, strings.Join(p, "\n")
 }
 
-func setup(ctx context.Context, cfg config, size int64) (jobs.SetupReport, error) {
+func setup(ctx context.Context, cfg config, size int64) (stream.SetupReport, error) {
 	nc, err := connect(cfg)
 	if err != nil {
-		return jobs.SetupReport{}, err
+		return stream.SetupReport{}, err
 	}
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return jobs.SetupReport{}, fmt.Errorf("jetstream: %w", err)
+		return stream.SetupReport{}, fmt.Errorf("jetstream: %w", err)
 	}
-	done, err := jobs.SetupConfig{
+	done, err := stream.SetupConfig{
 		JobsMaxBytes: size, LedgerMustExist: cfg.LedgerMustExist, NoticeConsumers: cfg.NoticeConsumers,
-		Owner: jobs.Owner{ClientID: cfg.DOKUClientID, Environment: cfg.DOKUEnv}, Replicas: cfg.Replicas, ResultConsumers: cfg.ResultConsumers,
+		Owner: stream.Owner{ClientID: cfg.DOKUClientID, Environment: cfg.DOKUEnv}, Replicas: cfg.Replicas, ResultConsumers: cfg.ResultConsumers,
 	}.Run(ctx, js)
 	if err != nil {
 		return done, explain(nc, err)

@@ -11,6 +11,7 @@ import (
 
 	"refundworker.example/refundworker/internal/check"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -42,7 +43,7 @@ func (s story) result() jobs.Result {
 func (s *stack) read() map[string]story {
 	s.t.Helper()
 	ctx := s.t.Context()
-	stream, err := s.js.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.js.Stream(ctx, stream.Refunds)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func (s *stack) ended(n int, limit time.Duration) {
 // count returns how many messages the stream REFUNDS holds on a subject.
 func (s *stack) count(subject string) int {
 	s.t.Helper()
-	stream, err := s.js.Stream(s.t.Context(), jobs.StreamRefunds)
+	stream, err := s.js.Stream(s.t.Context(), stream.Refunds)
 	if err != nil {
 		s.t.Fatal(err)
 	}

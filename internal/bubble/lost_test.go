@@ -13,6 +13,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -134,7 +135,7 @@ func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
 		for range 5 {
 			pass(t, 30*time.Minute)
 			// Where the schedule itself is lost, the nudge is all that is left.
-			waits, err := s.js.Stream(t.Context(), jobs.StreamWaits)
+			waits, err := s.js.Stream(t.Context(), stream.Waits)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,7 +25,7 @@ import (
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/dokusim"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/secret"
@@ -83,7 +83,7 @@ func newStack(t *testing.T, dir string) *stack {
 	if s.js, err = jetstream.New(s.nc); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jobs.Setup(t.Context(), s.js, 1); err != nil {
+	if _, err := stream.Setup(t.Context(), s.js, 1); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -17,6 +17,7 @@ import (
 	"refundworker.example/refundworker/internal/check"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -189,7 +190,7 @@ func (r *Refund) Status() jobs.Status {
 // judgeDead: what is buried are the messages that the test meant to be, each
 // once. What an operator did about one is written beside it.
 func (a *Audit) judgeDead(ctx context.Context, js jetstream.JetStream, want uint64) error {
-	dead, err := js.Stream(ctx, jobs.StreamDead)
+	dead, err := js.Stream(ctx, stream.Dead)
 	if err != nil {
 		return fmt.Errorf("look at dead letters: %w", err)
 	}

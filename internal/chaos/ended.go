@@ -11,12 +11,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // Ended counts the refunds that have a result, by asking the server for the
 // subjects of the results.
 func (s *Stack) Ended(ctx context.Context) (int, error) {
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return 0, err
 	}

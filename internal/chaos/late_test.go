@@ -12,13 +12,13 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
 // lookBound is how long after a storm, or after its own time, a refund is looked
 // at: what a dead process had in hand waits for AckWait, and nothing for longer.
-const lookBound = jobs.AckWait + 30*time.Second
+const lookBound = stream.AckWait + 30*time.Second
 
 // look is a refund that waited to be looked at.
 type look struct {
@@ -108,10 +108,10 @@ var storms = map[string]func(context.Context, *testing.T, *Stack) time.Time{
 		t.Helper()
 		for began := time.Now(); time.Since(began) < 20*time.Second && ctx.Err() == nil; pass(ctx, 300*time.Millisecond) {
 			for _, what := range []string{
-				"STREAM.LEADER.STEPDOWN." + jobs.StreamRefunds, "STREAM.LEADER.STEPDOWN." + jobs.StreamWaits,
-				"STREAM.LEADER.STEPDOWN." + jobs.StreamJobs,
-				"CONSUMER.LEADER.STEPDOWN." + jobs.StreamJobs + ".worker_credit_card",
-				"CONSUMER.LEADER.STEPDOWN." + jobs.StreamWaits + ".due_credit_card",
+				"STREAM.LEADER.STEPDOWN." + stream.Refunds, "STREAM.LEADER.STEPDOWN." + stream.Waits,
+				"STREAM.LEADER.STEPDOWN." + stream.Jobs,
+				"CONSUMER.LEADER.STEPDOWN." + stream.Jobs + ".worker_credit_card",
+				"CONSUMER.LEADER.STEPDOWN." + stream.Waits + ".due_credit_card",
 			} {
 				_ = s.NC.Publish("$JS.API."+what, nil)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -18,7 +19,7 @@ var errOrder = errors.New("ledger read out of order")
 
 // readLedger reads the stream from its first to its last message.
 func (a *Audit) readLedger(ctx context.Context, js jetstream.JetStream) error {
-	stream, err := js.Stream(ctx, jobs.StreamRefunds)
+	stream, err := js.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return fmt.Errorf("read ledger: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 var errNotYet = errors.New("not yet")
@@ -74,7 +75,7 @@ func TestSIGTERMDuringASlowCallLeavesItsResultAndTheRestToOthers(t *testing.T) {
 	began := time.Now()
 	s.worker(ctx, t, nil)
 	must(t, s.WaitEnded(ctx, len(list)))
-	if took := time.Since(began); took > jobs.AckWait/2 {
+	if took := time.Since(began); took > stream.AckWait/2 {
 		t.Errorf("the rest took %s", took)
 	}
 	a := s.audit(ctx, t, list)
@@ -196,7 +197,7 @@ func TestMissingStreamsEndTheWorkerWithTheirNamesUnlessItMaySetUp(t *testing.T) 
 	if status != 1 {
 		t.Errorf("exit status %d", status)
 	}
-	for _, name := range []string{jobs.StreamJobs, jobs.StreamWaits, jobs.StreamRefunds, jobs.StreamDead} {
+	for _, name := range []string{stream.Jobs, stream.Waits, stream.Refunds, stream.Dead} {
 		if !strings.Contains(w.Stderr(), name) {
 			t.Errorf("%s is not named: %s", name, w.Stderr())
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -174,7 +175,7 @@ var errQueued = errors.New("messages are left")
 // WaitIdle waits until no job and no wait is left.
 func (s *Stack) WaitIdle(ctx context.Context) error {
 	return until(ctx, func() error {
-		for _, name := range []string{jobs.StreamJobs, jobs.StreamWaits} {
+		for _, name := range []string{stream.Jobs, stream.Waits} {
 			stream, err := s.JS.Stream(ctx, name)
 			if err != nil {
 				return err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -123,7 +124,7 @@ func (s *Stack) leader(ctx context.Context, t *testing.T) *NATS {
 	must(t, until(ctx, func() error {
 		once, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		stream, err := s.JS.Stream(once, jobs.StreamRefunds)
+		stream, err := s.JS.Stream(once, stream.Refunds)
 		if err != nil {
 			return err
 		}

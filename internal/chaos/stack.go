@@ -15,6 +15,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // Config says what stack to start.
@@ -82,7 +83,7 @@ func (s *Stack) setup(ctx context.Context) error {
 	err := until(ctx, func() error {
 		once, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		_, err := jobs.Setup(once, s.JS, len(s.Nodes))
+		_, err := stream.Setup(once, s.JS, len(s.Nodes))
 		return err
 	})
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Stack) setup(ctx context.Context) error {
 	if s.cfg.AckWait == 0 {
 		return nil
 	}
-	for _, c := range jobs.Consumers(channel.All()) {
+	for _, c := range stream.Consumers(channel.All()) {
 		c.Config.AckWait = s.cfg.AckWait
 		if _, err := s.JS.UpdateConsumer(ctx, c.Stream, c.Config); err != nil {
 			return fmt.Errorf("change ack wait of %s: %w", c.Config.Durable, err)
@@ -150,12 +151,12 @@ func (s *Stack) StartWorker(ctx context.Context, replaced map[string]string) (*P
 // Publish publishes jobs until each is acknowledged: a NATS that is down in
 // between delays it, no more. Publishing the same bytes again is harmless.
 func (s *Stack) Publish(ctx context.Context, list ...jobs.Job) error {
-	publisher := jobs.NewPublisher(s.JS)
+	publisher := stream.NewPublisher(s.JS)
 	for _, j := range list {
 		err := until(ctx, func() error {
 			once, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
-			_, err := publisher.Publish(once, jobs.Posting{RefundID: j.RefundID, Channel: j.Channel, Body: j.Encode()})
+			_, err := publisher.Publish(once, stream.Posting{RefundID: j.RefundID, Channel: j.Channel, Body: j.Encode()})
 			return err
 		})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -61,7 +62,7 @@ func TestNoRequestLeavesAfterItsSendByThoughTheWorkerStoodStill(t *testing.T) {
 // sends that it cuts off in the append that announces them are of no use here.
 func (s *Stack) refused(ctx context.Context, t *testing.T) int {
 	t.Helper()
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	must(t, err)
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("refunds.ledger.*.waiting.*"))
 	must(t, err)
@@ -107,7 +108,7 @@ func (s *Stack) stopBetweenRecordAndWrite(ctx context.Context, t *testing.T, w *
 func (s *Stack) announcedOnly(ctx context.Context, t *testing.T) map[string]bool {
 	t.Helper()
 	const recent = 600
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	must(t, err)
 	state := stream.CachedInfo().State
 	a := &Audit{Refunds: map[string]*Refund{}}

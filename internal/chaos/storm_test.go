@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -129,7 +130,7 @@ func (s *Stack) whole(ctx context.Context) error {
 	return until(ctx, func() error {
 		once, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		stream, err := s.JS.Stream(once, jobs.StreamRefunds)
+		stream, err := s.JS.Stream(once, stream.Refunds)
 		if err != nil {
 			return err
 		}

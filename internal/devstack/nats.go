@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // readyWithin bounds the start of a node; a loaded machine needs seconds.
@@ -153,7 +153,7 @@ func (n *NATS) Connect(options ...nats.Option) (*nats.Conn, jetstream.JetStream,
 // cluster to be able to.
 func (n *NATS) Setup(ctx context.Context, js jetstream.JetStream) error {
 	for {
-		_, err := jobs.Setup(ctx, js, len(n.nodes))
+		_, err := stream.Setup(ctx, js, len(n.nodes))
 		if err == nil {
 			return nil
 		}

@@ -18,7 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/dokusim"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/secret"
@@ -93,7 +93,7 @@ func (s *Stack) startNATS(ctx context.Context, cfg Config) (err error) {
 
 // setAckWait is what an operator may do to a consumer.
 func (s *Stack) setAckWait(ctx context.Context, d time.Duration) error {
-	for _, c := range jobs.Consumers(channel.All()) {
+	for _, c := range stream.Consumers(channel.All()) {
 		c.Config.AckWait = d
 		if _, err := s.JS.UpdateConsumer(ctx, c.Stream, c.Config); err != nil {
 			return fmt.Errorf("change ack wait of %s: %w", c.Config.Durable, err)

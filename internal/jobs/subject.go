@@ -26,63 +26,63 @@ func (s State) Valid() bool { return slices.Contains(states, s) }
 
 // What the subjects of the contract begin with.
 const (
-	jobsPrefix    = "refunds.jobs."
-	retryPrefix   = "refunds.retry."
-	duePrefix     = "refunds.due."
-	ledgerPrefix  = "refunds.ledger."
-	resultsPrefix = "refunds.results."
-	deadPrefix    = "refunds.dead."
-	noticesPrefix = "refunds.notices."
+	JobsPrefix    = "refunds.jobs."
+	RetryPrefix   = "refunds.retry."
+	DuePrefix     = "refunds.due."
+	LedgerPrefix  = "refunds.ledger."
+	ResultsPrefix = "refunds.results."
+	DeadPrefix    = "refunds.dead."
+	NoticesPrefix = "refunds.notices."
 )
 
 // JobSubject is where a job is published.
-func JobSubject(ch channel.Channel) string { return jobsPrefix + string(ch) }
+func JobSubject(ch channel.Channel) string { return JobsPrefix + string(ch) }
 
 // RetrySubject is where the wait of one refund is stored.
 func RetrySubject(ch channel.Channel, refundID string) string {
-	return retryPrefix + string(ch) + "." + refundID
+	return RetryPrefix + string(ch) + "." + refundID
 }
 
 // DueSubject is where waits fire, and where nudges from the ledger go.
-func DueSubject(ch channel.Channel) string { return duePrefix + string(ch) }
+func DueSubject(ch channel.Channel) string { return DuePrefix + string(ch) }
 
 // LedgerSubject is where a record without a result is appended.
 func LedgerSubject(ch channel.Channel, state State, refundID string) string {
-	return ledgerPrefix + string(ch) + "." + string(state) + "." + refundID
+	return LedgerPrefix + string(ch) + "." + string(state) + "." + refundID
 }
 
 // ResultSubject is where a result is appended.
 func ResultSubject(ch channel.Channel, status Status, refundID string) string {
-	return resultsPrefix + string(ch) + "." + string(status) + "." + refundID
+	return ResultsPrefix + string(ch) + "." + string(status) + "." + refundID
 }
 
 // DeadSubject is where the channel's dead letters go.
-func DeadSubject(ch channel.Channel) string { return deadPrefix + string(ch) }
+func DeadSubject(ch channel.Channel) string { return DeadPrefix + string(ch) }
 
 // NoticeSubject is where the notice of a dead letter of the channel goes.
-func NoticeSubject(ch channel.Channel) string { return noticesPrefix + string(ch) }
+func NoticeSubject(ch channel.Channel) string { return NoticesPrefix + string(ch) }
 
 // NoticeSubjects matches the notices of all channels.
-const NoticeSubjects = noticesPrefix + "*"
+const NoticeSubjects = NoticesPrefix + "*"
 
 // ParseJobSubject returns the channel of a job's subject, or [ErrBadSubject].
 func ParseJobSubject(subject string) (channel.Channel, error) {
-	return parseChannel(jobsPrefix, subject)
+	return parseChannel(JobsPrefix, subject)
 }
 
 // ParseDueSubject returns the channel of a fired wait, or [ErrBadSubject].
 func ParseDueSubject(subject string) (channel.Channel, error) {
-	return parseChannel(duePrefix, subject)
+	return parseChannel(DuePrefix, subject)
 }
 
 // ParseDeadSubject returns the channel of a dead letter, or [ErrBadSubject].
 func ParseDeadSubject(subject string) (channel.Channel, error) {
-	return parseChannel(deadPrefix, subject)
+	return parseChannel(DeadPrefix, subject)
 }
 
 // ParseRetrySubject returns whose wait is stored there, or [ErrBadSubject].
 func ParseRetrySubject(subject string) (channel.Channel, string, error) {
-	tokens, ok := split(retryPrefix, subject, 2)
+	tokens, ok := split(RetryPrefix, subject, 2)
 	if !ok || !ValidRefundID(tokens[1]) {
 		return "", "", badSubject(subject)
 	}
@@ -92,7 +92,7 @@ func ParseRetrySubject(subject string) (channel.Channel, string, error) {
 // ParseLedgerSubject returns whose record of which state it is, or
 // [ErrBadSubject].
 func ParseLedgerSubject(subject string) (channel.Channel, State, string, error) {
-	tokens, ok := split(ledgerPrefix, subject, 3)
+	tokens, ok := split(LedgerPrefix, subject, 3)
 	if !ok || !State(tokens[1]).Valid() || !ValidRefundID(tokens[2]) {
 		return "", "", "", badSubject(subject)
 	}
@@ -102,7 +102,7 @@ func ParseLedgerSubject(subject string) (channel.Channel, State, string, error) 
 // ParseResultSubject returns whose result of which status it is, or
 // [ErrBadSubject].
 func ParseResultSubject(subject string) (channel.Channel, Status, string, error) {
-	tokens, ok := split(resultsPrefix, subject, 3)
+	tokens, ok := split(ResultsPrefix, subject, 3)
 	if !ok || !Status(tokens[1]).Valid() || !ValidRefundID(tokens[2]) {
 		return "", "", "", badSubject(subject)
 	}

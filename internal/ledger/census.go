@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // Patterns of subjects that are counted or walked.
@@ -62,7 +62,7 @@ func (l *Ledger) info(ctx context.Context, stream, subjects string, offset int) 
 func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
 	// Counted by what is not a wait: the due subjects are eight, the retry
 	// subjects may be a million.
-	info, err := l.info(ctx, jobs.StreamWaits, dueSubjects, 0)
+	info, err := l.info(ctx, stream.Waits, dueSubjects, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +77,7 @@ func (l *Ledger) Waiting(ctx context.Context) (uint64, error) {
 // at the middle of the round trip; half of the round trip is its uncertainty.
 func (l *Ledger) ClockOffset(ctx context.Context) (ahead, roundTrip time.Duration, err error) {
 	before := l.cfg.Now()
-	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := l.info(ctx, stream.Refunds, "", 0)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -88,11 +88,11 @@ func (l *Ledger) ClockOffset(ctx context.Context) (ahead, roundTrip time.Duratio
 // Verify refuses a ledger of another client id or environment by its last
 // record. An empty one is anybody's.
 func (l *Ledger) Verify(ctx context.Context) error {
-	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := l.info(ctx, stream.Refunds, "", 0)
 	if err != nil || info.State.Messages == 0 {
 		return err
 	}
-	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: info.State.LastSeq})
+	m, err := l.get(ctx, stream.Refunds, msgRequest{Seq: info.State.LastSeq})
 	if err != nil {
 		return fmt.Errorf("read the ledger's last record: %w", err)
 	}

@@ -10,12 +10,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // Defer stores a dead letter that REFUND_DEAD refuses as a wait that fires at
 // at. Left unacknowledged, or handed back with a delay, its message would hold
 // one of its consumer's MaxAckPending: 512 of them would stop the channel.
-func (l *Ledger) Defer(ctx context.Context, letter jobs.DeadLetter, at time.Time) error {
+func (l *Ledger) Defer(ctx context.Context, letter stream.DeadLetter, at time.Time) error {
 	msg := nats.NewMsg(letter.DeferredSubject())
 	msg.Header = letter.Deferred()
 	msg.Header.Set(headerSchedule, "@at "+at.UTC().Format(time.RFC3339Nano))

@@ -9,21 +9,22 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 )
 
-func refusedLetter() jobs.DeadLetter {
-	return jobs.DeadLetter{
-		Reason: jobs.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: 42,
+func refusedLetter() stream.DeadLetter {
+	return stream.DeadLetter{
+		Reason: stream.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: 42,
 		Subject: "refunds.jobs.credit_card", StoredAt: time.Date(2026, 11, 21, 9, 0, 0, 5, time.UTC), RefundID: "rf-1", Body: []byte("\x00no job"),
 	}
 }
 
 // fired takes the message of a wait that fired.
-func fired(t *testing.T, f fixture) *jobs.Delivery {
+func fired(t *testing.T, f fixture) *intake.Delivery {
 	t.Helper()
-	consumer, err := f.js.Consumer(t.Context(), jobs.StreamWaits, "due_credit_card")
+	consumer, err := f.js.Consumer(t.Context(), stream.Waits, "due_credit_card")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func fired(t *testing.T, f fixture) *jobs.Delivery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &jobs.Delivery{Channel: channel.CreditCard, Source: jobs.Due, Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers()}
+	return &intake.Delivery{Channel: channel.CreditCard, Source: intake.Due, Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers()}
 }
 
 func TestDeferredDeadLetterComesBackAsItWas(t *testing.T) {
@@ -41,7 +42,7 @@ func TestDeferredDeadLetterComesBackAsItWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := fired(t, f)
-	got, ok := jobs.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
+	got, ok := stream.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
 	if !ok || !reflect.DeepEqual(got, refusedLetter()) {
 		t.Fatalf("%v\n got %+v\nwant %+v", ok, got, refusedLetter())
 	}
@@ -72,7 +73,7 @@ func TestDeferredDeadLetterIsNoWaitOfARefund(t *testing.T) {
 func TestSequenceThatIsNoNumberIsNoDeadLetter(t *testing.T) {
 	t.Parallel()
 	h := nats.Header{"Refund-Dead-Stream": {"X"}, "Refund-Dead-Sequence": {"x"}}
-	if got, ok := jobs.DeferredLetter(channel.CreditCard, h, nil, time.Time{}); ok {
+	if got, ok := stream.DeferredLetter(channel.CreditCard, h, nil, time.Time{}); ok {
 		t.Errorf("%+v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -99,7 +100,7 @@ func TestResultEventIsTheRecordItself(t *testing.T) {
 	if _, err := f.ledger.Append(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := f.js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := f.js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +170,7 @@ func TestForeignLedgerIsRefused(t *testing.T) {
 func TestAppendWithoutAStreamIsNotStored(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	if err := f.js.DeleteStream(t.Context(), jobs.StreamRefunds); err != nil {
+	if err := f.js.DeleteStream(t.Context(), stream.Refunds); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.ledger.Append(t.Context(), record("rf-1", refund.Sending, 0, "a")); !errors.Is(err, ledger.ErrNotStored) {

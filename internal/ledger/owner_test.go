@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -20,7 +20,7 @@ func TestOwnerOfAllIsTheOneOfBothEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if owner, err := f.ledger.OwnerOfAll(t.Context()); err != nil || owner != (jobs.Owner{ClientID: "BRN-1", Environment: "simulator"}) {
+	if owner, err := f.ledger.OwnerOfAll(t.Context()); err != nil || owner != (stream.Owner{ClientID: "BRN-1", Environment: "simulator"}) {
 		t.Fatalf("%s, %v", owner, err)
 	}
 	other := record("rf-3", refund.Waiting, 0, "c")

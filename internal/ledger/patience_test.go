@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -122,7 +122,7 @@ func TestAllThatWaitIsStoredWhenTheFirstIs(t *testing.T) {
 	t.Parallel()
 	const n = 40
 	f := setup(t)
-	stream, err := f.js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := f.js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -21,7 +22,7 @@ type Stored struct {
 
 // WaitOf returns the refund's wait. It costs one round trip.
 func (l *Ledger) WaitOf(ctx context.Context, ch channel.Channel, refundID string) (Stored, error) {
-	m, err := l.get(ctx, jobs.StreamWaits, msgRequest{LastFor: jobs.RetrySubject(ch, refundID)})
+	m, err := l.get(ctx, stream.Waits, msgRequest{LastFor: jobs.RetrySubject(ch, refundID)})
 	if err != nil || m.Seq == 0 {
 		return Stored{}, err
 	}
@@ -80,7 +81,7 @@ func jobOf(r *refund.Record) jobs.Job {
 func (l *Ledger) Queued(ctx context.Context, ch channel.Channel) (map[string]bool, error) {
 	ids := map[string]bool{}
 	for stream, filter := range map[string]string{
-		jobs.StreamJobs: "refunds.jobs." + token(string(ch)), jobs.StreamWaits: "refunds.due." + token(string(ch)),
+		stream.Jobs: "refunds.jobs." + token(string(ch)), stream.Waits: "refunds.due." + token(string(ch)),
 	} {
 		if err := l.walk(ctx, stream, filter, func(m rawMessage) {
 			// Neither channel nor rules matter: only whose message it is.
@@ -108,7 +109,7 @@ func (l *Ledger) walk(ctx context.Context, stream, filter string, each func(rawM
 
 // At returns the record at a sequence; Seq is 0 where none is left.
 func (l *Ledger) At(ctx context.Context, seq uint64) (Entry, error) {
-	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: seq})
+	m, err := l.get(ctx, stream.Refunds, msgRequest{Seq: seq})
 	if err != nil {
 		return Entry{}, fmt.Errorf("read record %d: %w", seq, err)
 	}
@@ -117,18 +118,18 @@ func (l *Ledger) At(ctx context.Context, seq uint64) (Entry, error) {
 
 // Bounds returns the first and the last sequence that the ledger holds.
 func (l *Ledger) Bounds(ctx context.Context) (first, last uint64, err error) {
-	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := l.info(ctx, stream.Refunds, "", 0)
 	return info.State.FirstSeq, info.State.LastSeq, err
 }
 
 // Owner returns whose ledger it is, by its last record. Both are empty while
 // there is none.
 func (l *Ledger) Owner(ctx context.Context) (clientID, environment string, err error) {
-	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := l.info(ctx, stream.Refunds, "", 0)
 	if err != nil || info.State.Messages == 0 {
 		return "", "", err
 	}
-	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: info.State.LastSeq})
+	m, err := l.get(ctx, stream.Refunds, msgRequest{Seq: info.State.LastSeq})
 	if err != nil {
 		return "", "", fmt.Errorf("read the ledger's last record: %w", err)
 	}

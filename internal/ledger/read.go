@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -25,7 +25,7 @@ type Entry struct {
 // Last returns the refund's last record as the stream's leader knows it. Seq is
 // 0 when there is none. It costs one round trip.
 func (l *Ledger) Last(ctx context.Context, refundID string) (Entry, error) {
-	m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{LastFor: filter(refundID)})
+	m, err := l.get(ctx, stream.Refunds, msgRequest{LastFor: filter(refundID)})
 	if err != nil {
 		return Entry{}, fmt.Errorf("read last record of %s: %w", refundID, err)
 	}
@@ -46,7 +46,7 @@ func (l *Ledger) History(ctx context.Context, refundID string) ([]Entry, error) 
 		if e.Record.Prev == 0 {
 			break
 		}
-		m, err := l.get(ctx, jobs.StreamRefunds, msgRequest{Seq: e.Record.Prev})
+		m, err := l.get(ctx, stream.Refunds, msgRequest{Seq: e.Record.Prev})
 		if err != nil {
 			return nil, fmt.Errorf("read record %d of %s: %w", e.Record.Prev, refundID, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -137,18 +138,18 @@ func (l *Ledger) probeBody() int {
 
 // checkSize looks at the size that REFUNDS itself may have.
 func (l *Ledger) checkSize(ctx context.Context) error {
-	info, err := l.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := l.info(ctx, stream.Refunds, "", 0)
 	if err != nil {
 		return err
 	}
 	size, used := info.Config.MaxBytes, info.State.Bytes
 	if size > 0 && used+probeSize > uint64(size) {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d bytes",
-			ErrStorageFull, jobs.StreamRefunds, used, size)
+			ErrStorageFull, stream.Refunds, used, size)
 	}
 	if most := info.Config.MaxMsgs; most > 0 && info.State.Messages >= uint64(most) {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: stream %s holds %d of %d messages",
-			ErrStorageFull, jobs.StreamRefunds, info.State.Messages, most)
+			ErrStorageFull, stream.Refunds, info.State.Messages, most)
 	}
 	return nil
 }

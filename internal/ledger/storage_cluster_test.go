@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -56,7 +56,7 @@ func TestFullStorageIsSeenInAClusterWithoutStoringAnything(t *testing.T) {
 	if after := state(t, js); after.LastSeq != 1 || after.Msgs != 1 {
 		t.Errorf("the look has stored something: %+v", after)
 	}
-	if report, err := jobs.Check(t.Context(), js, nil); err != nil || len(report.Problems) != 0 {
+	if report, err := stream.Check(t.Context(), js, nil); err != nil || len(report.Problems) != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
 }

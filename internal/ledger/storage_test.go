@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -44,7 +44,7 @@ func serve(t *testing.T, alter func(*server.Options)) (*server.Server, jetstream
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jobs.Setup(t.Context(), js, 1); err != nil {
+	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"other"}}); err != nil {
@@ -110,7 +110,7 @@ func largest(t *testing.T, state refund.State) *refund.Record {
 // size is what the server counts of the last message: headers and body.
 func size(t *testing.T, js jetstream.JetStream, seq uint64) (header, all int) {
 	t.Helper()
-	stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	}
 	large := record("rf-2", refund.Waiting, 0, "b")
 	large.Note = strings.Repeat("n", 70_000)
-	stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func accountLimit(t *testing.T, srv *server.Server, bytes int64) {
 
 func state(t *testing.T, js jetstream.JetStream) jetstream.StreamState {
 	t.Helper()
-	stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +305,7 @@ func TestFullStorageIsSeenWithoutStoringAnything(t *testing.T) {
 
 func ownSize(t *testing.T, js jetstream.JetStream, bytes int64) {
 	t.Helper()
-	stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func ownSize(t *testing.T, js jetstream.JetStream, bytes int64) {
 func TestFullStorageIsSeenOnAStreamWithoutBatches(t *testing.T) {
 	t.Parallel()
 	srv, js, l := serve(t, func(*server.Options) {})
-	stream, err := js.Stream(t.Context(), jobs.StreamRefunds)
+	stream, err := js.Stream(t.Context(), stream.Refunds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +345,7 @@ func TestFullStorageIsSeenOnAStreamWithoutBatches(t *testing.T) {
 func TestStorageIsNotCalledGoodWhereTheLedgerCannotBeLookedAt(t *testing.T) {
 	t.Parallel()
 	_, js, l := serve(t, func(*server.Options) {})
-	if err := js.DeleteStream(t.Context(), jobs.StreamRefunds); err != nil {
+	if err := js.DeleteStream(t.Context(), stream.Refunds); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := js.Conn().Subscribe("refunds.ledger.>", func(msg *nats.Msg) { _ = msg.Respond([]byte("{}")) }); err != nil {

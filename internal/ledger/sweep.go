@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // overdueAfter is how late a wait may be before it is taken for one that the
@@ -37,12 +38,12 @@ type Swept struct {
 func (l *Ledger) SweepOverdue(ctx context.Context) (Swept, error) {
 	var done Swept
 	began := l.cfg.Now()
-	info, err := l.info(ctx, jobs.StreamWaits, "", 0)
+	info, err := l.info(ctx, stream.Waits, "", 0)
 	if err != nil {
 		return done, fmt.Errorf("sweep overdue waits: %w", err)
 	}
 	for next := uint64(1); !done.Blocked && !done.Capped; next++ {
-		m, err := l.get(ctx, jobs.StreamWaits, msgRequest{Seq: next, NextFor: retrySubjects})
+		m, err := l.get(ctx, stream.Waits, msgRequest{Seq: next, NextFor: retrySubjects})
 		if err != nil {
 			return done, fmt.Errorf("sweep overdue waits: %w", err)
 		}
@@ -88,7 +89,7 @@ func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done
 // republish stores a wait or a deferred dead letter once more, guarded by its
 // subject's sequence.
 func (l *Ledger) republish(ctx context.Context, m rawMessage) error {
-	if jobs.IsDeferredSubject(m.Subject) {
+	if stream.IsDeferredSubject(m.Subject) {
 		return l.republishDeferred(ctx, m)
 	}
 	w, err := wait(m)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -41,7 +42,7 @@ func (l *Ledger) NewCensus() *Census { return &Census{ledger: l} }
 // round trip for each unresolved result that there ever was; a later one costs
 // one where nothing was written, else mostReads and a list of subjects at most.
 func (c *Census) Unresolved(ctx context.Context) (int, error) {
-	info, err := c.ledger.info(ctx, jobs.StreamRefunds, "", 0)
+	info, err := c.ledger.info(ctx, stream.Refunds, "", 0)
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +73,7 @@ func (c *Census) begin(ctx context.Context) error {
 	if c.begun || c.open == nil { // another ledger than before, or the first call
 		c.begun, c.open, c.settled, c.again = false, map[string]bool{}, map[string]bool{}, nil
 	}
-	ids, err := c.ledger.ids(ctx, jobs.StreamRefunds, unresolvedSubjects)
+	ids, err := c.ledger.ids(ctx, stream.Refunds, unresolvedSubjects)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (c *Census) begin(ctx context.Context) error {
 // What is new became unresolved a moment ago: it counts as open until it is
 // looked at.
 func (c *Census) list(ctx context.Context) error {
-	ids, err := c.ledger.ids(ctx, jobs.StreamRefunds, unresolvedSubjects)
+	ids, err := c.ledger.ids(ctx, stream.Refunds, unresolvedSubjects)
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (c *Census) list(ctx context.Context) error {
 // suffices, and one that is gone is none.
 func (c *Census) follow(ctx context.Context, last uint64) error {
 	for seq := c.last + 1; seq <= last; seq++ {
-		m, err := c.ledger.get(ctx, jobs.StreamRefunds, msgRequest{Seq: seq})
+		m, err := c.ledger.get(ctx, stream.Refunds, msgRequest{Seq: seq})
 		if err != nil {
 			return fmt.Errorf("read record %d: %w", seq, err)
 		}

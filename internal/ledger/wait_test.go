@@ -11,12 +11,13 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 )
 
 func due(t *testing.T, f fixture, within time.Duration) jetstream.Msg {
 	t.Helper()
-	c, err := f.js.Consumer(t.Context(), jobs.StreamWaits, jobs.DueConsumer(channel.CreditCard))
+	c, err := f.js.Consumer(t.Context(), stream.Waits, stream.DueConsumer(channel.CreditCard))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,16 +121,16 @@ func tight(t *testing.T) (fixture, *ledger.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range jobs.Streams(1) {
-		if c.Name != jobs.StreamWaits && c.Name != jobs.StreamRefunds {
+	for _, c := range stream.Streams(1) {
+		if c.Name != stream.Waits && c.Name != stream.Refunds {
 			continue
 		}
 		if _, err := js.CreateStream(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, c := range jobs.Consumers([]channel.Channel{channel.CreditCard}) {
-		if c.Stream != jobs.StreamWaits {
+	for _, c := range stream.Consumers([]channel.Channel{channel.CreditCard}) {
+		if c.Stream != stream.Waits {
 			continue
 		}
 		if _, err := js.CreateConsumer(t.Context(), c.Stream, c.Config); err != nil {
@@ -167,7 +168,7 @@ func TestWaitThatFellDueOnAFullServerIsPublishedAgainOnceHoweverManySweep(t *tes
 	if err := l.Schedule(t.Context(), wait(at, "job")); err != nil {
 		t.Fatal(err)
 	}
-	stream, err := f.js.Stream(t.Context(), jobs.StreamWaits)
+	stream, err := f.js.Stream(t.Context(), stream.Waits)
 	if err != nil {
 		t.Fatal(err)
 	}

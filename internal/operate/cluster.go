@@ -14,7 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // replicated is a stream or consumer with what its cluster says of it.
@@ -83,7 +83,7 @@ func counted(leaders map[string]int) string {
 func (o Operator) groups(ctx context.Context) []replicated {
 	var groups []replicated
 	var asks []func() (*jetstream.ClusterInfo, int, error)
-	for _, stream := range jobs.Streams(1) {
+	for _, stream := range stream.Streams(1) {
 		groups = append(groups, replicated{name: stream.Name})
 		asks = append(asks, func() (*jetstream.ClusterInfo, int, error) {
 			s, err := o.cfg.JS.Stream(ctx, stream.Name)
@@ -93,7 +93,7 @@ func (o Operator) groups(ctx context.Context) []replicated {
 			return s.CachedInfo().Cluster, s.CachedInfo().Config.Replicas, nil
 		})
 	}
-	for _, consumer := range jobs.Consumers(channel.All()) {
+	for _, consumer := range stream.Consumers(channel.All()) {
 		groups = append(groups, replicated{name: consumer.Config.Durable, consumer: true})
 		asks = append(asks, func() (*jetstream.ClusterInfo, int, error) {
 			c, err := o.cfg.JS.Consumer(ctx, consumer.Stream, consumer.Config.Durable)

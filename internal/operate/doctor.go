@@ -16,6 +16,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 )
 
@@ -76,7 +77,7 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 // streams compares server, streams and consumers with the contract.
 func (o Operator) streams(ctx context.Context) []Finding {
 	const name = "streams"
-	report, err := jobs.Check(ctx, o.cfg.JS, channel.All())
+	report, err := stream.Check(ctx, o.cfg.JS, channel.All())
 	if err != nil {
 		text, do := o.why(err)
 		return []Finding{{LevelProblem, name, text, do}}
@@ -102,7 +103,7 @@ func (o Operator) streams(ctx context.Context) []Finding {
 // one every third of it.
 const shortAckWait = 9 * time.Second
 
-func heartbeats(report jobs.Report) []Finding {
+func heartbeats(report stream.Report) []Finding {
 	var short []string
 	for consumer, limits := range report.Consumers {
 		if limits.AckWait < shortAckWait {
@@ -142,12 +143,12 @@ func (o Operator) owner(ctx context.Context) Finding {
 // named compares whom the ledger's metadata names with this program, as a worker
 // does before its first job.
 func (o Operator) named(ctx context.Context) error {
-	ours := jobs.Owner{ClientID: o.cfg.ClientID, Environment: o.cfg.Environment}
-	named, err := jobs.NamedOwner(ctx, o.cfg.JS)
+	ours := stream.Owner{ClientID: o.cfg.ClientID, Environment: o.cfg.Environment}
+	named, err := stream.NamedOwner(ctx, o.cfg.JS)
 	if err != nil || named.IsZero() || ours.IsZero() || named == ours {
 		return err
 	}
-	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, jobs.StreamRefunds, named, ours)
+	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, stream.Refunds, named, ours)
 }
 
 func (o Operator) storage(ctx context.Context) Finding {
@@ -295,14 +296,14 @@ type probe struct{ subject, body string }
 
 func (o Operator) probes() []probe {
 	list := []probe{
-		{"$JS.API.STREAM.MSG.GET." + jobs.StreamJobs, `{"seq":1}`},
-		{"$JS.API.STREAM.MSG.GET." + jobs.StreamWaits, `{"seq":1}`},
-		{"$JS.API.STREAM.MSG.GET." + jobs.StreamRefunds, `{"seq":1}`},
-		{"$JS.API.STREAM.MSG.GET." + jobs.StreamDead, `{"seq":1}`},
-		{"$JS.API.CONSUMER.MSG.NEXT." + jobs.StreamRefunds + ".refundctl_doctor", `{"no_wait":true}`},
-		{"$JS.API.CONSUMER.PAUSE." + jobs.StreamJobs + ".refundctl_doctor", `{}`},
-		{"$JS.API.CONSUMER.PAUSE." + jobs.StreamWaits + ".refundctl_doctor", `{}`},
-		{"$JS.API.STREAM.MSG.DELETE." + jobs.StreamDead, `{"seq":9007199254740991}`},
+		{"$JS.API.STREAM.MSG.GET." + stream.Jobs, `{"seq":1}`},
+		{"$JS.API.STREAM.MSG.GET." + stream.Waits, `{"seq":1}`},
+		{"$JS.API.STREAM.MSG.GET." + stream.Refunds, `{"seq":1}`},
+		{"$JS.API.STREAM.MSG.GET." + stream.Dead, `{"seq":1}`},
+		{"$JS.API.CONSUMER.MSG.NEXT." + stream.Refunds + ".refundctl_doctor", `{"no_wait":true}`},
+		{"$JS.API.CONSUMER.PAUSE." + stream.Jobs + ".refundctl_doctor", `{}`},
+		{"$JS.API.CONSUMER.PAUSE." + stream.Waits + ".refundctl_doctor", `{}`},
+		{"$JS.API.STREAM.MSG.DELETE." + stream.Dead, `{"seq":9007199254740991}`},
 	}
 	const ch, id = channel.CreditCard, "refundctl-doctor"
 	for _, subject := range []string{

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 )
 
@@ -14,8 +14,8 @@ import (
 func (o Operator) room(ctx context.Context) []Finding {
 	found := []Finding{o.payload(), o.records(ctx)}
 	for _, s := range []struct{ stream, full, do string }{
-		{jobs.StreamJobs, "producers are refused when it is full", "are workers up, and is a channel paused or its breaker open? Jobs that are worked off make room"},
-		{jobs.StreamDead, "dead letters wait in REFUND_WAITS when it is full", "`refundctl dead list`: replay or discard letters, or have an administrator raise the stream's size"},
+		{stream.Jobs, "producers are refused when it is full", "are workers up, and is a channel paused or its breaker open? Jobs that are worked off make room"},
+		{stream.Dead, "dead letters wait in REFUND_WAITS when it is full", "`refundctl dead list`: replay or discard letters, or have an administrator raise the stream's size"},
 	} {
 		if f, ok := o.fill(ctx, s.stream, s.full, s.do); ok {
 			found = append(found, f)

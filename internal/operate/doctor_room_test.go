@@ -7,7 +7,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 )
 
@@ -54,9 +54,9 @@ func TestDoctorSeesFullStorageAndFullStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f.resize(t, jobs.StreamDead, 11_000)
+	f.resize(t, stream.Dead, 11_000)
 	expect("size", "REFUND_DEAD: 8", operate.LevelWarning)
-	f.resize(t, jobs.StreamDead, 9_000)
+	f.resize(t, stream.Dead, 9_000)
 	expect("size", "REFUND_DEAD: ", operate.LevelProblem)
 
 	acc, err := f.nats.Nodes()[0].LookupAccount(server.DEFAULT_GLOBAL_ACCOUNT)

@@ -15,6 +15,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // HeaderDeadAction marks a message on REFUND_DEAD that is no letter but says
@@ -65,7 +66,7 @@ type dead struct {
 
 // readDead reads all letters and what was done about them.
 func (o Operator) readDead(ctx context.Context) (dead, error) {
-	stream, err := o.cfg.JS.Stream(ctx, jobs.StreamDead)
+	stream, err := o.cfg.JS.Stream(ctx, stream.Dead)
 	if err != nil {
 		return dead{}, fmt.Errorf("read dead letters: %w", err)
 	}
@@ -115,7 +116,7 @@ func letter(msg *jetstream.RawStreamMsg) Letter {
 	decoded := jobs.Decode(l.Channel, l.Body)
 	l.RefundID = decoded.Job.RefundID
 	l.Problem = problemOf(decoded)
-	if l.Problem == "" && l.Reason == string(jobs.DeadRefundIDConflict) {
+	if l.Problem == "" && l.Reason == string(stream.DeadRefundIDConflict) {
 		l.Problem = "the refund_id belongs to a refund of other content"
 	}
 	return l

@@ -8,6 +8,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -15,16 +16,16 @@ import (
 const sound = `{"refund_id":"rf-1","channel":"credit_card","invoice_number":"INV-1","original_request_id":"pay-1","amount":90000}`
 
 // bury stores a dead letter and returns its sequence.
-func (f fixture) bury(t *testing.T, source uint64, reason jobs.DeadReason, body string) uint64 {
+func (f fixture) bury(t *testing.T, source uint64, reason stream.DeadReason, body string) uint64 {
 	t.Helper()
-	l := jobs.DeadLetter{
-		Reason: reason, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: source,
+	l := stream.DeadLetter{
+		Reason: reason, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: source,
 		Subject: "refunds.jobs.credit_card", Body: []byte(body),
 	}
-	if err := jobs.NewDeadLetters(f.js, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), l); !errors.Is(err, jobs.ErrNotNoticed) {
+	if err := stream.NewDeadLetters(f.js, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), l); !errors.Is(err, stream.ErrNotNoticed) {
 		t.Fatal(err)
 	}
-	s, err := f.js.Stream(t.Context(), jobs.StreamDead)
+	s, err := f.js.Stream(t.Context(), stream.Dead)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func (f fixture) bury(t *testing.T, source uint64, reason jobs.DeadReason, body 
 // job returns the newest job that is queued.
 func (f fixture) job(t *testing.T) (string, uint64) {
 	t.Helper()
-	s, err := f.js.Stream(t.Context(), jobs.StreamJobs)
+	s, err := f.js.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestReplayPublishesWhatIsAJobAndRecordsWhoAndWhy(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	broken := strings.Replace(sound, "90000", `"90000"`, 1)
-	letter := f.bury(t, 7, jobs.DeadUnreadable, strings.Replace(broken, "rf-1", "rf 1", 1))
+	letter := f.bury(t, 7, stream.DeadUnreadable, strings.Replace(broken, "rf-1", "rf 1", 1))
 	if _, err := f.Replay(ctx, letter, nil, "why", false); !errors.Is(err, operate.ErrNoJob) {
 		t.Errorf("no job was published: %v", err)
 	}
@@ -97,7 +98,7 @@ func TestALetterIsNeverReplayedUnderASecondID(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
-	letter := f.bury(t, 1, jobs.DeadRefundIDConflict, sound)
+	letter := f.bury(t, 1, stream.DeadRefundIDConflict, sound)
 	if _, err := f.Replay(ctx, letter, changes(t, "refund_id=rf-2"), "meant as well", false); err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestUsedRefundIDIsRefusedWithTheExplanation(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	f.put(t, record("rf-1", refund.Succeeded)) // its fingerprint is another's
-	letter := f.bury(t, 1, jobs.DeadRefundIDConflict, sound)
+	letter := f.bury(t, 1, stream.DeadRefundIDConflict, sound)
 	_, err := f.Replay(ctx, letter, nil, "why", false)
 	if !errors.Is(err, operate.ErrUsedID) || !strings.Contains(err.Error(), "succeeded") || !strings.Contains(err.Error(), "--set refund_id=") {
 		t.Errorf("%v", err)
@@ -129,7 +130,7 @@ func TestTheSameContentAgainIsPublishedAndSaysSo(t *testing.T) {
 	f := setup(t)
 	same := jobs.Decode(channel.CreditCard, []byte(sound)).Fingerprint().String()
 	f.put(t, record("rf-1", refund.Waiting, func(r *refund.Record) { r.Fingerprint = same }))
-	r, err := f.Replay(t.Context(), f.bury(t, 1, jobs.DeadRefundIDConflict, sound), nil, "new token", false)
+	r, err := f.Replay(t.Context(), f.bury(t, 1, stream.DeadRefundIDConflict, sound), nil, "new token", false)
 	if err != nil || r.Known != "waiting" || r.Published == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -139,7 +140,7 @@ func TestDiscardErasesTheLetterAndKeepsWhoAndWhy(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
-	letter := f.bury(t, 1, jobs.DeadUnreadable, "planted-secret-8")
+	letter := f.bury(t, 1, stream.DeadUnreadable, "planted-secret-8")
 	if _, err := f.Discard(ctx, letter, ""); !errors.Is(err, operate.ErrBecause) {
 		t.Errorf("without a reason: %v", err)
 	}
@@ -163,13 +164,13 @@ func TestWhatIsNoObjectOrWasCutCannotBeReplayed(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	for i, body := range []string{"no json", `["a"]`, `{"refund_id":"a","refund_id":"b"}`, "null"} {
-		letter := f.bury(t, uint64(i+1), jobs.DeadUnreadable, body)
+		letter := f.bury(t, uint64(i+1), stream.DeadUnreadable, body)
 		if _, err := f.Replay(ctx, letter, changes(t, "refund_id=rf-1"), "why", false); !errors.Is(err, operate.ErrNoJob) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	l := jobs.DeadLetter{Reason: jobs.DeadUnreadable, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: 99, Subject: "x", Body: []byte(strings.Repeat("a", 900))}
-	if err := jobs.NewDeadLetters(f.js, func() int { return 400 }).WithoutNotices().Publish(ctx, l); !errors.Is(err, jobs.ErrNotNoticed) {
+	l := stream.DeadLetter{Reason: stream.DeadUnreadable, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: 99, Subject: "x", Body: []byte(strings.Repeat("a", 900))}
+	if err := stream.NewDeadLetters(f.js, func() int { return 400 }).WithoutNotices().Publish(ctx, l); !errors.Is(err, stream.ErrNotNoticed) {
 		t.Fatal(err)
 	}
 	if _, err := f.Replay(ctx, 5, nil, "why", false); !errors.Is(err, operate.ErrTruncated) {

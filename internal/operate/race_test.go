@@ -15,7 +15,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/dokusim"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/operate"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -299,11 +299,11 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 			}
 		}
 	}
-	letter := jobs.DeadLetter{
-		Reason: jobs.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: jobs.StreamJobs, Sequence: 999,
+	letter := stream.DeadLetter{
+		Reason: stream.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: 999,
 		Subject: "refunds.jobs.credit_card", Body: []byte(body(ids[0])),
 	}
-	if err := jobs.NewDeadLetters(s.JS, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), letter); !errors.Is(err, jobs.ErrNotNoticed) {
+	if err := stream.NewDeadLetters(s.JS, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), letter); !errors.Is(err, stream.ErrNotNoticed) {
 		t.Fatal(err)
 	}
 	client, err := doku.New(doku.Config{

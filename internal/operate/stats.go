@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -23,7 +23,7 @@ func (o Operator) Pause(ctx context.Context, ch channel.Channel, until time.Time
 	if until.IsZero() {
 		until = forever
 	}
-	for _, c := range jobs.Consumers([]channel.Channel{ch}) {
+	for _, c := range stream.Consumers([]channel.Channel{ch}) {
 		if _, err := o.cfg.JS.PauseConsumer(ctx, c.Stream, c.Config.Durable, until); err != nil {
 			return fmt.Errorf("pause consumer %s: %w", c.Config.Durable, err)
 		}
@@ -33,7 +33,7 @@ func (o Operator) Pause(ctx context.Context, ch channel.Channel, until time.Time
 
 // Resume takes a pause back. One that does not stand is no error.
 func (o Operator) Resume(ctx context.Context, ch channel.Channel) error {
-	for _, c := range jobs.Consumers([]channel.Channel{ch}) {
+	for _, c := range stream.Consumers([]channel.Channel{ch}) {
 		if _, err := o.cfg.JS.ResumeConsumer(ctx, c.Stream, c.Config.Durable); err != nil {
 			return fmt.Errorf("resume consumer %s: %w", c.Config.Durable, err)
 		}
@@ -87,7 +87,7 @@ func (o Operator) channelStats(ctx context.Context, ch channel.Channel) (Channel
 
 // queues reads both consumers of the channel.
 func (o Operator) queues(ctx context.Context, s *ChannelStats) error {
-	for _, c := range jobs.Consumers([]channel.Channel{s.Channel}) {
+	for _, c := range stream.Consumers([]channel.Channel{s.Channel}) {
 		consumer, err := o.cfg.JS.Consumer(ctx, c.Stream, c.Config.Durable)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
 			continue // `doctor` says so
@@ -96,7 +96,7 @@ func (o Operator) queues(ctx context.Context, s *ChannelStats) error {
 			return fmt.Errorf("look at consumer %s: %w", c.Config.Durable, err)
 		}
 		info := consumer.CachedInfo()
-		if c.Stream == jobs.StreamJobs {
+		if c.Stream == stream.Jobs {
 			s.Queued = info.NumPending
 		} else {
 			s.Due = info.NumPending

@@ -8,7 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -83,7 +83,7 @@ func unwrapEach(err error) error {
 // readOn reads with one consumer, as long as nothing is lost on the way: it has
 // no acknowledgements, so a gap in its own count means that a message was.
 func (o Operator) readOn(ctx context.Context, s *Span, each func(Recorded) error) error {
-	reader, err := o.cfg.JS.CreateConsumer(ctx, jobs.StreamRefunds, s.consumer())
+	reader, err := o.cfg.JS.CreateConsumer(ctx, stream.Refunds, s.consumer())
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/connect"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/observe"
 )
@@ -21,14 +21,14 @@ const (
 
 // admit waits for NATS, sets up what it may, and finds streams and ledger fit.
 // What cannot be asked is asked again; what is unfit is [ErrUnfit].
-func (p *process) admit(ctx context.Context) (jobs.Report, *ledger.Ledger, error) {
+func (p *process) admit(ctx context.Context) (stream.Report, *ledger.Ledger, error) {
 	book := ledger.New(ledger.Config{
 		JS: p.js, APIPrefix: p.Connect.NATSAPIPrefix, ClientID: p.ClientID, Environment: p.Environment,
 		Log: p.Log, Now: p.Now,
 	})
 	for {
 		if err := connect.Await(ctx, p.nc); err != nil {
-			return jobs.Report{}, nil, err
+			return stream.Report{}, nil, err
 		}
 		report, err := p.inspect(ctx, book)
 		if err == nil {
@@ -39,27 +39,27 @@ func (p *process) admit(ctx context.Context) (jobs.Report, *ledger.Ledger, error
 			return report, book, nil
 		}
 		if errors.Is(err, ErrUnfit) || ctx.Err() != nil {
-			return jobs.Report{}, nil, err
+			return stream.Report{}, nil, err
 		}
 		p.Log.Warn("streams not checked yet", "error", err)
 		p.health.Block("streams", fmt.Sprintf("streams not checked yet: %s", err))
 		if err := pause(ctx, askAgain); err != nil {
-			return jobs.Report{}, nil, err
+			return stream.Report{}, nil, err
 		}
 	}
 }
 
-func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (jobs.Report, error) {
+func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (stream.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if p.Setup {
 		if err := p.setUp(ctx); err != nil {
-			return jobs.Report{}, err
+			return stream.Report{}, err
 		}
 	}
-	report, err := jobs.Check(ctx, p.js, p.Channels)
+	report, err := stream.Check(ctx, p.js, p.Channels)
 	if err != nil {
-		return jobs.Report{}, err
+		return stream.Report{}, err
 	}
 	problems := report.Problems
 	for _, err := range []error{checkOwner(report.Owner, p.owner()), book.CheckPayload()} {
@@ -68,13 +68,13 @@ func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (jobs.Report
 		}
 	}
 	if len(problems) > 0 {
-		return jobs.Report{}, fmt.Errorf("%w: %s", ErrUnfit, strings.Join(problems, "; "))
+		return stream.Report{}, fmt.Errorf("%w: %s", ErrUnfit, strings.Join(problems, "; "))
 	}
 	if err := book.Verify(ctx); err != nil {
 		if errors.Is(err, ledger.ErrForeign) || errors.Is(err, ledger.ErrRecord) {
-			return jobs.Report{}, fmt.Errorf("%w: %w", ErrUnfit, err)
+			return stream.Report{}, fmt.Errorf("%w: %w", ErrUnfit, err)
 		}
-		return jobs.Report{}, err
+		return stream.Report{}, err
 	}
 	return report, nil
 }
@@ -82,7 +82,7 @@ func (p *process) inspect(ctx context.Context, book *ledger.Ledger) (jobs.Report
 // setUp creates what is missing. That a new ledger began is said again and
 // again until the streams are found fit, and never missed.
 func (p *process) setUp(ctx context.Context) error {
-	done, err := jobs.SetupConfig{
+	done, err := stream.SetupConfig{
 		JobsMaxBytes: p.JobsMaxBytes, LedgerMustExist: p.LedgerMustExist, Owner: p.owner(), Replicas: p.Replicas,
 	}.Run(ctx, p.js)
 	if len(done.Created) > 0 {
@@ -91,7 +91,7 @@ func (p *process) setUp(ctx context.Context) error {
 	for _, warning := range done.Warnings {
 		p.Log.Warn("streams were set up", "problem", warning)
 	}
-	if errors.Is(err, jobs.ErrCannotSetUp) {
+	if errors.Is(err, stream.ErrCannotSetUp) {
 		return fmt.Errorf("%w: %w", ErrUnfit, err)
 	}
 	if err != nil {
@@ -100,22 +100,22 @@ func (p *process) setUp(ctx context.Context) error {
 	return nil
 }
 
-func (p *process) owner() jobs.Owner {
-	return jobs.Owner{ClientID: p.ClientID, Environment: p.Environment}
+func (p *process) owner() stream.Owner {
+	return stream.Owner{ClientID: p.ClientID, Environment: p.Environment}
 }
 
 // checkOwner compares whom the ledger's metadata names with this worker. A
 // ledger that names nobody is judged by its last record alone.
-func checkOwner(named, ours jobs.Owner) error {
+func checkOwner(named, ours stream.Owner) error {
 	if named.IsZero() || named == ours {
 		return nil
 	}
-	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, jobs.StreamRefunds, named, ours)
+	return fmt.Errorf("%w: stream %s belongs to %s, this program is %s", ledger.ErrForeign, stream.Refunds, named, ours)
 }
 
 // deadLetters publishes to the REFUND_DEAD that was found.
-func (p *process) deadLetters(report jobs.Report) jobs.DeadLetters {
-	letters := jobs.NewDeadLetters(p.js, jobs.DeadLetterLimit(p.nc, report.DeadLetterSize)).Permitted(p.notices)
+func (p *process) deadLetters(report stream.Report) stream.DeadLetters {
+	letters := stream.NewDeadLetters(p.js, stream.DeadLetterLimit(p.nc, report.DeadLetterSize)).Permitted(p.notices)
 	if !report.NoticesTaken {
 		return letters.WithoutNotices()
 	}

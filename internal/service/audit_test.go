@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"refundworker.example/refundworker/internal/check"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -93,7 +93,7 @@ func (f fixture) settled(t *testing.T) {
 // queued counts the jobs that have not been acknowledged.
 func (f fixture) queued(t *testing.T) uint64 {
 	t.Helper()
-	s, err := f.JS.Stream(t.Context(), jobs.StreamJobs)
+	s, err := f.JS.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -45,7 +46,7 @@ func (f fixture) dead(t *testing.T, n int) []*jetstream.RawStreamMsg {
 	t.Helper()
 	var letters []*jetstream.RawStreamMsg
 	eventually(t, strconv.Itoa(n)+" dead letters", func() bool {
-		letters = slices.DeleteFunc(f.stored(t, jobs.StreamDead), func(m *jetstream.RawStreamMsg) bool {
+		letters = slices.DeleteFunc(f.stored(t, stream.Dead), func(m *jetstream.RawStreamMsg) bool {
 			return !strings.HasPrefix(m.Subject, "refunds.dead.") // a notice
 		})
 		return len(letters) >= n
@@ -103,7 +104,7 @@ func TestCardNumberIsRejectedAndKeptNowhere(t *testing.T) {
 		t.Errorf("result = %+v", r)
 	}
 	f.settled(t)
-	for _, stream := range []string{jobs.StreamJobs, jobs.StreamWaits, jobs.StreamRefunds, jobs.StreamDead} {
+	for _, stream := range []string{stream.Jobs, stream.Waits, stream.Refunds, stream.Dead} {
 		for _, msg := range f.stored(t, stream) {
 			log.add(stream, msg)
 		}
@@ -170,7 +171,7 @@ func TestTheSameJobAgainIsNoSecondRefund(t *testing.T) {
 	f.settled(t)
 	d.judge(t, f)
 	f.audit(t)
-	if letters := f.stored(t, jobs.StreamDead); len(letters) != 0 {
+	if letters := f.stored(t, stream.Dead); len(letters) != 0 {
 		t.Errorf("%d dead letters", len(letters))
 	}
 }
@@ -243,7 +244,7 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 		t.Errorf("a nudge without a token: %+v", r)
 	}
 	card.judge(t, f)
-	f.emptied(t, jobs.StreamWaits)
+	f.emptied(t, stream.Waits)
 	if entries, _ := f.journal.of("unheard"); len(entries) != 0 {
 		t.Errorf("a nudge started a refund: %s", path(entries))
 	}
@@ -288,7 +289,7 @@ func TestPublishingAgainRenewsTheCustomersToken(t *testing.T) {
 	body := again.body(t, time.Now())
 	f.publish(t, again.channel, body)
 	f.settled(t)
-	waits, err := f.JS.Stream(t.Context(), jobs.StreamWaits)
+	waits, err := f.JS.Stream(t.Context(), stream.Waits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -67,7 +68,7 @@ func (j *journal) run(ctx context.Context) {
 func (j *journal) read(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	c, err := j.js.OrderedConsumer(asking, jobs.StreamRefunds, jetstream.OrderedConsumerConfig{
+	c, err := j.js.OrderedConsumer(asking, stream.Refunds, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: j.last + 1, MaxResetAttempts: 1,
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -42,7 +42,7 @@ func TestAWaitThatCannotBeStoredAtOnceDelaysNothing(t *testing.T) {
 	}
 	began := time.Now()
 	f.journal.waitResults(t, 1)
-	if took := time.Since(began); took > jobs.AckWait*2/3 {
+	if took := time.Since(began); took > stream.AckWait*2/3 {
 		t.Errorf("the refund ended %s after NATS came back", took)
 	}
 	f.settled(t)
@@ -61,7 +61,7 @@ func TestAMessageThatCannotBeStoredIsHandedBack(t *testing.T) {
 	d := cardDone("handed back", "PARTIAL_REFUND", dokusim.Payment{}).drive("back")
 	d.begin(t, f)
 	began := time.Now()
-	consumer, err := f.JS.Consumer(t.Context(), jobs.StreamJobs, "worker_credit_card")
+	consumer, err := f.JS.Consumer(t.Context(), stream.Jobs, "worker_credit_card")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -71,7 +72,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 	for i := range 5 {
 		cardDone("behind", "", dokusim.Payment{}).drive(fmt.Sprintf("behind%d", i)).begin(t, f)
 	}
-	consumer, err := f.JS.Consumer(t.Context(), jobs.StreamJobs, "worker_credit_card")
+	consumer, err := f.JS.Consumer(t.Context(), stream.Jobs, "worker_credit_card")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,14 +101,14 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 // ledgerFull lets REFUNDS refuse every append, while all else goes on.
 func (f fixture) ledgerFull(t *testing.T) {
 	t.Helper()
-	f.changeStream(t, jobs.StreamRefunds, func(c *jetstream.StreamConfig, now jetstream.StreamState) {
+	f.changeStream(t, stream.Refunds, func(c *jetstream.StreamConfig, now jetstream.StreamState) {
 		c.Discard, c.MaxMsgs = jetstream.DiscardNew, int64(now.Msgs)
 	})
 }
 
 func (f fixture) ledgerRoomy(t *testing.T) {
 	t.Helper()
-	f.changeStream(t, jobs.StreamRefunds, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
+	f.changeStream(t, stream.Refunds, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
 		c.Discard, c.MaxMsgs = jetstream.DiscardOld, -1
 	})
 }
@@ -163,7 +164,7 @@ func (f fixture) restart(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "a connection of the test's own", func() bool {
-		_, err := f.JS.Stream(t.Context(), jobs.StreamRefunds)
+		_, err := f.JS.Stream(t.Context(), stream.Refunds)
 		return err == nil
 	})
 }
@@ -212,22 +213,22 @@ func nothing(*service.Config) {}
 func TestMissingStreamsAndConsumersAreNamed(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
-	if err := f.JS.DeleteConsumer(t.Context(), jobs.StreamJobs, "worker_emoney_ovo"); err != nil {
+	if err := f.JS.DeleteConsumer(t.Context(), stream.Jobs, "worker_emoney_ovo"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{jobs.StreamWaits, jobs.StreamDead} {
+	for _, name := range []string{stream.Waits, stream.Dead} {
 		if err := f.JS.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f.refuses(t, nothing, jobs.StreamWaits, jobs.StreamDead, "worker_emoney_ovo")
+	f.refuses(t, nothing, stream.Waits, stream.Dead, "worker_emoney_ovo")
 }
 
 func TestUnfitStreamsAreRefused(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
-	f.changeStream(t, jobs.StreamWaits, func(c *jetstream.StreamConfig, _ jetstream.StreamState) { c.MaxMsgs = 1000 })
-	f.refuses(t, nothing, jobs.StreamWaits, "limit")
+	f.changeStream(t, stream.Waits, func(c *jetstream.StreamConfig, _ jetstream.StreamState) { c.MaxMsgs = 1000 })
+	f.refuses(t, nothing, stream.Waits, "limit")
 }
 
 func TestALedgerOfAnotherIsRefused(t *testing.T) {
@@ -252,7 +253,7 @@ func TestALedgerOfAnotherIsRefused(t *testing.T) {
 func TestSetupCreatesWhatIsMissingAndAltersNothing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: 7 * time.Second})
-	for _, name := range []string{jobs.StreamWaits, jobs.StreamDead} {
+	for _, name := range []string{stream.Waits, stream.Dead} {
 		if err := f.JS.DeleteStream(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
@@ -263,9 +264,9 @@ func TestSetupCreatesWhatIsMissingAndAltersNothing(t *testing.T) {
 	d.judge(t, f)
 	f.publish(t, channel.EmoneyOVO, "dead")
 	f.dead(t, 1)
-	for stream, want := range map[string]time.Duration{jobs.StreamJobs: 7 * time.Second, jobs.StreamWaits: jobs.AckWait} {
-		name := map[string]string{jobs.StreamJobs: "worker_credit_card", jobs.StreamWaits: "due_credit_card"}[stream]
-		c, err := f.JS.Consumer(t.Context(), stream, name)
+	for from, want := range map[string]time.Duration{stream.Jobs: 7 * time.Second, stream.Waits: stream.AckWait} {
+		name := map[string]string{stream.Jobs: "worker_credit_card", stream.Waits: "due_credit_card"}[from]
+		c, err := f.JS.Consumer(t.Context(), from, name)
 		if err != nil || c.CachedInfo().Config.AckWait != want {
 			t.Errorf("%s: %v, %v", name, c, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // Permissions that were made before there were notices. A denied publish looks
@@ -50,11 +50,11 @@ func TestWorkerThatMayPublishNoNoticesWorksAsAnyOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "an empty queue", func() bool { return messages(t, js, jobs.StreamJobs) == 0 })
+	eventually(t, "an empty queue", func() bool { return messages(t, js, stream.Jobs) == 0 })
 	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %s", took)
 	}
-	if n := messages(t, js, jobs.StreamDead); n != letters {
+	if n := messages(t, js, stream.Dead); n != letters {
 		t.Errorf("%d dead letters", n)
 	}
 	readiness(t, addr, http.StatusOK, "producers are not told of dead letters")

@@ -11,6 +11,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -135,7 +136,7 @@ func TestStricterRuleStopsNoRecordedRefund(t *testing.T) {
 	published.paid(t, f, folded)
 	unknown.paid(t, f, earlierReason) // a repeat is the very same request
 	f.settled(t)
-	if letters := f.stored(t, jobs.StreamDead); len(letters) != 0 {
+	if letters := f.stored(t, stream.Dead); len(letters) != 0 {
 		t.Errorf("%d dead letters, the first %s", len(letters), letters[0].Data)
 	}
 	if calls := f.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpRefund, Invoice: ended.record.Job.InvoiceNumber}); len(calls) != 0 {
@@ -260,7 +261,7 @@ func TestRefundIDMayHoldSlashesColonsAndHashes(t *testing.T) {
 	for subject, want := range map[string]string{
 		"refunds.results.credit_card.succeeded." + id: id + ".succeeded", "refunds.results.direct_debit_mandiri.succeeded." + later: later + ".succeeded",
 	} {
-		stream, err := f.JS.Stream(t.Context(), jobs.StreamRefunds)
+		stream, err := f.JS.Stream(t.Context(), stream.Refunds)
 		if err != nil {
 			t.Fatal(err)
 		}

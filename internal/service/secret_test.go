@@ -20,6 +20,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -185,8 +186,8 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 		}
 	}
 	found("what DOKU was told", p.bytes(), "planted-access-s00", "planted-device-s06", plantedAddress("s07"), secrets[len(secrets)-1])
-	found(jobs.StreamWaits, f.bodies(t, jobs.StreamWaits), "planted-access-waits", plantedAddress("waits"))
-	found(jobs.StreamDead, f.bodies(t, jobs.StreamDead), bad)
+	found(stream.Waits, f.bodies(t, stream.Waits), "planted-access-waits", plantedAddress("waits"))
+	found(stream.Dead, f.bodies(t, stream.Dead), bad)
 }
 
 // bodies are those of a stream that may hold secrets, without their headers.
@@ -208,18 +209,18 @@ func (f fixture) searchEverything(t *testing.T, log *output, addr string, secret
 		_, text := fetch(t, addr, page)
 		readable[page] = []byte(text)
 	}
-	for _, stream := range []string{jobs.StreamJobs, jobs.StreamWaits, jobs.StreamRefunds, jobs.StreamDead} {
+	for _, name := range []string{stream.Jobs, stream.Waits, stream.Refunds, stream.Dead} {
 		o := &output{}
-		for _, msg := range f.stored(t, stream) {
-			if stream != jobs.StreamRefunds {
+		for _, msg := range f.stored(t, name) {
+			if name != stream.Refunds {
 				msg.Data = nil
 			}
-			o.add(stream, msg)
+			o.add(name, msg)
 		}
-		readable[stream] = o.bytes()
+		readable[name] = o.bytes()
 	}
 	for name, content := range readable {
-		if len(content) == 0 && name != jobs.StreamJobs {
+		if len(content) == 0 && name != stream.Jobs {
 			t.Errorf("%s is empty", name)
 		}
 		for _, v := range check.Secrets(name, content, secrets...) {

@@ -31,7 +31,7 @@ import (
 	"refundworker.example/refundworker/internal/connect"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/fleet"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/observe"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -96,7 +96,7 @@ type process struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	denied  denial
-	notices *jobs.NoticePermission
+	notices *stream.NoticePermission
 }
 
 // Run works until ctx ends, and drains. Errors: [ErrUnfit], [worker.ErrDrain],
@@ -122,7 +122,7 @@ func Run(ctx context.Context, cfg Config) error {
 		TokenFailures: doku.TokenFailures(), Mismatches: doku.MismatchFields(),
 	})
 	p.denied.health = p.health
-	p.notices = jobs.NewNoticePermission(p.Now)
+	p.notices = stream.NewNoticePermission(p.Now)
 	defer p.denied.stop()
 
 	var group sync.WaitGroup

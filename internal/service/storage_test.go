@@ -16,6 +16,7 @@ import (
 	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -44,7 +45,7 @@ func (f fixture) dropStreams(t *testing.T, names ...string) {
 	}
 }
 
-var allStreams = []string{jobs.StreamJobs, jobs.StreamWaits, jobs.StreamRefunds, jobs.StreamDead}
+var allStreams = []string{stream.Jobs, stream.Waits, stream.Refunds, stream.Dead}
 
 // Producers may publish until they are refused: there is still room for what
 // becomes of their jobs.
@@ -53,7 +54,7 @@ func TestJobsThatFillTheirStreamAreAllWorkedOff(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	f.dropStreams(t, allStreams...)
 	f.accountLimit(t, 16<<20)
-	if _, err := (jobs.SetupConfig{}).Run(t.Context(), f.JS); err != nil {
+	if _, err := (stream.SetupConfig{}).Run(t.Context(), f.JS); err != nil {
 		t.Fatal(err)
 	}
 	published := 0
@@ -123,7 +124,7 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 func TestFullDeadLetterStreamStopsNoChannelAndLosesNoLetter(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: 2 * time.Second})
-	f.changeStream(t, jobs.StreamDead, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
+	f.changeStream(t, stream.Dead, func(c *jetstream.StreamConfig, _ jetstream.StreamState) {
 		c.MaxBytes, c.Discard = 1, jetstream.DiscardNew
 	})
 	addr := freeAddr(t)
@@ -139,7 +140,7 @@ func TestFullDeadLetterStreamStopsNoChannelAndLosesNoLetter(t *testing.T) {
 	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, "refund_dead_letters_refused 1") || !strings.Contains(text, `refund_dead_letters_total{reason="unreadable"} 0`) {
 		t.Error("the metrics do not show it")
 	}
-	f.changeStream(t, jobs.StreamDead, func(c *jetstream.StreamConfig, _ jetstream.StreamState) { c.MaxBytes = -1 })
+	f.changeStream(t, stream.Dead, func(c *jetstream.StreamConfig, _ jetstream.StreamState) { c.MaxBytes = -1 })
 	found := map[string]bool{}
 	for _, letter := range f.dead(t, flood) {
 		seq := letter.Header.Get("Refund-Dead-Sequence")
@@ -164,7 +165,7 @@ func TestFullDeadLetterStreamStopsNoChannelAndLosesNoLetter(t *testing.T) {
 func (f fixture) notices(t *testing.T) map[string]int {
 	t.Helper()
 	texts := map[string]int{}
-	for _, msg := range f.stored(t, jobs.StreamDead) {
+	for _, msg := range f.stored(t, stream.Dead) {
 		if strings.HasPrefix(msg.Subject, "refunds.notices.") {
 			texts[msg.Subject+" "+string(msg.Data)]++
 		}
@@ -183,7 +184,7 @@ func TestProducersLearnOfTheirDeadLetters(t *testing.T) {
 	f.publish(t, channel.EmoneyOVO, `{"refund_id":"planted`)
 	f.dead(t, 2)
 	eventually(t, "two notices", func() bool { return len(f.notices(t)) == 2 })
-	queue, err := f.JS.Stream(t.Context(), jobs.StreamJobs)
+	queue, err := f.JS.Stream(t.Context(), stream.Jobs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +241,7 @@ func TestOwnerIsReadBeforeTheFirstJob(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	f.dropStreams(t, allStreams...)
-	if _, err := (jobs.SetupConfig{Owner: jobs.Owner{ClientID: "BRN-OTHER", Environment: "simulator"}}).Run(t.Context(), f.JS); err != nil {
+	if _, err := (stream.SetupConfig{Owner: stream.Owner{ClientID: "BRN-OTHER", Environment: "simulator"}}).Run(t.Context(), f.JS); err != nil {
 		t.Fatal(err)
 	}
 	d := cardDone("not ours", "", dokusim.Payment{}).drive("d")
@@ -286,7 +287,7 @@ func TestNewLedgerIsRefusedWhereOneWasAndWarnedOfElsewhere(t *testing.T) {
 	f.refuses(t, func(cfg *service.Config) { cfg.Setup, cfg.LedgerMustExist = true, true }, "LEDGER_MUST_EXIST", "restore REFUNDS")
 	w := f.start(t, logged)
 	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
-	eventually(t, "streams", func() bool { _, err := f.JS.Stream(t.Context(), jobs.StreamJobs); return err == nil })
+	eventually(t, "streams", func() bool { _, err := f.JS.Stream(t.Context(), stream.Jobs); return err == nil })
 	d.begin(t, f)
 	f.settled(t)
 	if err := w.Stop(); err != nil {
@@ -295,7 +296,7 @@ func TestNewLedgerIsRefusedWhereOneWasAndWarnedOfElsewhere(t *testing.T) {
 	if text := log.String(); strings.Count(text, "a new ledger began") != 1 || !strings.Contains(text, `"level":"WARN","msg":"streams were set up"`) {
 		t.Errorf("%s", text)
 	}
-	f.dropStreams(t, jobs.StreamRefunds)
+	f.dropStreams(t, stream.Refunds)
 	f.refuses(t, logged, "refused to begin a new ledger", "REFUND_JOBS has taken 1 messages", "restore REFUNDS from a backup")
 	f.refuses(t, nothing, "missing: stream REFUNDS")
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/worker"
@@ -54,7 +55,7 @@ func (p *process) handle(m *message) {
 	m.of.busy[p.n] = true
 	h := &handling{w: w, p: p, l: p.lanes[m.lane], m: m, of: m.of, turn: m.delivered, job: decoded}
 	p.hands = append(p.hands, h)
-	if m.feed == jobs.Due || m.delivered > 1 {
+	if m.feed == intake.Due || m.delivered > 1 {
 		h.entry = h.of.read()
 	}
 	h.steps = refund.Begin(h.entry.record.Core, h.delivered())

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -15,7 +15,7 @@ type message struct {
 	of        *account // nil: nobody can say
 	channel   channel.Channel
 	lane      int
-	feed      jobs.Feed
+	feed      intake.Feed
 	data      []byte
 	nudge     bool
 	stored    refund.Time

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -65,7 +66,7 @@ func (w *world) send(due *wait) {
 	w.published++
 	due.of.queued++
 	w.deliver(&message{
-		of: due.of, channel: due.of.channel, lane: due.of.lane, feed: jobs.Due,
+		of: due.of, channel: due.of.channel, lane: due.of.lane, feed: intake.Due,
 		data: due.data, nudge: due.nudge, stored: w.now,
 	})
 }

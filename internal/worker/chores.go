@@ -10,7 +10,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // How often each chore is done. All are jittered, so that a fleet that was
@@ -71,7 +72,7 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 		maps.Copy(interrupted, l.intake.Interrupted())
 	}
 	maps.DeleteFunc(interrupted, func(_ string, err error) bool {
-		return errors.Is(err, jobs.ErrNotPulling) // nothing has gone wrong: it begins
+		return errors.Is(err, intake.ErrNotPulling) // nothing has gone wrong: it begins
 	})
 	if ctx.Err() == nil && w.stop.Err() == nil {
 		w.interruption.report(interrupted)
@@ -98,7 +99,7 @@ func (w *Worker) checkPaused(ctx context.Context) {
 
 // paused reports whether one of the channel's consumers is.
 func (w *Worker) paused(ctx context.Context, ch channel.Channel) (bool, error) {
-	for _, c := range jobs.Consumers([]channel.Channel{ch}) {
+	for _, c := range stream.Consumers([]channel.Channel{ch}) {
 		consumer, err := w.cfg.JS.Consumer(ctx, c.Stream, c.Config.Durable)
 		if err != nil {
 			return false, fmt.Errorf("look at consumer %s: %w", c.Config.Durable, err)

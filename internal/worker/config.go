@@ -9,7 +9,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/doku"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/observe"
 	"refundworker.example/refundworker/internal/refund"
@@ -31,7 +31,7 @@ type Config struct {
 	Channels    []channel.Channel
 	ClientID    string
 	Concurrency int // calls at once, per channel
-	Dead        jobs.DeadLetters
+	Dead        stream.DeadLetters
 	DrainTime   time.Duration // how long a stop may take
 	Environment string
 	Gateway     Gateway

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // letters is what this process knows of REFUND_DEAD.
@@ -16,8 +17,8 @@ type letters struct {
 }
 
 // deadLetter is a message as a dead letter.
-func deadLetter(d *jobs.Delivery, reason jobs.DeadReason) jobs.DeadLetter {
-	return jobs.DeadLetter{
+func deadLetter(d *intake.Delivery, reason stream.DeadReason) stream.DeadLetter {
+	return stream.DeadLetter{
 		Reason: reason, Channel: d.Channel, Stream: d.Stream, Sequence: d.Sequence, Subject: d.Subject, StoredAt: d.Stored, Body: d.Data,
 	}
 }
@@ -26,15 +27,15 @@ func deadLetter(d *jobs.Delivery, reason jobs.DeadReason) jobs.DeadLetter {
 // stored as a wait, and tried again when that fires: whoever floods a channel
 // with messages that cannot be parsed must not stop it. Without an error the
 // message may be acknowledged.
-func (l *lane) bury(ctx context.Context, letter jobs.DeadLetter, attrs ...any) error {
+func (l *lane) bury(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	attrs = append([]any{"code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence}, attrs...)
 	err := l.cfg.Dead.Publish(ctx, letter)
 	switch {
-	case errors.Is(err, jobs.ErrDeadRefused):
+	case errors.Is(err, stream.ErrDeadRefused):
 		return l.deferLetter(ctx, letter, err)
-	case errors.Is(err, jobs.ErrNotNoticed):
+	case errors.Is(err, stream.ErrNotNoticed):
 		l.unnoticed(letter, err)
 	case err != nil:
 		return fmt.Errorf("store dead letter: %w", err)
@@ -49,7 +50,7 @@ func (l *lane) bury(ctx context.Context, letter jobs.DeadLetter, attrs ...any) e
 
 // unnoticed counts a dead letter that its producer is not told of. A REFUND_DEAD
 // or permissions of an older version are no reason to keep its message.
-func (l *lane) unnoticed(letter jobs.DeadLetter, err error) {
+func (l *lane) unnoticed(letter stream.DeadLetter, err error) {
 	l.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
 	if l.letters.unnoticed.Swap(true) {
 		return
@@ -66,7 +67,7 @@ func (l *lane) noticed() {
 }
 
 // deferLetter stores the letter as a wait for about RETRY_MAX.
-func (l *lane) deferLetter(ctx context.Context, letter jobs.DeadLetter, cause error) error {
+func (l *lane) deferLetter(ctx context.Context, letter stream.DeadLetter, cause error) error {
 	due := l.clock.serverTime(l.cfg.Now()).Add(l.jittered(l.cfg.Retry.Max))
 	if err := l.cfg.Ledger.Defer(ctx, letter, due); err != nil {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -89,11 +90,11 @@ func (w *Worker) deadLettersRefused(cause error) {
 		return
 	}
 	w.cfg.Metrics.DeadRefused.Set(1)
-	w.cfg.Health.Remark("dead letters", "dead letters cannot be stored and wait in "+jobs.StreamWaits+": "+cause.Error())
-	w.cfg.Log.Error("dead letters cannot be stored and wait", "stream", jobs.StreamWaits, "error", cause)
+	w.cfg.Health.Remark("dead letters", "dead letters cannot be stored and wait in "+stream.Waits+": "+cause.Error())
+	w.cfg.Log.Error("dead letters cannot be stored and wait", "stream", stream.Waits, "error", cause)
 }
 
-func (l *lane) buryAndAck(ctx context.Context, d *jobs.Delivery, letter jobs.DeadLetter, attrs ...any) {
+func (l *lane) buryAndAck(ctx context.Context, d *intake.Delivery, letter stream.DeadLetter, attrs ...any) {
 	if err := l.bury(ctx, letter, attrs...); err != nil {
 		l.log.Warn("message left to its next delivery", "sequence", d.Sequence, "error", err)
 		if ctx.Err() == nil {

@@ -6,20 +6,20 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 )
 
 // Producers can set any header on a job.
 func TestHeadersOfAJobMakeNoDeadLetter(t *testing.T) {
 	t.Parallel()
-	d := &jobs.Delivery{
-		Channel: channel.CreditCard, Source: jobs.Fresh,
+	d := &intake.Delivery{
+		Channel: channel.CreditCard, Source: intake.Fresh,
 		Header: nats.Header{"Refund-Dead-Stream": {"REFUND_JOBS"}, "Refund-Dead-Sequence": {"7"}},
 	}
 	if letter, ok := deferredLetter(d); ok {
 		t.Errorf("a job became the dead letter %+v", letter)
 	}
-	d.Source = jobs.Due
+	d.Source = intake.Due
 	if _, ok := deferredLetter(d); !ok {
 		t.Error("a dead letter that came back is not read as one")
 	}

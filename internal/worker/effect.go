@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -130,7 +130,7 @@ func (h *handling) ack(context.Context) error {
 
 func (h *handling) deadLetter(ctx context.Context) error {
 	h.steps = h.steps.Did()
-	letter := deadLetter(h.d, jobs.DeadRefundIDConflict)
+	letter := deadLetter(h.d, stream.DeadRefundIDConflict)
 	letter.RefundID = h.id()
 	return h.bury(ctx, letter, "refund_id", h.id())
 }

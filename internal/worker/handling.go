@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -15,7 +17,7 @@ import (
 // handling is one delivery in one process: what design.md §4 calls "own".
 type handling struct {
 	*lane
-	d       *jobs.Delivery
+	d       *intake.Delivery
 	job     jobs.Decoded
 	entry   ledger.Entry // the record that is decided from; Seq 0: none is known
 	steps   refund.Handling
@@ -28,7 +30,7 @@ type handling struct {
 
 // handle is what the intake calls for every message. A message that it does not
 // acknowledge comes again after its AckWait.
-func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
+func (l *lane) handle(ctx context.Context, d *intake.Delivery) {
 	if err := l.clock.trouble(); err != nil {
 		l.handBack(d, clockPause, err)
 		return
@@ -36,7 +38,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	gauge := l.cfg.Metrics.JobsInFlight.WithLabelValues(string(l.channel))
 	gauge.Inc()
 	defer gauge.Dec()
-	if d.Source == jobs.Fresh && d.Delivered <= 1 {
+	if d.Source == intake.Fresh && d.Delivered <= 1 {
 		l.cfg.Metrics.QueueWait.WithLabelValues(string(l.channel)).Observe(l.cfg.Now().Sub(d.Stored).Seconds())
 	}
 	if letter, ok := deferredLetter(d); ok {
@@ -45,7 +47,7 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 	}
 	job := decode(d)
 	if job.Outcome == jobs.Unreadable {
-		l.buryAndAck(ctx, d, deadLetter(d, jobs.DeadUnreadable), "error", job.Err)
+		l.buryAndAck(ctx, d, deadLetter(d, stream.DeadUnreadable), "error", job.Err)
 		return
 	}
 	// A second delivery of a refund that this process has in hand is no owner:
@@ -66,14 +68,14 @@ func (l *lane) handle(ctx context.Context, d *jobs.Delivery) {
 
 // deferredLetter reads the headers on the due subjects alone: producers can set
 // any header on a job, but cannot publish there.
-func deferredLetter(d *jobs.Delivery) (jobs.DeadLetter, bool) {
-	if d.Source != jobs.Due {
-		return jobs.DeadLetter{}, false
+func deferredLetter(d *intake.Delivery) (stream.DeadLetter, bool) {
+	if d.Source != intake.Due {
+		return stream.DeadLetter{}, false
 	}
-	return jobs.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
+	return stream.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored)
 }
 
-func decode(d *jobs.Delivery) jobs.Decoded {
+func decode(d *intake.Delivery) jobs.Decoded {
 	if isNudge(d) {
 		return jobs.DecodeNudge(d.Channel, d.Data)
 	}
@@ -82,8 +84,8 @@ func decode(d *jobs.Delivery) jobs.Decoded {
 
 // isNudge honours the header on the due subjects alone: producers can set any
 // header on a job, but cannot publish there.
-func isNudge(d *jobs.Delivery) bool {
-	return d.Source == jobs.Due && d.Header.Get(jobs.HeaderNudge) != ""
+func isNudge(d *intake.Delivery) bool {
+	return d.Source == intake.Due && d.Header.Get(jobs.HeaderNudge) != ""
 }
 
 // failed tells of a handling that ended without an acknowledgement. Nothing is
@@ -144,7 +146,7 @@ const clockPause = time.Second
 
 // handBack gives a message back that nothing was done for. One that does not
 // arrive is left to its AckWait.
-func (l *lane) handBack(d *jobs.Delivery, after time.Duration, why error) {
+func (l *lane) handBack(d *intake.Delivery, after time.Duration, why error) {
 	l.log.Debug("message handed back", "stream", d.Stream, "sequence", d.Sequence, "error", errors.Join(why, d.Nak(after)))
 }
 
@@ -166,7 +168,7 @@ func (h *handling) id() string { return h.job.Job.RefundID }
 func (h *handling) run(ctx context.Context) error {
 	// A fresh job is taken for new without a look; if it is not, its first
 	// append is refused and tells so.
-	if h.d.Source == jobs.Due || h.d.Delivered > 1 {
+	if h.d.Source == intake.Due || h.d.Delivered > 1 {
 		if err := h.read(ctx); err != nil {
 			return err
 		}
@@ -246,8 +248,8 @@ func (h *handling) same() bool {
 // RulesOf returns the version of the job rules that a message of a recorded
 // refund is held against: the record's own for a producer's message, none for
 // the refund's wait, which only workers publish.
-func RulesOf(feed jobs.Feed, r *refund.Record) int {
-	if feed == jobs.Due {
+func RulesOf(feed intake.Feed, r *refund.Record) int {
+	if feed == intake.Due {
 		return jobs.AnyRules
 	}
 	return r.Rules

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 )
 
 // At a reconnect a worker of eight channels printed some fifty lines.
@@ -20,14 +20,14 @@ func TestALostConnectionIsALineAndItsReturnAnother(t *testing.T) {
 	i := interruption{log: slog.New(slog.NewJSONHandler(&text, nil)), now: func() time.Time { return now }}
 	all := map[string]error{}
 	for n := range 16 {
-		all[fmt.Sprintf("consumer_%02d", n)] = jobs.ErrDisconnected
+		all[fmt.Sprintf("consumer_%02d", n)] = intake.ErrDisconnected
 	}
 	i.report(nil)
 	for range 40 { // ten seconds
 		i.report(all)
 		now = now.Add(250 * time.Millisecond)
 	}
-	i.report(map[string]error{"due_credit_card": errors.New("look up consumer: gone"), "consumer_01": jobs.ErrDisconnected})
+	i.report(map[string]error{"due_credit_card": errors.New("look up consumer: gone"), "consumer_01": intake.ErrDisconnected})
 	i.report(nil)
 	i.report(nil)
 	lines := strings.Split(strings.TrimSpace(text.String()), "\n")

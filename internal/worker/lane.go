@@ -10,7 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/retry"
 )
 
@@ -21,7 +21,7 @@ type lane struct {
 	channel channel.Channel
 	breaker *retry.Breaker
 	limiter *rate.Limiter
-	intake  *jobs.Intake
+	intake  *intake.Intake
 	held    held
 	paused  atomic.Bool // by an operator, when last looked
 	log     *slog.Logger

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -85,8 +85,8 @@ func (w *Worker) await(drained <-chan struct{}) error {
 	}
 }
 
-func (w *Worker) newIntake(l *lane) (*jobs.Intake, error) {
-	return jobs.NewIntake(jobs.IntakeConfig{
+func (w *Worker) newIntake(l *lane) (*intake.Intake, error) {
+	return intake.New(intake.Config{
 		JS:          w.cfg.JS,
 		Channel:     l.channel,
 		Concurrency: w.cfg.Concurrency,

@@ -18,6 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/chaos"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -142,7 +143,7 @@ func publish(ctx context.Context, s *chaos.Stack, list []jobs.Job) error {
 func ended(ctx context.Context, s *chaos.Stack, count int) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func ended(ctx context.Context, s *chaos.Stack, count int) error {
 // speed is jobs a second between the first result and the last, by NATS's own
 // clock.
 func speed(ctx context.Context, s *chaos.Stack, count int) (float64, error) {
-	stream, err := s.JS.Stream(ctx, jobs.StreamRefunds)
+	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return 0, err
 	}

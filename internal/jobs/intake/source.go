@@ -1,0 +1,436 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"refundworker.example/refundworker/internal/jobs/stream"
+)
+
+// source pulls from one consumer. All of it but the problem belongs to the
+// goroutine of run.
+type source struct {
+	in               *Intake
+	feed             Feed
+	stream, consumer string
+	held, pull       rank
+	nc               *nats.Conn
+	next             string // where pulls go
+
+	start  func(*Delivery) // runs the handler in a slot that was taken for it
+	events chan nats.Status
+	retry  *backoff.ExponentialBackOff
+
+	box     *mailbox
+	waiting []*Delivery // in hand, without a slot
+	more    bool        // the last message said that others are pending
+	failed  bool        // the last session ended with a pull, and none has been answered since
+	paused  bool        // since the last answer
+	quiet   time.Time   // when a message, or the word that none is pending, last came
+	suspect bool        // messages are pending; if the next batch brings none, something is wrong
+
+	mu      sync.Mutex
+	problem error
+}
+
+// newSource reads from worker_<channel> or due_<channel>.
+func newSource(in *Intake, feed Feed) *source {
+	from, consumer, held, pull := stream.Jobs, stream.WorkerConsumer(in.cfg.Channel), heldFresh, pullFresh
+	if feed == Due {
+		from, consumer, held, pull = stream.Waits, stream.DueConsumer(in.cfg.Channel), heldDue, pullDue
+	}
+	return &source{
+		in: in, feed: feed, stream: from, consumer: consumer, held: held, pull: pull,
+		nc: in.cfg.JS.Conn(), next: pullSubject(in.cfg.JS, from, consumer),
+		problem: ErrNotPulling,
+		retry: backoff.NewExponentialBackOff(
+			backoff.WithInitialInterval(100*time.Millisecond),
+			backoff.WithMaxInterval(5*time.Second),
+			backoff.WithRandomizationFactor(0),
+			backoff.WithMaxElapsedTime(0),
+		),
+	}
+}
+
+// run pulls, session by session, until ctx is done, and hands back what it has
+// not started.
+func (s *source) run(ctx, workCtx context.Context) {
+	s.start = func(d *Delivery) { s.in.start(workCtx, d) }
+	s.events = s.nc.StatusChanged()
+	defer s.nc.RemoveStatusListener(s.events)
+	for ctx.Err() == nil {
+		err := s.session(ctx)
+		if ctx.Err() == nil && !errors.Is(err, errReconnected) {
+			s.report(err)
+			s.pause(ctx)
+		}
+	}
+	for _, d := range s.waiting {
+		_ = d.Nak(0) // unsent, it comes again after its AckWait
+		s.in.hands.drop(d)
+	}
+	_ = s.setProblem(ErrNotPulling)
+}
+
+// session looks the consumer up and pulls until something is wrong.
+func (s *source) session(ctx context.Context) (err error) {
+	if _, err := s.lookUp(ctx); err != nil {
+		return err
+	}
+	if s.box, err = openMailbox(s.nc, 4*s.in.cfg.Concurrency+64); err != nil {
+		return err
+	}
+	defer s.closeBox()
+	if !s.failed {
+		s.report(nil)
+	}
+	s.suspect, s.quiet = false, s.in.cfg.Now()
+	s.more = s.failed // a batch is answered at once, a poll of an empty stream after a heartbeat
+	for err == nil {
+		err = s.step(ctx)
+	}
+	return err
+}
+
+func (s *source) closeBox() {
+	for _, msg := range s.box.close() {
+		s.receive(msg)
+	}
+}
+
+const lookUpWait = 5 * time.Second
+
+// lookUp asks for the consumer and takes over what an operator has set.
+func (s *source) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
+	s.forgetEvents()
+	if !s.nc.IsConnected() {
+		return nil, ErrDisconnected
+	}
+	asking, cancel := context.WithTimeout(ctx, lookUpWait)
+	var changed atomic.Bool
+	var watch sync.WaitGroup
+	watch.Go(func() { // an answer that a lost connection took along would be waited for
+		select {
+		case <-s.events:
+			changed.Store(true)
+			cancel()
+		case <-asking.Done():
+		}
+	})
+	consumer, err := s.in.cfg.JS.Consumer(asking, s.stream, s.consumer)
+	cancel()
+	watch.Wait()
+	switch {
+	case changed.Load():
+		return nil, s.connectionChanged()
+	case err != nil:
+		return nil, fmt.Errorf("look up consumer: %w", err)
+	}
+	info := consumer.CachedInfo()
+	s.in.hands.setAckWait(s.feed, info.Config.AckWait)
+	return info, nil
+}
+
+// step makes one pull, or starts one message that waits for a slot.
+func (s *source) step(ctx context.Context) error {
+	var err error
+	switch {
+	case len(s.waiting) > 0:
+		err = s.startWaiting(ctx)
+	case s.more:
+		err = s.batch(ctx)
+	default:
+		err = s.poll(ctx)
+	}
+	if errors.Is(err, errReconnected) {
+		return nil // the pull is lost, nothing else
+	}
+	return err
+}
+
+// startWaiting starts the first message that found no slot, or lets it go when
+// it has waited up to the ceiling: without heartbeats it comes again by itself,
+// perhaps to a process that has time for it.
+func (s *source) startWaiting(ctx context.Context) error {
+	if open, err := s.gateOpen(ctx); err != nil || !open {
+		return err
+	}
+	d := s.waiting[0]
+	limited, cancel := context.WithTimeout(ctx, s.in.hands.left(d))
+	defer cancel()
+	_, err := s.in.admit(limited, 1, s.held)
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			s.in.slots.release(1)
+		}
+		return ctx.Err()
+	case err != nil && limited.Err() == nil:
+		return fmt.Errorf("wait for gate: %w", err)
+	}
+	s.waiting = s.waiting[1:]
+	// What the message said about others was true when it came.
+	s.more = s.more || s.in.cfg.Ceiling-s.in.hands.left(d) > gatherTime
+	if err != nil {
+		s.in.hands.drop(d)
+		return nil
+	}
+	s.start(d)
+	return nil
+}
+
+// gateOpen waits for the gate. If it stays shut, all messages that wait here are
+// handed back: the gate may be shut in this process alone, and no other process
+// is given a message while this one sends heartbeats for it. Nothing more is
+// pulled meanwhile, for the gate is asked before every pull.
+func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.left(s.waiting[0])))
+	defer cancel()
+	_, err = s.in.gate(s.held).Wait(limited)
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case limited.Err() == nil:
+		return false, fmt.Errorf("wait for gate: %w", err)
+	}
+	s.in.cfg.Log.Debug("messages handed back: the gate is shut", s.attrs("count", len(s.waiting))...)
+	for _, d := range s.waiting {
+		// One beyond its ceiling is perhaps another's by now, and a late nak would
+		// have it delivered once more.
+		if delay := s.in.cfg.HandBackDelay; s.in.hands.left(d) > 0 {
+			_ = d.Nak(delay + rand.N(delay)) //nolint:gosec // no secret; unsent, it comes again after its AckWait
+		}
+		s.in.hands.drop(d)
+	}
+	s.waiting = nil
+	s.more = true
+	return false, nil
+}
+
+// batchWait bounds how long slots are set aside for messages that others took
+// first, or that the server may not deliver: a paused consumer, or
+// MaxAckPending reached.
+const batchWait = 5 * time.Millisecond
+
+// batch pulls what is there into slots set aside for it.
+func (s *source) batch(ctx context.Context) error {
+	n, err := s.in.admit(ctx, s.in.cfg.Concurrency, s.pull)
+	if err != nil {
+		return err
+	}
+	defer func() { s.in.slots.release(n) }()
+	s.more = false
+	err = s.ask(ctx, pullRequest{Batch: n, Expires: batchWait, NoWait: true}, &n)
+	if err == nil && s.suspect {
+		return ErrStalled
+	}
+	return err
+}
+
+// poll waits for one message. The slot is only looked for, not set aside: the
+// other source may use it while nothing comes.
+func (s *source) poll(ctx context.Context) error {
+	n, err := s.in.admit(ctx, 1, s.pull)
+	if err != nil {
+		return err
+	}
+	s.in.slots.release(n)
+	cfg, none := &s.in.cfg, 0
+	began := cfg.Now()
+	if err := s.ask(ctx, pullRequest{Batch: 1, Expires: cfg.PollWait, Heartbeat: cfg.PollHeartbeat}, &none); err != nil {
+		return err
+	}
+	switch now := cfg.Now(); {
+	case len(s.waiting) > 0:
+		return nil
+	case now.Sub(began) < cfg.PollWait/2:
+		return fmt.Errorf("%w: ended early", ErrPullRefused) // asking on would be a busy loop
+	case now.Sub(s.quiet) >= cfg.StallAfter:
+		return s.checkUp(ctx)
+	}
+	return nil
+}
+
+// checkUp finds out whether nothing came because nothing is there. A message may
+// have been stored in this very moment, so a last pull has the final word.
+func (s *source) checkUp(ctx context.Context) error {
+	s.quiet = s.in.cfg.Now()
+	info, err := s.lookUp(ctx)
+	if err != nil {
+		return err
+	}
+	full := info.Config.MaxAckPending > 0 && info.NumAckPending >= info.Config.MaxAckPending
+	s.suspect = info.NumPending > 0 && !info.Paused && !full
+	s.more = s.suspect
+	return nil
+}
+
+// ask sends one pull and reads until it is answered in full. A message takes one
+// of the slots set aside, or waits.
+func (s *source) ask(ctx context.Context, req pullRequest, slots *int) error {
+	s.forgetEvents()
+	if !s.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	address, err := s.box.ask(s.next, req)
+	if err != nil {
+		return err
+	}
+	patience := req.Expires + s.in.cfg.AnswerWait
+	if req.Heartbeat > 0 {
+		patience = 2 * req.Heartbeat
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	for left, ended := req.Batch, false; left > 0 && !ended; {
+		select {
+		case msg := <-s.box.msgs:
+			if s.box.isWord(msg) {
+				if ended, err = s.hear(msg, address); err != nil {
+					return err
+				}
+			} else {
+				s.place(msg, slots)
+				left--
+			}
+			s.answered()
+			t.Reset(patience)
+		case <-s.events:
+			return s.connectionChanged()
+		case <-t.C:
+			return ErrNoAnswer
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// hear ignores what is said about an earlier pull, but for the sign of life.
+func (s *source) hear(msg *nats.Msg, address string) (ended bool, err error) {
+	if msg.Subject != address {
+		return false, nil
+	}
+	return readWord(msg)
+}
+
+// place starts a message in a slot set aside, or keeps it for the next free one.
+func (s *source) place(msg *nats.Msg, slots *int) {
+	d := s.receive(msg)
+	if d == nil || *slots == 0 {
+		return
+	}
+	*slots--
+	s.waiting = s.waiting[:len(s.waiting)-1]
+	s.start(d)
+}
+
+// receive takes a message into the hand, to wait for a slot.
+func (s *source) receive(msg *nats.Msg) *Delivery {
+	meta, err := msg.Metadata()
+	if err != nil { // only a server that is none of NATS's sends such a thing
+		s.in.cfg.Log.Error("message without metadata", s.attrs("error", err)...)
+		return nil
+	}
+	d := &Delivery{
+		Channel: s.in.cfg.Channel, Source: s.feed, Subject: msg.Subject, Data: msg.Data, Header: msg.Header,
+		Stream: meta.Stream, Sequence: meta.Sequence.Stream, Stored: meta.Timestamp, Delivered: meta.NumDelivered,
+		Acker: &replier{nc: s.nc, subject: msg.Reply},
+	}
+	s.more, s.suspect, s.quiet = meta.NumPending > 0, false, s.in.cfg.Now()
+	s.in.hands.restart(d)
+	s.waiting = append(s.waiting, d)
+	return d
+}
+
+// answered notes that the server takes our pulls.
+func (s *source) answered() {
+	if s.paused {
+		s.paused = false
+		s.retry.Reset()
+	}
+	if s.failed {
+		s.report(nil)
+	}
+}
+
+// connectionChanged says what a change means for a pull: without a connection it
+// is lost, and after a new one the server may have forgotten it.
+func (s *source) connectionChanged() error {
+	if !s.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	return errReconnected
+}
+
+func (s *source) forgetEvents() {
+	for {
+		select {
+		case <-s.events:
+		default:
+			return
+		}
+	}
+}
+
+// pause waits before the next session, a little longer each time; a new
+// connection is worth trying at once.
+func (s *source) pause(ctx context.Context) {
+	s.paused = true
+	t := time.NewTimer(s.retry.NextBackOff())
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			return
+		case <-ctx.Done():
+			return
+		case status := <-s.events:
+			if status == nats.CONNECTED {
+				return
+			}
+		}
+	}
+}
+
+// report notes why the source does not pull, or that it does. It is a detail in
+// the log: what a lost connection does to all sources of a process is one event,
+// which the owner of the intakes tells.
+func (s *source) report(err error) {
+	s.failed = errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrPullRefused)
+	before := s.setProblem(err)
+	switch {
+	case err != nil && (before == nil || before.Error() != err.Error()):
+		s.in.cfg.Log.Debug("consumer not pulled from", s.attrs("error", err)...)
+	case err == nil && before != nil:
+		s.in.cfg.Log.Debug("consumer pulled from", s.attrs()...)
+	}
+}
+
+func (s *source) attrs(more ...any) []any {
+	return append([]any{"consumer", s.consumer}, more...)
+}
+
+func (s *source) setProblem(err error) (before error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.problem = s.problem, err
+	return before
+}
+
+func (s *source) status() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problem
+}

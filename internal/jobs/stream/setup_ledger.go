@@ -1,0 +1,156 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// found holds what is there of the four streams, by name.
+type found map[string]*jetstream.StreamInfo
+
+func look(ctx context.Context, js jetstream.JetStream) (found, error) {
+	f := found{}
+	for _, cfg := range Streams(1) {
+		stream, err := js.Stream(ctx, cfg.Name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("look for stream %s: %w", cfg.Name, err)
+		default:
+			f[cfg.Name] = stream.CachedInfo()
+		}
+	}
+	return f, nil
+}
+
+const remedyForLost = "restore " + Refunds + " from a backup; if it is lost for good, read docs/runbook.md, " +
+	"\"The ledger is gone\", before an administrator begins a new one with: refundctl setup --new-ledger"
+
+// judgeLedger refuses to begin a new ledger where there must have been one. On
+// a new ledger every job that is still queued, waits or comes again would be
+// paid once more.
+func (s *setup) judgeLedger(f found) error {
+	if s.NewLedger {
+		return s.acceptNew(f)
+	}
+	if why := f.lost(); why != "" {
+		return fmt.Errorf("%w: %w: %s; %s", ErrCannotSetUp, ErrLedgerLost, why, remedyForLost)
+	}
+	if s.LedgerMustExist && f.unproven(s.Owner) {
+		return fmt.Errorf("%w: %w: LEDGER_MUST_EXIST is set, and there is no ledger on this server; %s",
+			ErrCannotSetUp, ErrLedgerLost, remedyForLost)
+	}
+	return nil
+}
+
+// acceptNew lets a new ledger begin; one that is there holds records, or has
+// been begun by somebody.
+func (s *setup) acceptNew(f found) error {
+	ledger := f[Refunds]
+	switch {
+	case ledger == nil:
+		return nil
+	case ledger.State.Msgs > 0:
+		return fmt.Errorf("%w: stream %s holds records: there is nothing to begin anew", ErrCannotSetUp, Refunds)
+	case f.lost() == "":
+		return nil
+	}
+	return fmt.Errorf("%w: stream %s exists and is empty: delete it as an administrator, then begin anew", ErrCannotSetUp, Refunds)
+}
+
+// unproven reports whether nothing shows that this ledger was set up for its
+// owner: it is missing, or holds no record and names nobody.
+func (f found) unproven(owner Owner) bool {
+	ledger := f[Refunds]
+	return ledger == nil || ledger.State.Msgs == 0 && (owner.IsZero() || ownerOf(ledger.Config) != owner)
+}
+
+// lost says why the ledger must be taken for lost; "" where nothing says so.
+//
+// A set of streams is created with REFUNDS first, and a job is acknowledged
+// only after its record or its dead letter is stored. So on an empty ledger
+// that never held anything there can be jobs that wait to be taken up, and dead
+// letters, but no wait, no finished job without a dead letter, and no message
+// that is older than the ledger.
+func (f found) lost() string {
+	ledger := f[Refunds]
+	if ledger == nil {
+		for _, name := range others {
+			if n := f.lastSeq(name); n > 0 {
+				return fmt.Sprintf("stream %s is missing, and %s has taken %d messages", Refunds, name, n)
+			}
+		}
+		return ""
+	}
+	if ledger.State.Msgs > 0 || ledger.Config.Metadata[metaNewLedger] != "" {
+		return ""
+	}
+	if ledger.State.LastSeq > 0 {
+		return f.emptied()
+	}
+	return f.tooYoung()
+}
+
+// others are the streams that tell of refunds that the ledger must know.
+var others = []string{Jobs, Waits, Dead}
+
+func (f found) lastSeq(name string) uint64 {
+	if f[name] == nil {
+		return 0
+	}
+	return f[name].State.LastSeq
+}
+
+// emptied judges a ledger whose records are gone: by age, which an operator may
+// set, or by somebody's hand.
+func (f found) emptied() string {
+	if f[Refunds].Config.MaxAge > 0 {
+		return ""
+	}
+	return fmt.Sprintf("stream %s has had %d records and holds none", Refunds, f[Refunds].State.LastSeq)
+}
+
+// tooYoung judges a ledger that never held a record.
+func (f found) tooYoung() string {
+	letters := f.lastSeq(Dead)
+	if n := f.lastSeq(Waits); n > 0 {
+		return fmt.Sprintf("stream %s is empty, and %s has taken %d waits of refunds that it must know", Refunds, Waits, n)
+	}
+	if letters > 0 && f.lastSeq(Jobs) == 0 {
+		return fmt.Sprintf("stream %s is empty, and %s has taken %d messages", Refunds, Dead, letters)
+	}
+	if queue := f[Jobs]; queue != nil {
+		if done := queue.State.LastSeq - queue.State.Msgs; done > letters {
+			return fmt.Sprintf("stream %s is empty, and %d jobs of %s were finished", Refunds, done, Jobs)
+		}
+	}
+	for _, name := range others {
+		if f.before(name) {
+			return fmt.Sprintf("stream %s is empty and younger than messages of %s", Refunds, name)
+		}
+	}
+	return ""
+}
+
+// clusterSkew is how far the clocks of two nodes may be apart. One node has one
+// clock.
+const clusterSkew = 10 * time.Second
+
+// before reports whether a stream has taken a message before the ledger was
+// created.
+func (f found) before(name string) bool {
+	info := f[name]
+	if info == nil || info.State.LastSeq == 0 {
+		return false
+	}
+	created := f[Refunds].Created
+	if info.Cluster != nil && info.Cluster.Name != "" {
+		created = created.Add(-clusterSkew)
+	}
+	first := info.State.FirstTime
+	return !first.IsZero() && info.State.Msgs > 0 && first.Before(created) || info.State.LastTime.Before(created)
+}

@@ -14,7 +14,7 @@ JOBS     ?= 1000000
 
 # Files behind a build tag, which ./... leaves out, and where they are.
 TAGS     := chaos,sandbox
-TAGGED   := ./cmd/worker ./internal/sandbox
+TAGGED   := ./cmd/worker ./internal/proof/sandbox
 
 # The version is linked in above; go's own stamping would only add a way to
 # fail, in a checkout that belongs to another user.
@@ -64,27 +64,27 @@ fuzz: ## run each fuzz target for FUZZTIME (20s)
 
 .PHONY: sim
 sim: ## simulate JOBS (1000000) refunds with every kind of fault, from SEED (1)
-	go run ./internal/sim/run -seed $(SEED) -jobs $(JOBS)
+	go run ./internal/proof/sim/run -seed $(SEED) -jobs $(JOBS)
 
 .PHONY: model
 model: ## walk every order of events of one refund (ARGS=-update: docs/model.md)
-	go test -count=1 -timeout 10m -v -run 'Paid|Planted' ./internal/model -args -whole $(ARGS)
+	go test -count=1 -timeout 10m -v -run 'Paid|Planted' ./internal/proof/model -args -whole $(ARGS)
 
 .PHONY: bench
 bench: ## run all benchmarks, then the whole way with real processes
 	go test -run '^$$' -bench . -benchmem ./...
-	go run ./internal/devstack/bench
+	go run ./internal/proof/bench
 
 .PHONY: chaos
 chaos: ## kill workers, NATS and leaders at every point and at random, for a quarter of an hour; docs/chaos.md
 	CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} CHAOS_POINTS=$${CHAOS_POINTS:-full} \
 	CHAOS_WORKER_KILLS=$${CHAOS_WORKER_KILLS:-1000} CHAOS_NATS_KILLS=$${CHAOS_NATS_KILLS:-200} \
-	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m ./internal/chaos
+	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m ./internal/proof/chaos
 
 .PHONY: sandbox
 sandbox: ## probe DOKU's sandbox with the worker's DOKU_* settings, moving no money; docs/sandbox.md
 	SANDBOX_TRANSCRIPT=$${SANDBOX_TRANSCRIPT:-$(CURDIR)/sandbox-transcript.jsonl} \
-	go test -tags sandbox -count=1 -v -timeout 60m -run '^TestSandbox$$' ./internal/sandbox
+	go test -tags sandbox -count=1 -v -timeout 60m -run '^TestSandbox$$' ./internal/proof/sandbox
 
 .PHONY: build
 build: ## build all programs into bin/

@@ -7,7 +7,7 @@ import (
 	"net"
 	"strconv"
 
-	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/proof/devstack"
 )
 
 const clientID = devstack.ClientID

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // published is a refund that was asked for.

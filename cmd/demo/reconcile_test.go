@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // story is what reconcile compares: five refunds, of which three moved money.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/interrupt"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/settings"
 )

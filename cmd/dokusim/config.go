@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // Config is every setting, each a flag and, with DOKUSIM_ before it, an

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // keys are what the simulator verifies with, and the files that a worker signs

@@ -12,7 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // Exit statuses.

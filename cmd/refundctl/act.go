@@ -5,27 +5,27 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/settings"
 )
 
 // outcome is the report of a command that acts on one refund.
 type outcome struct {
-	Action   string        `json:"action"`
-	Did      string        `json:"did"`
-	Changed  bool          `json:"changed"`
-	Operator string        `json:"operator"`
-	Refund   operate.View  `json:"refund"`
-	Said     *operate.Said `json:"doku_said,omitempty"`
-	Finding  string        `json:"finding,omitempty"`
-	Before   string        `json:"state_before"`
+	Action   string         `json:"action"`
+	Did      string         `json:"did"`
+	Changed  bool           `json:"changed"`
+	Operator string         `json:"operator"`
+	Refund   operator.View  `json:"refund"`
+	Said     *operator.Said `json:"doku_said,omitempty"`
+	Finding  string         `json:"finding,omitempty"`
+	Before   string         `json:"state_before"`
 }
 
-func (s *session) acted(action, did string, done operate.Done) error {
+func (s *session) acted(action, did string, done operator.Done) error {
 	o := outcome{
 		Action: action, Did: did, Operator: s.Operator, Changed: done.After.Seq != done.Before.Seq,
-		Refund: operate.ViewOf(done.After.Record), Before: done.Before.Record.State.String(),
+		Refund: operator.ViewOf(done.After.Record), Before: done.Before.Record.State.String(),
 	}
 	return s.outcome(o)
 }
@@ -155,6 +155,6 @@ func (c inquireCommand) Run(s *session) error {
 	}
 	return s.outcome(outcome{
 		Action: "inquire", Did: did, Operator: s.Operator, Changed: asked.Settled, Finding: asked.Inquiry.Finding.String(),
-		Said: operate.SaidOf(asked.Inquiry.Said), Refund: operate.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
+		Said: operator.SaidOf(asked.Inquiry.Said), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/settings"
 )
 
@@ -25,19 +25,19 @@ type deadListCommand struct {
 	All     bool   `help:"Replayed ones as well, and what was done about letters that are gone."`
 }
 
-func (c deadListCommand) filter() (operate.DeadFilter, error) {
+func (c deadListCommand) filter() (operator.DeadFilter, error) {
 	ch, err := channelFlag(c.Channel)
 	if err != nil {
-		return operate.DeadFilter{}, err
+		return operator.DeadFilter{}, err
 	}
 	if c.Reason != "" {
 		var p settings.Problems
 		p.OneOf("--reason", c.Reason, "unreadable", "refund_id_conflict")
 		if len(p) > 0 {
-			return operate.DeadFilter{}, &usageError{p}
+			return operator.DeadFilter{}, &usageError{p}
 		}
 	}
-	return operate.DeadFilter{Channel: ch, Reason: c.Reason, All: c.All}, nil
+	return operator.DeadFilter{Channel: ch, Reason: c.Reason, All: c.All}, nil
 }
 
 // Run implements kong's command.
@@ -54,9 +54,9 @@ func (c deadListCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report := map[string]any{"letters": slices.Concat([]operate.Letter{}, letters)}
+	report := map[string]any{"letters": slices.Concat([]operator.Letter{}, letters)}
 	if c.All {
-		report["actions"] = slices.Concat([]operate.Action{}, actions)
+		report["actions"] = slices.Concat([]operator.Action{}, actions)
 	}
 	return s.show(report, func(p *sheet) {
 		drawLetters(p, letters)
@@ -66,7 +66,7 @@ func (c deadListCommand) Run(s *session) error {
 	})
 }
 
-func drawLetters(p *sheet, letters []operate.Letter) {
+func drawLetters(p *sheet, letters []operator.Letter) {
 	if len(letters) == 0 {
 		p.line("no dead letter")
 		return
@@ -84,7 +84,7 @@ func drawLetters(p *sheet, letters []operate.Letter) {
 	p.table([]string{"LETTER", "WHEN", "CHANNEL", "REASON", "REFUND_ID", "BYTES", "PROBLEM"}, rows)
 }
 
-func drawActions(p *sheet, actions []operate.Action) {
+func drawActions(p *sheet, actions []operator.Action) {
 	var rows [][]string
 	for _, a := range actions {
 		rows = append(rows, []string{fmt.Sprint(a.Letter), clock(a.At), a.Action, a.RefundID, a.Operator, a.Because})
@@ -100,8 +100,8 @@ type deadShowCommand struct {
 
 // letterReport is a letter and those fields of its message that may be shown.
 type letterReport struct {
-	operate.Letter
-	Job operate.Shown `json:"job"`
+	operator.Letter
+	Job operator.Shown `json:"job"`
 }
 
 // Run implements kong's command.
@@ -118,7 +118,7 @@ func (c deadShowCommand) Run(s *session) error {
 		_, err = s.stdout.Write(l.Body)
 		return err
 	}
-	job := operate.ShowJob(l.Channel, l.Body)
+	job := operator.ShowJob(l.Channel, l.Body)
 	return s.show(letterReport{l, job}, func(p *sheet) {
 		p.fields("letter", fmt.Sprint(l.Sequence), "when", clock(l.Stored), "reason", l.Reason, "problem", l.Problem,
 			"from", fmt.Sprintf("%s, sequence %d", l.Subject, l.Source), "bytes", fmt.Sprint(l.Size))
@@ -130,7 +130,7 @@ func (c deadShowCommand) Run(s *session) error {
 	})
 }
 
-func drawJob(p *sheet, j operate.Shown) {
+func drawJob(p *sheet, j operator.Shown) {
 	p.fields("  refund_id", j.RefundID, "  channel", string(j.Channel), "  invoice", j.InvoiceNumber, "  payment", j.OriginalRequestID,
 		"  amount", rupiah(j.Amount), "  reason", j.Reason, "  not before", clock(j.NotBefore), "  deadline", clock(j.Deadline),
 		"  customer", j.Customer)
@@ -182,7 +182,7 @@ func (c deadReplayCommand) Run(s *session) error {
 	return errFound
 }
 
-func (c deadReplayCommand) check() (changes []operate.Change, rate float64, p settings.Problems) {
+func (c deadReplayCommand) check() (changes []operator.Change, rate float64, p settings.Problems) {
 	if c.All == (len(c.Letters) > 0) {
 		p.Add("LETTER", "give the numbers of letters, or --all")
 	}
@@ -193,7 +193,7 @@ func (c deadReplayCommand) check() (changes []operate.Change, rate float64, p se
 		p.Add("--rate", "must be more than 0")
 	}
 	for _, text := range c.Set {
-		change, err := operate.ParseChange(text)
+		change, err := operator.ParseChange(text)
 		if err != nil {
 			p.Add("--set", "is not of the form FIELD=VALUE") // the text may be a secret
 			continue
@@ -217,7 +217,7 @@ func (c deadReplayCommand) check() (changes []operate.Change, rate float64, p se
 	return changes, rate, p
 }
 
-func (c deadReplayCommand) letters(s *session, o operate.Operator) ([]uint64, error) {
+func (c deadReplayCommand) letters(s *session, o operator.Operator) ([]uint64, error) {
 	if !c.All {
 		return c.Letters, nil
 	}
@@ -249,8 +249,8 @@ type refusal struct {
 }
 
 type replayReport struct {
-	Replayed []operate.Replayed `json:"replayed"`
-	Refused  []refusal          `json:"refused"`
+	Replayed []operator.Replayed `json:"replayed"`
+	Refused  []refusal           `json:"refused"`
 }
 
 func (r replayReport) draw(p *sheet, dry bool) {

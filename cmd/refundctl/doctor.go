@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 )
 
 type doctorCommand struct {
@@ -17,7 +17,7 @@ type doctorCommand struct {
 // Run implements kong's command.
 func (c doctorCommand) Run(s *session) error {
 	s.tolerant = true
-	checkup := operate.Checkup{Monitor: c.Monitor, HTTP: &http.Client{Timeout: 10 * time.Second}, Unknown: uuid.NewString()}
+	checkup := operator.Checkup{Monitor: c.Monitor, HTTP: &http.Client{Timeout: 10 * time.Second}, Unknown: uuid.NewString()}
 	defer checkup.HTTP.CloseIdleConnections()
 	if !c.NATSOnly {
 		m, err := s.merchant()
@@ -33,7 +33,7 @@ func (c doctorCommand) Run(s *session) error {
 	found := o.Examine(s.ctx, checkup)
 	problems := 0
 	for _, f := range found {
-		if f.Level == operate.LevelProblem {
+		if f.Level == operator.LevelProblem {
 			problems++
 		}
 	}
@@ -46,7 +46,7 @@ func (c doctorCommand) Run(s *session) error {
 	return nil
 }
 
-func drawFindings(p *sheet, found []operate.Finding, problems int) {
+func drawFindings(p *sheet, found []operator.Finding, problems int) {
 	for _, f := range found {
 		p.line("%s %s: %s", p.colour(f.Level), f.Check, f.Text)
 		if f.Do != "" {

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/settings"
 )
@@ -33,7 +33,7 @@ type exported struct {
 // Run implements kong's command.
 func (c exportCommand) Run(s *session) error {
 	var p settings.Problems
-	span := operate.Span{After: c.After, From: instant(&p, "--from", c.From), To: instant(&p, "--to", c.To)}
+	span := operator.Span{After: c.After, From: instant(&p, "--from", c.From), To: instant(&p, "--to", c.To)}
 	if len(p) > 0 {
 		return &usageError{p}
 	}
@@ -51,7 +51,7 @@ func (c exportCommand) Run(s *session) error {
 	return c.toFile(s, o, span)
 }
 
-func (c exportCommand) toFile(s *session, o operate.Operator, span operate.Span) error {
+func (c exportCommand) toFile(s *session, o operator.Operator, span operator.Span) error {
 	f, err := os.OpenFile(c.File, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
@@ -78,9 +78,9 @@ func (c exportCommand) toFile(s *session, o operate.Operator, span operate.Span)
 }
 
 // export writes the span, a line a record.
-func export(s *session, o operate.Operator, span operate.Span, w io.Writer) (n int, err error) {
+func export(s *session, o operator.Operator, span operator.Span, w io.Writer) (n int, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
-	err = o.Read(s.ctx, span, func(r operate.Recorded) error {
+	err = o.Read(s.ctx, span, func(r operator.Recorded) error {
 		n++
 		return writeJSON(out, exported{r.Sequence, r.Stored, r.Subject, r.Record, r.Result}, "")
 	})

@@ -24,7 +24,7 @@ import (
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -88,7 +88,7 @@ func poisonedBroker(t *testing.T) broker {
 	waiting := poisoned("rf-wait", refund.Waiting)
 	b.put(t, waiting)
 	b.wait(t, waiting)
-	action, err := json.Marshal(operate.Action{Action: hostile, Letter: 2, RefundID: hostile, Operator: hostile, Because: hostile})
+	action, err := json.Marshal(operator.Action{Action: hostile, Letter: 2, RefundID: hostile, Operator: hostile, Because: hostile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func poisonedBroker(t *testing.T) broker {
 		{Data: []byte(hostile), Header: nats.Header{jobs.HeaderDeadReason: {hostileHeader}, jobs.HeaderDeadSubject: {hostileHeader}}},
 		{Data: []byte(`{"refund_id":"rf-7","` + "\u202e" + `\u001b[2J":1,"metadata":{"\u001b":"\u001b[2J"}}`), Header: nats.Header{jobs.HeaderDeadReason: {"unreadable"}}},
 		{Data: []byte(`{"refund_id":"rf-8","channel":"credit_card","invoice_number":"I","original_request_id":"q","amount":1,"reason":"` + "\u202e\u2028" + `"}`), Header: nats.Header{jobs.HeaderDeadReason: {"unreadable"}}},
-		{Data: action, Header: nats.Header{operate.HeaderDeadAction: {hostileHeader}}},
+		{Data: action, Header: nats.Header{operator.HeaderDeadAction: {hostileHeader}}},
 	} {
 		letter.Subject = "refunds.dead.credit_card"
 		if _, err := b.js.PublishMsg(t.Context(), letter); err != nil {
@@ -214,7 +214,7 @@ func TestAHostileOwnerOfTheLedgerIsHarmless(t *testing.T) {
 func TestJSONKeepsWhatWasSaid(t *testing.T) {
 	t.Parallel()
 	b := poisonedBroker(t)
-	var s operate.Status
+	var s operator.Status
 	b.json(t, &s, "status", "rf-open")
 	if s.Reason != hostile || s.History[0].Because != hostile || s.History[0].Said.Message != hostile {
 		t.Errorf("%q, %+v", s.Reason, s.History)
@@ -225,7 +225,7 @@ func TestAnswersOfAnInquiryAreKeptWithoutControlCharacters(t *testing.T) {
 	t.Parallel()
 	answer := doku.Said{HTTPStatus: 200}
 	poison(reflect.ValueOf(&answer).Elem(), hostile+strings.Repeat("é", 600))
-	v := reflect.ValueOf(*operate.SaidOf(answer))
+	v := reflect.ValueOf(*operator.SaidOf(answer))
 	for i := range v.NumField() {
 		if v.Field(i).Kind() != reflect.String {
 			continue

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/fleet"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/settings"
 )
 
@@ -32,7 +32,7 @@ func (c listCommand) Run(s *session) error {
 	return s.list(f)
 }
 
-func (s *session) list(f operate.Filter) error {
+func (s *session) list(f operator.Filter) error {
 	o, err := s.operator()
 	if err != nil {
 		return err
@@ -44,11 +44,11 @@ func (s *session) list(f operate.Filter) error {
 	return s.show(page, func(p *sheet) { drawList(p, page, time.Now()) })
 }
 
-func (c listCommand) filter() (operate.Filter, settings.Problems) {
+func (c listCommand) filter() (operator.Filter, settings.Problems) {
 	var p settings.Problems
-	f := operate.Filter{State: c.State, Code: c.Code, Text: c.Text, After: c.After}
+	f := operator.Filter{State: c.State, Code: c.Code, Text: c.Text, After: c.After}
 	if c.State != "" {
-		p.OneOf("--state", c.State, operate.States()...)
+		p.OneOf("--state", c.State, operator.States()...)
 	}
 	if c.Result != "" {
 		f.State = p.OneOf("--result", c.Result, "succeeded", "failed", "rejected", "unresolved")
@@ -71,7 +71,7 @@ func (c listCommand) filter() (operate.Filter, settings.Problems) {
 	return f, p
 }
 
-func drawList(p *sheet, list operate.Page, now time.Time) {
+func drawList(p *sheet, list operator.Page, now time.Time) {
 	if len(list.Refunds) == 0 {
 		p.line("no refund fits")
 		return
@@ -110,7 +110,7 @@ func (c unresolvedListCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.list(operate.Filter{State: "unresolved", Channel: ch})
+	return s.list(operator.Filter{State: "unresolved", Channel: ch})
 }
 
 type statsCommand struct{}
@@ -129,9 +129,9 @@ func (statsCommand) Run(s *session) error {
 	if err != nil && !errors.Is(err, fleet.ErrDenied) {
 		return err
 	}
-	f := fleetReport{workers, operate.OpenBreakers(workers), err}
+	f := fleetReport{workers, operator.OpenBreakers(workers), err}
 	return s.show(map[string]any{
-		"channels": stats, "workers": slices.Concat([]fleet.Worker{}, workers), "open_breakers": slices.Concat([]operate.OpenBreaker{}, f.open),
+		"channels": stats, "workers": slices.Concat([]fleet.Worker{}, workers), "open_breakers": slices.Concat([]operator.OpenBreaker{}, f.open),
 		"workers_asked": err == nil,
 	}, func(p *sheet) { drawStats(p, stats); drawFleet(p, f, time.Now()) })
 }
@@ -139,7 +139,7 @@ func (statsCommand) Run(s *session) error {
 // fleetReport is what the workers said, or why they could not be asked.
 type fleetReport struct {
 	workers []fleet.Worker
-	open    []operate.OpenBreaker
+	open    []operator.OpenBreaker
 	denied  error
 }
 
@@ -158,9 +158,9 @@ func drawFleet(p *sheet, f fleetReport, now time.Time) {
 	}
 }
 
-func drawStats(p *sheet, stats []operate.ChannelStats) {
+func drawStats(p *sheet, stats []operator.ChannelStats) {
 	rows := [][]string{}
-	total := operate.ChannelStats{Channel: "all"}
+	total := operator.ChannelStats{Channel: "all"}
 	for _, c := range stats {
 		rows = append(rows, statsRow(c))
 		total.Queued, total.Due = total.Queued+c.Queued, total.Due+c.Due
@@ -172,7 +172,7 @@ func drawStats(p *sheet, stats []operate.ChannelStats) {
 		append(rows, statsRow(total)))
 }
 
-func statsRow(c operate.ChannelStats) []string {
+func statsRow(c operator.ChannelStats) []string {
 	state := ""
 	if c.Paused {
 		state = "paused"
@@ -275,10 +275,10 @@ func (c sweepCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(map[string]any{"lost": slices.Concat([]operate.Lost{}, lost), "dry_run": c.DryRun}, func(p *sheet) { drawSweep(p, lost, c.DryRun) })
+	return s.show(map[string]any{"lost": slices.Concat([]operator.Lost{}, lost), "dry_run": c.DryRun}, func(p *sheet) { drawSweep(p, lost, c.DryRun) })
 }
 
-func drawSweep(p *sheet, lost []operate.Lost, dry bool) {
+func drawSweep(p *sheet, lost []operator.Lost, dry bool) {
 	var rows [][]string
 	for _, l := range lost {
 		rows = append(rows, []string{l.RefundID, string(l.Channel), l.State, clock(l.Since), l.Note})

@@ -15,7 +15,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/fleet"
 	"refundworker.example/refundworker/internal/jobs/stream"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -32,7 +32,7 @@ func TestListsAndStatsWithShippedPermissions(t *testing.T) {
 	holds(t, b.done(t, "list", "--limit=2"), "more: --after=2")
 	holds(t, b.done(t, "list", "--result=failed"), "no refund fits")
 	holds(t, b.done(t, "unresolved", "list"), "rf-open", "outcome_unknown")
-	var page operate.Page
+	var page operator.Page
 	b.json(t, &page, "list", "--older=30m", "--code=outcome_unknown", "--channel=credit_card", "--text=op")
 	if len(page.Refunds) != 1 || page.Refunds[0].RefundID != "rf-open" {
 		t.Errorf("%+v", page)

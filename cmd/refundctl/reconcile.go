@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/printable"
 	"refundworker.example/refundworker/internal/settings"
 )
@@ -39,14 +39,14 @@ func (c reconcileCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	found := operate.Reconcile(ours, report)
+	found := operator.Reconcile(ours, report)
 	if c.CSV != "" {
 		if err := writeCSV(c.CSV, found); err != nil {
 			return err
 		}
 	}
 	err = s.show(map[string]any{
-		"differences": slices.Concat([]operate.Difference{}, found), "results": len(ours), "lines": len(report.Lines),
+		"differences": slices.Concat([]operator.Difference{}, found), "results": len(ours), "lines": len(report.Lines),
 		"skipped": slices.Concat([]int{}, report.Skipped),
 	}, func(p *sheet) { drawDifferences(p, found, len(ours), report) })
 	if err != nil || len(found) == 0 {
@@ -55,7 +55,7 @@ func (c reconcileCommand) Run(s *session) error {
 	return errFound
 }
 
-func drawDifferences(p *sheet, found []operate.Difference, results int, report operate.Report) {
+func drawDifferences(p *sheet, found []operator.Difference, results int, report operator.Report) {
 	if len(found) > 0 {
 		p.table(differenceHeader, differenceRows(found))
 	}
@@ -65,12 +65,12 @@ func drawDifferences(p *sheet, found []operate.Difference, results int, report o
 	p.line("%d results against %d lines: %d differences", results, len(report.Lines), len(found))
 }
 
-func (c reconcileCommand) read() (report operate.Report, p settings.Problems) {
-	mapping := operate.Mapping{}
+func (c reconcileCommand) read() (report operator.Report, p settings.Problems) {
+	mapping := operator.Mapping{}
 	if c.Mapping != "" {
 		f, err := os.Open(c.Mapping)
 		if err == nil {
-			mapping, err = operate.ReadMapping(f)
+			mapping, err = operator.ReadMapping(f)
 			_ = f.Close()
 		}
 		if err != nil {
@@ -83,7 +83,7 @@ func (c reconcileCommand) read() (report operate.Report, p settings.Problems) {
 		return report, p
 	}
 	defer func() { _ = f.Close() }()
-	if report, err = operate.ReadReport(filepath.Base(c.File), f, mapping); err != nil {
+	if report, err = operator.ReadReport(filepath.Base(c.File), f, mapping); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			p.Add("FILE.csv", "%s", line)
 		}
@@ -93,7 +93,7 @@ func (c reconcileCommand) read() (report operate.Report, p settings.Problems) {
 
 var differenceHeader = []string{"KIND", "REFUND_ID", "INVOICE", "NUMBER AT DOKU", "OURS", "THEIRS", "FILE", "LINE"}
 
-func differenceRows(found []operate.Difference) [][]string {
+func differenceRows(found []operator.Difference) [][]string {
 	var rows [][]string
 	for _, d := range found {
 		line := ""
@@ -105,7 +105,7 @@ func differenceRows(found []operate.Difference) [][]string {
 	return rows
 }
 
-func writeCSV(name string, found []operate.Difference) error {
+func writeCSV(name string, found []operator.Difference) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

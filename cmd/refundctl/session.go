@@ -19,7 +19,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/merchant"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/settings"
 )
@@ -79,28 +79,28 @@ func (s *session) dial() error {
 // operator connects and returns who acts. Client id and environment come from
 // the ledger where no setting names them; where one does, a ledger of another
 // is refused.
-func (s *session) operator() (operate.Operator, error) {
+func (s *session) operator() (operator.Operator, error) {
 	cfg, err := s.config()
-	return operate.New(cfg), err
+	return operator.New(cfg), err
 }
 
-func (s *session) config() (operate.Config, error) {
+func (s *session) config() (operator.Config, error) {
 	if err := s.dial(); err != nil {
-		return operate.Config{}, err
+		return operator.Config{}, err
 	}
 	lc := ledger.Config{
 		JS: s.js, APIPrefix: s.NATSAPIPrefix, Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	}
 	found, err := s.owner(ledger.New(lc))
 	if err != nil && !s.tolerant {
-		return operate.Config{}, fmt.Errorf("look at the ledger: %w", err)
+		return operator.Config{}, fmt.Errorf("look at the ledger: %w", err)
 	}
 	lc.ClientID, lc.Environment = pick(s.DOKUClientID, found.ClientID), pick(s.DOKUEnv, found.Environment)
 	given := stream.Owner{ClientID: lc.ClientID, Environment: lc.Environment}
 	if found != given && !found.IsZero() && !s.tolerant {
-		return operate.Config{}, fmt.Errorf("%w: it holds records of %s, this program is %s", ledger.ErrForeign, found, given)
+		return operator.Config{}, fmt.Errorf("%w: it holds records of %s, this program is %s", ledger.ErrForeign, found, given)
 	}
-	cfg := operate.Config{
+	cfg := operator.Config{
 		ClientID: lc.ClientID, Environment: lc.Environment, Instance: instance(), JS: s.js, Ledger: ledger.New(lc),
 		Name: s.Operator, Nonce: nonce, Now: time.Now,
 		Policy: refund.Policy{RetryDeadline: 24 * time.Hour},

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -29,7 +29,7 @@ func (c statusCommand) Run(s *session) error {
 }
 
 // sentAs is what DOKU is told as reason, where that is not the job's own words.
-func sentAs(s operate.Status) string {
+func sentAs(s operator.Status) string {
 	switch {
 	case s.SentReason == nil:
 		return ""
@@ -39,7 +39,7 @@ func sentAs(s operate.Status) string {
 	return *s.SentReason
 }
 
-func drawStatus(p *sheet, s operate.Status, now time.Time) {
+func drawStatus(p *sheet, s operator.Status, now time.Time) {
 	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
 		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
 		"reason", s.Reason, "sent as", sentAs(s), "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline),
@@ -63,7 +63,7 @@ func drawStatus(p *sheet, s operate.Status, now time.Time) {
 	p.table([]string{"WHEN", "STATE", "ATTEMPT", "WHY", "WHO", "DOKU SAID", "NOTE"}, rows)
 }
 
-func nextText(v operate.View, now time.Time) string {
+func nextText(v operator.View, now time.Time) string {
 	if v.NextAt.IsZero() {
 		return v.Next
 	}
@@ -77,7 +77,7 @@ func in(d time.Duration) string {
 	return "in " + span(d)
 }
 
-func who(h operate.Step) string {
+func who(h operator.Step) string {
 	switch {
 	case h.Operator != "" && h.Because != "":
 		return h.Operator + ": " + h.Because

@@ -6,7 +6,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
-	"refundworker.example/refundworker/internal/operate"
+	"refundworker.example/refundworker/internal/operator"
 )
 
 type watchCommand struct {
@@ -24,10 +24,10 @@ func (c watchCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	from := operate.Span{Follow: true}
+	from := operator.Span{Follow: true}
 	switch {
 	case c.RefundID != "" && !jobs.ValidRefundID(c.RefundID):
-		return fmt.Errorf("%.70q %w", c.RefundID, operate.ErrRefundID)
+		return fmt.Errorf("%.70q %w", c.RefundID, operator.ErrRefundID)
 	case c.RefundID != "":
 		from.Subject = "refunds.*.*.*." + c.RefundID
 	default:
@@ -38,7 +38,7 @@ func (c watchCommand) Run(s *session) error {
 			from.Subject = "refunds.*." + string(ch) + ".*.*"
 		}
 	}
-	err = o.Read(s.ctx, from, func(r operate.Recorded) error {
+	err = o.Read(s.ctx, from, func(r operator.Recorded) error {
 		if err := s.step(r); err != nil {
 			return err
 		}
@@ -61,14 +61,14 @@ func (s *session) now() (uint64, error) {
 
 // change is one step in a stream of JSON lines.
 type change struct {
-	operate.Step
+	operator.Step
 	RefundID string `json:"refund_id"`
 	Channel  string `json:"channel"`
 }
 
 // step prints one record as one line.
-func (s *session) step(r operate.Recorded) error {
-	st := operate.StepOf(r)
+func (s *session) step(r operator.Recorded) error {
+	st := operator.StepOf(r)
 	if s.Output == "json" {
 		return writeJSON(s.stdout, change{Step: st, RefundID: r.Record.Job.RefundID, Channel: string(r.Record.Job.Channel)}, "")
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 )
 

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 )
 

@@ -11,10 +11,10 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 )
 

@@ -6,9 +6,9 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 )
 

@@ -3,8 +3,8 @@ package service_test
 import (
 	"testing"
 
-	"refundworker.example/refundworker/internal/check"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/proof/check"
 	"refundworker.example/refundworker/internal/refund"
 )
 

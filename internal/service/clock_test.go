@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/service"
 )
 

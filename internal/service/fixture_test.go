@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/service"
 )
 

@@ -13,9 +13,9 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/fleet"
+	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/service"

@@ -12,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/connect"
-	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/service"
 )
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/devstack"
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // A producer that sends a refund_id many times at once, with other content, has

@@ -3,8 +3,8 @@ package service_test
 import (
 	"time"
 
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // The words that roads are told in; each changes one thing.

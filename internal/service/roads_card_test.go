@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // Answers that no fault of the simulator gives by itself.

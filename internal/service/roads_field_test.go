@@ -6,7 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/dokusim"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // edit changes one member of the true answer.

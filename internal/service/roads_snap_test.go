@@ -2,8 +2,8 @@ package service_test
 
 import (
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/dokusim"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
 // snapSays is an answer with nothing but a code.

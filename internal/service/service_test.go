@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/devstack"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/devstack"
 )
 
 // bodies is one job for every channel, as an order system writes it.

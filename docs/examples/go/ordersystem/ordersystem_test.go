@@ -12,7 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker.example/refundworker/docs/examples/go/ordersystem"
-	"refundworker.example/refundworker/internal/devstack"
+	"refundworker.example/refundworker/internal/proof/devstack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

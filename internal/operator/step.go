@@ -1,0 +1,132 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/printable"
+	"refundworker.example/refundworker/internal/refund"
+)
+
+// deed is one action on one refund, from the record that it was begun on to the
+// one that it led to.
+type deed struct {
+	Operator
+	action  string // continues "refused to …"
+	because string
+	begun   refund.Record // where there is no record yet
+	inquiry *doku.Inquiry // what DOKU said, where it was asked
+	entry   ledger.Entry
+	steps   refund.Handling
+}
+
+// decide lets the table decide on e and appends what it says. A record that has
+// moved meanwhile is decided from anew. It returns after the append, with
+// d.steps at the effect that comes next.
+func (d *deed) decide(ctx context.Context, e refund.Event) error {
+	d.steps = refund.Begin(d.entry.Record.Core, e)
+	for {
+		now := refund.At(d.cfg.Now())
+		d.steps = d.steps.Decide(now, d.cfg.Policy)
+		switch effect, _ := d.steps.Effect(); effect {
+		case refund.Append:
+		case refund.Refuse:
+			return &RefusedError{Entry: d.entry, Action: d.action, Advice: advice(d.entry.Record, e.Kind)}
+		default:
+			return fmt.Errorf("%s: row %q asks for %s, which no operator does", d.action, d.steps.Row(), effect)
+		}
+		record := d.next(now)
+		seq, err := d.cfg.Ledger.Append(ctx, &record)
+		var moved *ledger.MovedError
+		if errors.As(err, &moved) {
+			d.entry = moved.Last
+			d.steps = refund.Begin(moved.Last.Record.Core, e)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.action, err)
+		}
+		d.entry = ledger.Entry{Record: record, Seq: seq, Stored: d.cfg.Now()}
+		d.steps = d.steps.Did()
+		return nil
+	}
+}
+
+// next builds the record to append.
+func (d *deed) next(now refund.Time) refund.Record {
+	r := d.entry.Record
+	if d.entry.Seq == 0 {
+		r = d.begun
+	}
+	r.Core = d.steps.Next()
+	r.Prev = d.entry.Seq
+	r.At = now
+	r.By = d.stamp()
+	r.Operator, r.Because = d.cfg.Name, d.because
+	r.Evidence, r.Note = "", ""
+	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
+	case refund.Word:
+		r.Evidence = refund.ByOperator
+	case refund.OperatorAsked:
+		r.Evidence, r.Note = refund.ByInquiry, kept(d.inquiry.Problem)
+		r.Said = SaidOf(d.inquiry.Said)
+	}
+	return r
+}
+
+// advice says what can be done where the table refuses.
+func advice(r refund.Record, kind refund.Kind) string {
+	ended := r.State.Final()
+	switch {
+	case ended:
+		return "it has ended, and nothing can follow"
+	case kind == refund.Cancelled && r.State != refund.None:
+		return "it may have been sent, and what was sent cannot be taken back"
+	case kind == refund.Word && r.State == refund.Unresolved:
+		return "DOKU may still be working on it: `failed` is believed from " + stamp(r.AskFrom.Add(r.Quiet)) + " on"
+	case kind == refund.Word:
+		return "only what is unresolved is settled by hand; the worker is still at it"
+	case kind == refund.Forwarded && r.State == refund.Unknown:
+		return "an unknown refund is asked about at its time: `inquire` asks now"
+	case kind == refund.Forwarded && r.State == refund.Sending:
+		return "a call is under way, or its worker died: it is looked at again at " + stamp(r.AskFrom)
+	}
+	return ""
+}
+
+func stamp(t refund.Time) string { return t.Time().Format("2006-01-02 15:04:05Z") }
+
+// findings maps what an inquiry proves to what the state machine knows. What is
+// not in the table proves nothing.
+var findings = map[doku.Finding]refund.Finding{
+	doku.FoundSuccess:  refund.FoundSuccess,
+	doku.FoundFailure:  refund.FoundFailure,
+	doku.FoundRunning:  refund.FoundRunning,
+	doku.NotFound:      refund.NotFound,
+	doku.Contradiction: refund.Contradiction,
+
+	doku.NotFoundNoHistory: refund.NotFoundNoHistory,
+}
+
+// longestKept is how much of a text of DOKU's a record keeps, in bytes: records
+// travel in a header, and a header has its limits.
+const longestKept = 512
+
+// kept makes a text of DOKU's fit to be kept.
+func kept(text string) string { return printable.Kept(text, longestKept) }
+
+// SaidOf is what a record keeps of an answer, as the worker keeps it; nil where
+// nothing was said.
+func SaidOf(s doku.Said) *refund.Said {
+	if s == (doku.Said{}) {
+		return nil
+	}
+	return &refund.Said{
+		HTTPStatus: s.HTTPStatus, Code: kept(s.Code), Message: kept(s.Message), ErrorMessage: kept(s.ErrorMessage),
+		Type: kept(s.Type), RefundType: kept(s.RefundType), ApprovalCode: kept(s.ApprovalCode), RefundNo: kept(s.RefundNo),
+		ReferenceNo: kept(s.ReferenceNo), RefundTime: kept(s.RefundTime),
+	}
+}

@@ -1,0 +1,96 @@
+package model
+
+import (
+	"refundworker.example/refundworker/internal/proof/check"
+	"refundworker.example/refundworker/internal/refund"
+)
+
+// append is the guarded append of hand i's next record.
+func (m *model) append(w *world, i int) {
+	h := &w.hands[i]
+	decided := m.thaw(h)
+	next := decided.Next()
+	if m.mistake.sendFirst && next.State == refund.Sending && !h.ahead {
+		v := *w
+		m.emit(&v, i, m.pack(next))
+		v.hands[i].ahead = true
+		m.add(sends, i, v)
+		return
+	}
+	switch {
+	case h.stale && m.mistake.nonceIsOwn && h.mine:
+		v := *w
+		m.stored(&v, i, decided)
+		m.add(mistaken, i, v)
+	case h.stale:
+		m.refused(*w, i)
+	case h.unsure:
+		v := *w
+		m.stored(&v, i, decided)
+		m.add(finds, i, v)
+	default:
+		m.store(*w, i, decided, false)
+		if m.Unsure {
+			m.store(*w, i, decided, true)
+		}
+	}
+}
+
+// store appends; unsure keeps the acknowledgement from the hand.
+func (m *model) store(w world, i int, decided refund.Handling, unsure bool) {
+	next := decided.Next()
+	if !m.follows[w.ledger.state][next.State] {
+		m.wrong = check.NoPath
+	}
+	if m.Loses && !w.lost {
+		w.before = w.ledger
+	}
+	w.ledger = m.pack(next)
+	w.hands[1-i].overtaken(w.ledger)
+	what := stores + deed(next.State)
+	if unsure {
+		w.hands[i].unsure, w.hands[i].mine = true, m.mistake.nonceIsOwn
+		what = storesUnsure + deed(next.State)
+	} else {
+		m.stored(&w, i, decided)
+	}
+	m.add(what, i, w)
+}
+
+// stored goes on from the record that now is the last one.
+func (m *model) stored(w *world, i int, decided refund.Handling) {
+	h := &w.hands[i]
+	h.stale, h.unsure, h.mine = false, false, false
+	decided = decided.Did()
+	switch _, more := decided.Effect(); {
+	case more:
+		m.goOn(w, i, decided)
+	default:
+		w.free(i)
+	}
+}
+
+// overtaken tells a hand that another has stored a record. A takeover and all
+// that is no new attempt keep the nonce of the record before.
+func (h *hand) overtaken(by core) {
+	if h.phase == idle || h.phase >= scheduling {
+		return
+	}
+	h.stale = true
+	h.mine = h.mine && by.state != refund.Sending
+}
+
+// refused is an append where another record stands: read, decide again.
+func (m *model) refused(w world, i int) {
+	h := &w.hands[i]
+	moved := refund.Begin(m.full(h.core), m.whole(h.event)).Moved(m.full(w.ledger), m.delivered())
+	m.decideOn(&w, i, moved)
+	m.add(losesRace, i, w)
+}
+
+// acknowledgeFirst is a mistake.
+func (m *model) acknowledgeFirst(w *world, i int, decided refund.Handling) {
+	if first := m.mistake.ackFirst; first != nil && first(decided.Next().State) {
+		w.acknowledge(i)
+	}
+}

@@ -1,0 +1,285 @@
+package model
+
+import (
+	"refundworker.example/refundworker/internal/proof/check"
+	"refundworker.example/refundworker/internal/refund"
+)
+
+// model explores one DOKU with one mistake, or none.
+type model struct {
+	DOKU
+	mistake Mistake
+	begin   refund.Time
+	rules   refund.Policy
+	follows [8][8]bool // [refund.MayFollow]
+	rows    map[string]int
+	moves   []move
+	wrong   check.Rule // of the move in the making
+}
+
+// move is one step of the world; who is the hand that makes it, or -1.
+type move struct {
+	what  deed
+	who   int8
+	wrong check.Rule
+	to    world
+}
+
+func newModel(d DOKU, mistake Mistake) *model {
+	m := &model{DOKU: d, mistake: mistake, begin: d.start(), rules: d.policy(), rows: map[string]int{}}
+	if m.mistake.decide == nil {
+		m.mistake.decide = decide
+	}
+	for from := range m.follows {
+		for to := range m.follows[from] {
+			m.follows[from][to] = refund.MayFollow(refund.State(from), refund.State(to))
+		}
+	}
+	return m
+}
+
+func (m *model) add(what deed, who int, w world) {
+	m.moves = append(m.moves, move{what, int8(who), m.wrong, w}) //nolint:gosec // two hands
+	m.wrong = check.Kept
+}
+
+// thaw is the handling that hand h stands for, decided anew at the time at
+// which it was decided.
+func (m *model) thaw(h *hand) refund.Handling {
+	return m.mistake.decide(m.full(h.core), m.whole(h.event), m.instant(h.at), m.rules)
+}
+
+// decideOn lets hand i decide on a handling that is open, and stops before the
+// first effect that the world could notice.
+func (m *model) decideOn(w *world, i int, open refund.Handling) {
+	h := &w.hands[i]
+	h.phase, h.stale, h.unsure, h.mine = idle, false, false, false
+	h.core, h.event, h.at = m.pack(open.Core()), m.short(open.Event()), m.clock(w, i)
+	decided := m.thaw(h)
+	m.rows[decided.Row()]++
+	m.goOn(w, i, decided)
+}
+
+// goOn stops at the next effect of a decided handling.
+func (m *model) goOn(w *world, i int, decided refund.Handling) {
+	h := &w.hands[i]
+	switch effect, more := decided.Effect(); {
+	case !more:
+		w.free(i)
+	case effect == refund.Append:
+		h.phase = appending
+		m.acknowledgeFirst(w, i, decided)
+	case effect == refund.Prepare:
+		h.phase = preparing
+		h.at = 0 // decided again when all is at hand
+	case effect == refund.Ask:
+		m.announce(h, asking, decided.Core())
+	case effect == refund.Send:
+		m.announce(h, sending, decided.Core())
+		m.startTimer(w, i)
+	case effect == refund.LateSuccess:
+		m.goOn(w, i, decided.Did())
+	case effect == refund.Reconsider && m.unsure(w, i):
+		w.free(i)
+	case effect == refund.Reconsider:
+		m.deliverTo(w, i)
+	case effect == refund.Schedule || effect == refund.Ack:
+		m.end(w, i, decided)
+	default: // refused to the operator
+		w.free(i)
+	}
+}
+
+// announce goes on from a record that is now the handling's own; all that is
+// decided later starts from it.
+func (m *model) announce(h *hand, p phase, own refund.Core) {
+	h.phase, h.core, h.event, h.at = p, m.pack(own), event{}, 0
+}
+
+// end keeps which of the last effects are left. They say nothing about the
+// refund: the handling is forgotten.
+func (m *model) end(w *world, i int, decided refund.Handling) {
+	effect, _ := decided.Effect()
+	_, more := decided.Did().Effect()
+	early := m.mistake.earlyAck && w.hands[i].phase != appending
+	next := acking
+	if effect == refund.Schedule && decided.At() != 0 && !early { // a zero time would never fire
+		next = scheduling
+		if !more {
+			next = forwarding
+		}
+	}
+	w.hands[i] = hand{phase: next, holds: w.hands[i].holds}
+}
+
+// deliverTo lets hand i look at the refund anew, as any delivery does.
+func (m *model) deliverTo(w *world, i int) {
+	m.decideOn(w, i, refund.Begin(m.full(w.ledger), m.delivered()))
+}
+
+func (m *model) delivered() refund.Event { return m.whole(event{kind: refund.Delivered}) }
+
+// learn lets hand i decide on what it was told about its own record. Where that
+// is not the last one any more, the first effect would be an append that is
+// refused; that is cut short.
+func (m *model) learn(w *world, i int, e event) {
+	h := &w.hands[i]
+	e.own = true
+	told := refund.Begin(m.full(h.core), refund.Event{}).Got(m.whole(e))
+	if h.stale {
+		told = told.Moved(m.full(w.ledger), m.delivered())
+	}
+	m.decideOn(w, i, told)
+}
+
+// work lists what hand i may do next.
+func (m *model) work(w *world, i int) {
+	switch h := &w.hands[i]; {
+	case h.phase == idle:
+		return
+	case m.unsure(w, i) && h.restsOnClock():
+		m.handBack(*w, i)
+		return
+	}
+	switch w.hands[i].phase {
+	case preparing:
+		m.prepare(w, i)
+	case appending:
+		m.append(w, i)
+	case sending:
+		m.look(*w, i)
+	case looked:
+		m.leave(*w, i)
+	case calling:
+		m.giveUp(*w, i, gaveUp)
+	case heard:
+		m.read(*w, i)
+		if w.hands[i].event.kind == refund.Answered {
+			m.giveUp(*w, i, lostAnswer)
+		}
+	case asking:
+		m.ask(w, i)
+	default:
+		m.finish(*w, i)
+	}
+	m.crash(*w, i)
+}
+
+func (m *model) crash(w world, i int) {
+	w.free(i)
+	m.add(crashed, i, w)
+}
+
+func (m *model) prepare(w *world, i int) {
+	for _, r := range []refund.Readiness{refund.Ready, refund.NotReady} {
+		v, what := *w, gotReady
+		if r == refund.NotReady {
+			if what = notReady; v.spare == 0 {
+				continue
+			}
+			v.spare--
+		}
+		h := &v.hands[i]
+		e := h.event
+		e.ready = r
+		m.decideOn(&v, i, refund.Begin(m.full(h.core), refund.Event{}).Got(m.whole(e)))
+		v.hands[i].stale = w.hands[i].stale
+		m.add(what, i, v)
+	}
+}
+
+// look is the last look at the clock.
+func (m *model) look(w world, i int) {
+	h := &w.hands[i]
+	what := looks
+	switch {
+	case m.unsure(&w, i):
+		what = holdsBack
+	case m.timeIsUp(&w, i) && !m.mistake.sendLate:
+		what = tooLate
+	}
+	if what != looks {
+		m.learn(&w, i, event{kind: refund.Answered, answer: refund.NotExecuted})
+		m.add(what, i, w)
+		return
+	}
+	h.phase = looked
+	m.add(looks, i, w)
+}
+
+// leave is the first byte on the socket.
+func (m *model) leave(w world, i int) {
+	h := &w.hands[i]
+	if !h.ahead {
+		m.emit(&w, i, h.core)
+	}
+	h.phase, h.ahead = calling, false
+	m.add(sends, i, w)
+}
+
+// emit puts a request on its way. With both places taken it is lost.
+func (m *model) emit(w *world, i int, c core) {
+	for n := range w.net {
+		if w.net[n].live {
+			continue
+		}
+		w.net[n] = request{live: true, owner: int8(i), key: m.key(c), left: w.now, by: m.sendBy(&w.hands[i], c)} //nolint:gosec // two hands
+		if m.tooLate(w.net[n], w.now) {
+			w.net[n] = request{}
+		}
+		m.ageless(&w.net[n])
+		return
+	}
+}
+
+// ageless forgets the times that nothing of this DOKU depends on.
+func (m *model) ageless(r *request) {
+	if m.Inquiry != Exact {
+		r.left = 0
+	}
+	if !m.Punctual {
+		r.by = 0
+	}
+}
+
+// key is the identifier of a send, as far as this DOKU looks at it.
+func (m *model) key(c core) int8 {
+	k := int8(0)
+	switch {
+	case m.External && m.mistake.newExternalID, m.mistake.newRequestID:
+		k = c.sends - 1
+	case m.External:
+		k = int8(m.full(c).ExternalKey()) //nolint:gosec // a handful of sends
+	}
+	return min(k, keys-1)
+}
+
+func (m *model) giveUp(w world, i int, what deed) {
+	w.abandon(i)
+	m.learn(&w, i, event{kind: refund.Answered})
+	m.add(what, i, w)
+}
+
+func (m *model) read(w world, i int) {
+	m.learn(&w, i, w.hands[i].event)
+	m.add(reads, i, w)
+}
+
+// finish does the effects after the last append.
+func (m *model) finish(w world, i int) {
+	h := &w.hands[i]
+	switch h.phase {
+	case scheduling:
+		w.nudge = true
+		h.phase = acking
+		m.add(schedules, i, w)
+	case forwarding:
+		w.nudge = true
+		w.free(i)
+		m.add(schedules, i, w)
+	default:
+		w.acknowledge(i)
+		w.free(i)
+		m.add(acknowledges, i, w)
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package virtualtime_test
+
+// underRace leaves out what takes minutes under the race detector.
+const underRace = false

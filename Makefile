@@ -90,6 +90,12 @@ sandbox: ## probe DOKU's sandbox with the worker's DOKU_* settings, moving no mo
 build: ## build all programs into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
+.PHONY: module
+module: ## move the module to the import path TO, for whoever hosts it
+	@[[ -n "$(TO)" ]] || { echo "usage: make module TO=github.com/you/refundworker"; exit 2; }
+	from=$$(go list -m); git grep -lF "$$from" | xargs sed -i "s#$$from#$(TO)#g"; gofmt -w $$(git ls-files '*.go')
+	go build ./... && git diff --shortstat
+
 .PHONY: validate
 validate: ## validate deploy/ with promtool, buildah and compose's own library
 	deploy/validate.sh

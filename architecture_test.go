@@ -1,7 +1,7 @@
-// Package refundworker_test holds the rules that no single package can keep
-// by itself: which room may know which, how long a file may grow, and that no
+// Package refundworker_test holds the rules that no single package can keep by
+// itself: which package may import which, how long a file may grow, and that no
 // test waits for time to pass. It reads the source of the whole module, so it
-// judges packages from the moment that they appear.
+// covers new packages from the moment that they appear.
 package refundworker_test
 
 import (
@@ -65,118 +65,114 @@ func ours(imports []string) []string {
 	return names
 }
 
-// values are the small value packages that every room but the simulator may
-// know.
-var values = []string{"internal/channel", "internal/charset", "internal/secret"}
-
-// rooms says what each room may import besides values. Arrows run downward
-// only; a room that is not named here may not be imported by one that is.
-var rooms = map[string][]string{
-	"internal/channel": {},
-	"internal/charset": {},
-	"internal/secret":  {},
-	"internal/retry":   {},
-	"internal/doku":    {"internal/retry"},
-	"internal/jobs":    {},
-	"internal/refund":  {},
-	"internal/check":   {"internal/refund"},
-	"internal/model":   {"internal/check", "internal/refund"},
-	"internal/dokusim": {},
-	"internal/ledger":  {"internal/jobs", "internal/refund"},
-	"internal/fleet":   {},
-	"internal/observe": {"internal/jobs", "internal/printable"},
-	"internal/operate": {
-		"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/printable", "internal/refund",
-		"internal/spreadsheet",
-	},
+// imports says which packages of the product each of its packages may import.
+// The order is from the lowest floor to the highest. A new package is a
+// decision, and has to be added here.
+var imports = map[string][]string{
+	"internal/channel":     {},
+	"internal/charset":     {},
 	"internal/printable":   {},
+	"internal/secret":      {},
 	"internal/spreadsheet": {},
+	"internal/interrupt":   {},
+	"internal/retry":       {},
+
+	"internal/refund":      {"channel", "charset"},
+	"internal/jobs":        {"channel", "charset", "secret"},
+	"internal/doku":        {"channel", "retry", "secret"},
+	"internal/jobs/stream": {"channel", "jobs"},
+	"internal/jobs/intake": {"channel", "jobs/stream"},
+	"internal/fleet":       {"channel"},
+	"internal/ledger":      {"channel", "jobs", "jobs/stream", "refund"},
+
+	"internal/observe": {"channel", "printable"},
 	"internal/worker": {
-		"internal/doku", "internal/fleet", "internal/jobs", "internal/ledger", "internal/observe", "internal/printable",
-		"internal/refund", "internal/retry",
+		"channel", "doku", "fleet", "jobs", "jobs/intake", "jobs/stream", "ledger", "observe", "printable", "refund", "retry",
+	},
+	"internal/operator": {
+		"channel", "doku", "fleet", "jobs", "jobs/stream", "ledger", "printable", "refund", "spreadsheet",
+	},
+
+	"internal/config": {"doku", "printable", "secret"},
+	"internal/service": {
+		"channel", "config", "doku", "fleet", "jobs/stream", "ledger", "observe", "refund", "retry", "secret", "worker",
 	},
 }
 
-// wiring knows many rooms, and no room knows it.
-var wiring = []string{
-	"internal/bubble", "internal/chaos", "internal/connect", "internal/devstack", "internal/devstack/bench", "internal/devstack/natsd",
-	"internal/interrupt", "internal/merchant", "internal/sandbox", "internal/service", "internal/settings",
-	"internal/sim", "internal/sim/run",
+// foreign are modules of others that a package must not import.
+var foreign = map[string][]string{
+	"internal/doku":   {"github.com/nats-io"},
+	"internal/refund": {"github.com/nats-io", "net/http", "net"},
+	"internal/retry":  {"github.com/nats-io"},
+	"internal/jobs":   {"github.com/nats-io/nats.go/jetstream"},
+	"internal/ledger": {"net/http"},
 }
 
-// strangers are modules of others that a room must not know (design.md §3).
-var strangers = map[string][]string{
-	"internal/doku":    {"github.com/nats-io"},
-	"internal/refund":  {"github.com/nats-io", "net/http", "net"},
-	"internal/retry":   {"github.com/nats-io"},
-	"internal/ledger":  {"net/http"},
-	"internal/dokusim": {"github.com/nats-io"},
-}
+// proof is where everything stands that shows that the product is right and is
+// no part of it.
+const proof = "internal/proof"
 
 // inside reports whether an import path is a package or below it.
 func inside(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
 
-func TestArrowsBetweenRoomsRunDownwardOnly(t *testing.T) {
+func TestProductImportsWhatItsFloorAllows(t *testing.T) {
 	t.Parallel()
-	packages := list(t)
-	for room, allowed := range rooms {
-		if room != "internal/dokusim" {
-			allowed = append(slices.Clone(allowed), values...)
+	for name, p := range list(t) {
+		if !inside(name, "internal") || inside(name, proof) {
+			continue
 		}
-		for _, name := range ours(packages[room].Imports) {
-			if !slices.Contains(allowed, name) {
-				t.Errorf("%s imports %s", room, name)
+		allowed, known := imports[name]
+		if !known {
+			t.Errorf("%s is not in the list of this file", name)
+		}
+		var imported []string
+		for _, path := range ours(p.Imports) {
+			imported = append(imported, strings.TrimPrefix(path, "internal/"))
+		}
+		slices.Sort(imported)
+		if !slices.Equal(imported, allowed) {
+			t.Errorf("%s imports %q, the list says %q", name, imported, allowed)
+		}
+	}
+}
+
+// The programs that show or prove something are the only ones outside of
+// internal/proof that may link it.
+func TestProductDoesNotImportProof(t *testing.T) {
+	t.Parallel()
+	for name, p := range list(t) {
+		if inside(name, proof) || name == "cmd/demo" || name == "cmd/dokusim" {
+			continue
+		}
+		for _, path := range p.Deps {
+			if inside(path, module+"/"+proof) || inside(path, "github.com/nats-io/nats-server") || path == "testing" {
+				t.Errorf("%s links %s", name, path)
 			}
 		}
 	}
 }
 
-// A new room is a decision: where it stands has to be said above.
-func TestEveryRoomHasItsPlaceInTheRules(t *testing.T) {
-	t.Parallel()
-	for name := range list(t) {
-		_, known := rooms[name]
-		if strings.HasPrefix(name, "internal/") && !known && !slices.Contains(wiring, name) {
-			t.Errorf("%s has no place in the rules of this file", name)
-		}
-	}
-}
-
-func TestRoomsDoNotKnowWhatTheyNeverKnow(t *testing.T) {
+func TestPackagesDoNotImportForeignModules(t *testing.T) {
 	t.Parallel()
 	packages := list(t)
-	for room, roots := range strangers {
-		for _, path := range packages[room].Imports {
+	for name, roots := range foreign {
+		for _, path := range packages[name].Imports {
 			if slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) }) {
-				t.Errorf("%s imports %s", room, path)
+				t.Errorf("%s imports %s", name, path)
 			}
 		}
 	}
 }
 
-// The simulator is the witness for the money: what it shared with us, tests
-// included, it could not contradict.
-func TestSimulatorSharesNothingWithUs(t *testing.T) {
+// The simulator is the witness for the money: what it shared with the product,
+// tests included, it could not contradict.
+func TestSimulatorImportsNothingOfOurs(t *testing.T) {
 	t.Parallel()
-	p := list(t)["internal/dokusim"]
-	for _, name := range slices.Concat(ours(p.Imports), ours(p.TestImports), ours(p.XTestImports), ours(p.Deps)) {
-		if name != "internal/dokusim" {
-			t.Errorf("internal/dokusim imports %s", name)
-		}
-	}
-}
-
-func TestProductionProgramsLinkNeitherServerNorSimulator(t *testing.T) {
-	t.Parallel()
-	packages := list(t)
-	heavy := []string{
-		"github.com/nats-io/nats-server", module + "/internal/dokusim", module + "/internal/devstack", "testing",
-	}
-	for _, program := range []string{"cmd/worker", "cmd/enqueue", "cmd/refundctl", "deploy/setup", "deploy/healthcheck"} {
-		for _, path := range packages[program].Deps {
-			if slices.ContainsFunc(heavy, func(root string) bool { return inside(path, root) }) {
-				t.Errorf("%s links %s", program, path)
-			}
+	const simulator = proof + "/dokusim"
+	p := list(t)[simulator]
+	for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports, p.Deps) {
+		if inside(path, module) && path != module+"/"+simulator || inside(path, "github.com/nats-io") {
+			t.Errorf("%s imports %s", simulator, path)
 		}
 	}
 }

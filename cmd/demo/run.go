@@ -13,10 +13,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/interrupt"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // Exit statuses.
@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func runWith(ctx context.Context, o options, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var f flags
-	p := settings.Program{Name: "demo", Description: description, Version: version}
+	p := config.Program{Name: "demo", Description: description, Version: version}
 	if status, ok := p.Parse(&f, args, stdout, stderr); !ok {
 		return status
 	}
@@ -60,9 +60,9 @@ func runWith(ctx context.Context, o options, args []string, stdin io.Reader, std
 	case err == nil && agreed:
 		return exitOK
 	case err != nil && ctx.Err() != nil:
-		settings.Report(stderr, "demo", []string{"interrupted"})
+		config.Report(stderr, "demo", []string{"interrupted"})
 	case err != nil:
-		settings.Report(stderr, "demo", strings.Split(err.Error(), "\n"))
+		config.Report(stderr, "demo", strings.Split(err.Error(), "\n"))
 	}
 	return exitError
 }

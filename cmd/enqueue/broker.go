@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/retry"
 )
@@ -29,10 +29,10 @@ type broker struct {
 
 // dial connects, or says why not: no server there, or replies that would not
 // reach us. Without those every job would be stored and look lost.
-func dial(ctx context.Context, flags connect.Flags) (broker, error) {
+func dial(ctx context.Context, flags config.NATS) (broker, error) {
 	b := broker{denied: newDenials()}
 	var err error
-	if b.nc, _, err = flags.Dial(name, false, connect.Watch{Denied: b.denied.note}); err != nil {
+	if b.nc, _, err = flags.Dial(name, false, config.NATSWatch{Denied: b.denied.note}); err != nil {
 		return broker{}, err
 	}
 	// Twice the window: publishing must not stall behind futures that are
@@ -71,7 +71,7 @@ func (b broker) checkInbox(ctx context.Context) error {
 func (b broker) sender(say *console, stored func(job)) *sender {
 	return &sender{
 		js: b.js, again: stream.NewPublisher(b.js), denied: b.denied, say: say, stored: stored,
-		connected: func(ctx context.Context) error { return connect.Await(ctx, b.nc) },
+		connected: func(ctx context.Context) error { return config.AwaitNATS(ctx, b.nc) },
 		patience:  patience,
 		pauses:    retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},
 	}

@@ -9,9 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/secret"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // Config is every flag. What NATS needs is an environment variable as well, and
@@ -26,8 +25,8 @@ type Config struct {
 	Wait    bool             `help:"Wait for the results of published and already queued jobs, and print each as a JSON line."`
 	Version kong.VersionFlag `help:"Print version and revision."`
 
-	JobFlags      `group:"One job from flags (docs/contract.md, Job):"`
-	connect.Flags `group:"NATS:"`
+	JobFlags    `group:"One job from flags (docs/contract.md, Job):"`
+	config.NATS `group:"NATS:"`
 }
 
 // JobFlags are the fields of one job, as texts: the rules of the contract judge
@@ -64,20 +63,20 @@ type plan struct {
 // parse returns the plan. ok is false when the program has to end with status,
 // all that is to say being said.
 func parse(args []string, stdout, stderr io.Writer) (p plan, status int, ok bool) {
-	program := settings.Program{Name: name, Description: description, Version: version + " " + revision}
+	program := config.Program{Name: name, Description: description, Version: version + " " + revision}
 	help := kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoAppDescFormat: true})
 	if status, ok = program.Parse(&p.Config, args, stdout, stderr, help); !ok {
 		return p, status, false
 	}
 	if problems := p.check(); len(problems) > 0 {
-		settings.Report(stderr, name, problems)
+		config.Report(stderr, name, problems)
 		return p, exitUsage, false
 	}
 	return p, exitOK, true
 }
 
-func (p *plan) check() settings.Problems {
-	var problems settings.Problems
+func (p *plan) check() config.Problems {
+	var problems config.Problems
 	p.Check(&problems)
 	p.timeout = problems.Duration("--timeout", p.Timeout, time.Millisecond)
 	if p.Format != "" {
@@ -103,7 +102,7 @@ func (p *plan) check() settings.Problems {
 	return problems
 }
 
-func (p *plan) checkJob(problems *settings.Problems) {
+func (p *plan) checkJob(problems *config.Problems) {
 	if !p.given() {
 		problems.Add("FILE", "give a file, - for standard input, or one job by flags such as --refund-id (see --help)")
 		return
@@ -124,7 +123,7 @@ var formats = map[string]string{
 	".json": formatJSON, ".ndjson": formatNDJSON, ".jsonl": formatNDJSON, ".csv": formatCSV,
 }
 
-func (p *plan) checkFile(problems *settings.Problems) {
+func (p *plan) checkFile(problems *config.Problems) {
 	info, err := os.Stat(p.File)
 	switch {
 	case err != nil:

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
@@ -223,6 +223,6 @@ func connected(t *testing.T, s *server.Server, user string) jetstream.JetStream 
 }
 
 // flagsFor returns the flags that reach the stack.
-func flagsFor(s stack) connect.Flags {
-	return connect.Flags{NATSURL: s.nats.URL(), NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
+func flagsFor(s stack) config.NATS {
+	return config.NATS{NATSURL: s.nats.URL(), NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
 }

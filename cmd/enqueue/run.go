@@ -102,7 +102,7 @@ func (e *enqueuer) take(ctx context.Context, items iter.Seq[item]) bool {
 // send reports whether it makes sense to go on.
 func (e *enqueuer) send(ctx context.Context, j job) bool {
 	if e.sender == nil {
-		b, err := dial(ctx, e.plan.Flags)
+		b, err := dial(ctx, e.plan.NATS)
 		if err != nil {
 			e.say.line("%s", err)
 			return false

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // outcome is the report of a command that acts on one refund.
@@ -72,7 +72,7 @@ func channelFlag(text string) (channel.Channel, error) {
 func channelNamed(name, text string) (channel.Channel, error) {
 	ch, err := channel.Parse(text)
 	if err != nil {
-		var p settings.Problems
+		var p config.Problems
 		p.Add(name, "%s", err)
 		return "", &usageError{p}
 	}

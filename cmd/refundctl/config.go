@@ -6,9 +6,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"refundworker.example/refundworker/internal/connect"
-	"refundworker.example/refundworker/internal/merchant"
-	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/config"
 )
 
 const description = `Finds, explains and settles refunds. It never sends one to DOKU.
@@ -23,8 +21,8 @@ type Config struct {
 	Operator string           `env:"REFUNDCTL_OPERATOR" help:"Who acts, as it is to stand in the ledger for ever; by default the user of this machine." placeholder:"NAME"`
 	Version  kong.VersionFlag `help:"Print version and revision."`
 
-	connect.Flags `group:"NATS:"`
-	merchant.Settings
+	config.NATS `group:"NATS:"`
+	config.MerchantFlags
 
 	Status     statusCommand     `cmd:"" group:"Look:" help:"All about one refund: state, what comes next, and every step so far."`
 	List       listCommand       `cmd:"" group:"Look:" help:"Refunds by state, channel, age, code or part of the id, in pages; without a state the newest first."`
@@ -50,13 +48,13 @@ type Config struct {
 }
 
 // check adds what is wrong with the settings that every command has.
-func (c *Config) check(p *settings.Problems) {
-	c.Flags.Check(p)
+func (c *Config) check(p *config.Problems) {
+	c.NATS.Check(p)
 	p.OneOf("--output", c.Output, "table", "json")
 	if c.DOKUEnv != "" {
 		c.Environment(p)
 	}
-	if flaw := settings.TextFlaw(c.DOKUClientID); flaw != "" {
+	if flaw := config.TextFlaw(c.DOKUClientID); flaw != "" {
 		p.Add("DOKU_CLIENT_ID", "%s", flaw)
 	}
 	if c.Operator == "" {

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/operator"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 type deadCommand struct {
@@ -31,7 +31,7 @@ func (c deadListCommand) filter() (operator.DeadFilter, error) {
 		return operator.DeadFilter{}, err
 	}
 	if c.Reason != "" {
-		var p settings.Problems
+		var p config.Problems
 		p.OneOf("--reason", c.Reason, "unreadable", "refund_id_conflict")
 		if len(p) > 0 {
 			return operator.DeadFilter{}, &usageError{p}
@@ -182,7 +182,7 @@ func (c deadReplayCommand) Run(s *session) error {
 	return errFound
 }
 
-func (c deadReplayCommand) check() (changes []operator.Change, rate float64, p settings.Problems) {
+func (c deadReplayCommand) check() (changes []operator.Change, rate float64, p config.Problems) {
 	if c.All == (len(c.Letters) > 0) {
 		p.Add("LETTER", "give the numbers of letters, or --all")
 	}

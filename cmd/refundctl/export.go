@@ -9,9 +9,9 @@ import (
 	"os"
 	"time"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 type exportCommand struct {
@@ -32,7 +32,7 @@ type exported struct {
 
 // Run implements kong's command.
 func (c exportCommand) Run(s *session) error {
-	var p settings.Problems
+	var p config.Problems
 	span := operator.Span{After: c.After, From: instant(&p, "--from", c.From), To: instant(&p, "--to", c.To)}
 	if len(p) > 0 {
 		return &usageError{p}
@@ -116,7 +116,7 @@ func resume(f *os.File) (last uint64, err error) {
 }
 
 // instant reads a time: a day (its beginning, UTC) or RFC 3339.
-func instant(p *settings.Problems, name, text string) time.Time {
+func instant(p *config.Problems, name, text string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/fleet"
 	"refundworker.example/refundworker/internal/operator"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 type listCommand struct {
@@ -44,8 +44,8 @@ func (s *session) list(f operator.Filter) error {
 	return s.show(page, func(p *sheet) { drawList(p, page, time.Now()) })
 }
 
-func (c listCommand) filter() (operator.Filter, settings.Problems) {
-	var p settings.Problems
+func (c listCommand) filter() (operator.Filter, config.Problems) {
+	var p config.Problems
 	f := operator.Filter{State: c.State, Code: c.Code, Text: c.Text, After: c.After}
 	if c.State != "" {
 		p.OneOf("--state", c.State, operator.States()...)
@@ -207,7 +207,7 @@ func (c pauseCommand) Run(s *session) error {
 	}
 	var until time.Time
 	if c.For != "" {
-		var p settings.Problems
+		var p config.Problems
 		d := p.Duration("--for", c.For, time.Second)
 		if len(p) > 0 {
 			return &usageError{p}
@@ -262,7 +262,7 @@ func (c sweepCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	var p settings.Problems
+	var p config.Problems
 	settle := p.Duration("--settle", c.Settle, time.Millisecond)
 	if len(p) > 0 {
 		return &usageError{p}

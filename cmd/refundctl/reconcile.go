@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/printable"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 type reconcileCommand struct {
@@ -65,7 +65,7 @@ func drawDifferences(p *sheet, found []operator.Difference, results int, report 
 	p.line("%d results against %d lines: %d differences", results, len(report.Lines), len(found))
 }
 
-func (c reconcileCommand) read() (report operator.Report, p settings.Problems) {
+func (c reconcileCommand) read() (report operator.Report, p config.Problems) {
 	mapping := operator.Mapping{}
 	if c.Mapping != "" {
 		f, err := os.Open(c.Mapping)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/interrupt"
 	"refundworker.example/refundworker/internal/printable"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 const program = "refundctl"
@@ -29,22 +29,22 @@ const (
 var errFound = errors.New("something wrong was found")
 
 // usageError is a bad setting that shows only when the command is known.
-type usageError struct{ problems settings.Problems }
+type usageError struct{ problems config.Problems }
 
 func (e *usageError) Error() string { return strings.Join(e.problems, "; ") }
 
 // run is the program. The report goes to stdout, what went wrong to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var c Config
-	p := settings.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
+	p := config.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
 	parsed, status, ok := p.ParseCommand(&c, args, stdout, stderr,
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoAppDescFormat: true, NoExpandSubcommands: true}))
 	if !ok {
 		return status
 	}
-	var problems settings.Problems
+	var problems config.Problems
 	if c.check(&problems); len(problems) > 0 {
-		settings.Report(stderr, program, problems)
+		config.Report(stderr, program, problems)
 		return exitUsage
 	}
 	ctx, stop := interrupt.Context(ctx, syscall.SIGTERM, syscall.SIGINT)
@@ -62,7 +62,7 @@ func (s *session) status(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
-		settings.Report(s.stderr, program, usage.problems)
+		config.Report(s.stderr, program, usage.problems)
 		return exitUsage
 	case errors.Is(err, errFound):
 		return exitWrong

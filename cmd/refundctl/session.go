@@ -13,15 +13,13 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/fleet"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
-	"refundworker.example/refundworker/internal/merchant"
 	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // session is one run of one command.
@@ -65,7 +63,7 @@ func (e deniedError) Error() string { return "denied by NATS: " + string(e) }
 // only time out.
 func (s *session) dial() error {
 	var err error
-	s.nc, s.js, err = s.Dial(program, false, connect.Watch{
+	s.nc, s.js, err = s.Dial(program, false, config.NATSWatch{
 		Spare: fleet.Prefix, // the report says what could not be asked
 		Denied: func(what string) {
 			if !s.tolerant && (s.optional == nil || !s.optional(what)) {
@@ -129,9 +127,9 @@ func pick(given, found string) string {
 }
 
 // merchant checks the DOKU settings and opens a client.
-func (s *session) merchant() (merchant.Merchant, error) {
-	var p settings.Problems
-	m := s.Settings.Check(&p)
+func (s *session) merchant() (config.Merchant, error) {
+	var p config.Problems
+	m := s.MerchantFlags.Check(&p)
 	if len(p) > 0 {
 		return m, &usageError{p}
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 type setupCommand struct {
@@ -62,8 +62,8 @@ func (c setupCommand) Run(s *session) error {
 	return errFound
 }
 
-func (c setupCommand) config(s *session) (stream.SetupConfig, settings.Problems) {
-	var p settings.Problems
+func (c setupCommand) config(s *session) (stream.SetupConfig, config.Problems) {
+	var p config.Problems
 	cfg := stream.SetupConfig{
 		JobsMaxBytes: p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, stream.LeastJobsBytes), LedgerMustExist: c.LedgerMustExist, NewLedger: c.NewLedger,
 		NoticeConsumers: c.NoticeConsumer, Owner: stream.Owner{ClientID: s.DOKUClientID, Environment: s.DOKUEnv},

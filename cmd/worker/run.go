@@ -14,10 +14,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/interrupt"
 	"refundworker.example/refundworker/internal/observe"
 	"refundworker.example/refundworker/internal/service"
-	"refundworker.example/refundworker/internal/settings"
 	"refundworker.example/refundworker/internal/worker"
 )
 
@@ -44,13 +44,13 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 
 func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *observe.Lines, text bool) int {
 	var f flags
-	p := settings.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
+	p := config.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
 	if status, ok := p.Parse(&f, args, stdout, lines); !ok {
 		return status
 	}
 	cfg, problems := f.config()
 	if len(problems) > 0 {
-		settings.Report(lines, program, problems)
+		config.Report(lines, program, problems)
 		return 2
 	}
 	cfg.Log = observe.NewLogger(lines, f.level(&problems), text)
@@ -70,9 +70,9 @@ func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *obs
 	case errors.Is(err, worker.ErrDrain):
 		cfg.Log.Error("worker ended early", "error", err)
 	case errors.Is(err, service.ErrUnfit):
-		settings.Report(lines, program, strings.Split(err.Error(), "; "))
+		config.Report(lines, program, strings.Split(err.Error(), "; "))
 	default:
-		settings.Report(lines, program, []string{err.Error()})
+		config.Report(lines, program, []string{err.Error()})
 	}
 	return 1
 }

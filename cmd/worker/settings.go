@@ -10,14 +10,12 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs/stream"
-	"refundworker.example/refundworker/internal/merchant"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/service"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 const description = `Takes refund jobs from NATS JetStream, signs and sends them to DOKU, and publishes one result for each.
@@ -27,26 +25,26 @@ Every flag can be set by the environment variable behind it. Stop with SIGTERM: 
 // flags are the settings of contract.md §4. Values are text, so that every bad
 // one is reported and not the first alone.
 type flags struct {
-	connect.Flags
+	config.NATS
 
-	merchant.Settings
+	config.MerchantFlags
 
-	DefiniteCodes      string          `name:"doku-definite-codes" env:"DOKU_DEFINITE_CODES" help:"Comma-separated error codes of DOKU by which a card refund is definitely refused, beside those that are known; any other leaves the outcome unknown." placeholder:"LIST"`
-	Channels           string          `name:"channels" env:"CHANNELS" help:"Comma-separated; by default all that the credentials allow." placeholder:"LIST"`
-	Concurrency        string          `name:"concurrency" env:"CONCURRENCY" default:"32" help:"Calls at once, per channel and process."`
-	RateLimit          string          `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
-	RetryInitial       string          `name:"retry-initial" env:"RETRY_INITIAL" default:"2s" help:"First retry delay; each further one is twice as long."`
-	RetryMax           string          `name:"retry-max" env:"RETRY_MAX" default:"15m" help:"Longest retry delay."`
-	InquiryDelay       string          `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 60s in production."`
-	RepeatAfterUnknown string          `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"Whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it: same-day (until that day ends), never, or trust-inquiry (beyond the day's end too, trusting the inquiry alone)."`
-	RetryDeadline      string          `name:"retry-deadline" env:"RETRY_DEADLINE" default:"24h" help:"When a job without a deadline is given up."`
-	HTTPAddr           string          `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9464" help:"Serves /metrics, /healthz and /readyz."`
-	LogLevel           string          `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
-	Setup              settings.Switch `name:"setup" env:"SETUP" default:"false" help:"Create missing streams and consumers; never alters what is there."`
-	Replicas           string          `name:"replicas" env:"REPLICAS" default:"1" help:"Of streams that SETUP creates: 1, 3 or 5."`
+	DefiniteCodes      string        `name:"doku-definite-codes" env:"DOKU_DEFINITE_CODES" help:"Comma-separated error codes of DOKU by which a card refund is definitely refused, beside those that are known; any other leaves the outcome unknown." placeholder:"LIST"`
+	Channels           string        `name:"channels" env:"CHANNELS" help:"Comma-separated; by default all that the credentials allow." placeholder:"LIST"`
+	Concurrency        string        `name:"concurrency" env:"CONCURRENCY" default:"32" help:"Calls at once, per channel and process."`
+	RateLimit          string        `name:"rate-limit" env:"RATE_LIMIT" default:"0" help:"Refund calls and inquiries a second, per channel and process; 0 for none."`
+	RetryInitial       string        `name:"retry-initial" env:"RETRY_INITIAL" default:"2s" help:"First retry delay; each further one is twice as long."`
+	RetryMax           string        `name:"retry-max" env:"RETRY_MAX" default:"15m" help:"Longest retry delay."`
+	InquiryDelay       string        `name:"inquiry-delay" env:"INQUIRY_DELAY" default:"60s" help:"How long after an unknown outcome DOKU is first asked; at least 60s in production."`
+	RepeatAfterUnknown string        `name:"repeat-after-unknown" env:"REPEAT_AFTER_UNKNOWN" default:"same-day" help:"Whether a refund whose outcome is unknown may be sent again, under the same identifiers, once an inquiry does not find it: same-day (until that day ends), never, or trust-inquiry (beyond the day's end too, trusting the inquiry alone)."`
+	RetryDeadline      string        `name:"retry-deadline" env:"RETRY_DEADLINE" default:"24h" help:"When a job without a deadline is given up."`
+	HTTPAddr           string        `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9464" help:"Serves /metrics, /healthz and /readyz."`
+	LogLevel           string        `name:"log-level" env:"LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	Setup              config.Switch `name:"setup" env:"SETUP" default:"false" help:"Create missing streams and consumers; never alters what is there."`
+	Replicas           string        `name:"replicas" env:"REPLICAS" default:"1" help:"Of streams that SETUP creates: 1, 3 or 5."`
 
-	JobsMaxBytes    string          `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"Size of the stream REFUND_JOBS that SETUP creates: when it is full, producers are refused, and records still have room."`
-	LedgerMustExist settings.Switch `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" default:"false" help:"With SETUP: refuse to begin a new ledger, as on a server that has lost its storage."`
+	JobsMaxBytes    string        `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"Size of the stream REFUND_JOBS that SETUP creates: when it is full, producers are refused, and records still have room."`
+	LedgerMustExist config.Switch `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" default:"false" help:"With SETUP: refuse to begin a new ledger, as on a server that has lost its storage."`
 
 	Version versionFlag `name:"version" help:"Print the version and exit."`
 }
@@ -61,15 +59,15 @@ var repeats = map[string]refund.Repeat{
 
 // config turns the flags into a configuration, or says everything that is wrong
 // with them.
-func (f flags) config() (service.Config, settings.Problems) {
-	var p settings.Problems
-	f.Flags.Check(&p)
-	m := f.Settings.Check(&p)
+func (f flags) config() (service.Config, config.Problems) {
+	var p config.Problems
+	f.NATS.Check(&p)
+	m := f.MerchantFlags.Check(&p)
 	c := service.Config{
 		BaseURL:     m.BaseURL,
 		ClientID:    m.ClientID,
 		Concurrency: p.Int("CONCURRENCY", f.Concurrency, 1, 4096),
-		Connect:     f.Flags,
+		Connect:     f.NATS,
 
 		DefiniteCodes: f.definiteCodes(&p),
 
@@ -102,7 +100,7 @@ func (f flags) config() (service.Config, settings.Problems) {
 
 // reload reads the files again.
 func (f flags) reload() (service.Keys, error) {
-	var p settings.Problems
+	var p config.Problems
 	var k service.Keys
 	k.Secret, k.Private = f.Keys(&p)
 	if len(p) > 0 {
@@ -111,7 +109,7 @@ func (f flags) reload() (service.Keys, error) {
 	return k, nil
 }
 
-func (f flags) httpAddr(p *settings.Problems) string {
+func (f flags) httpAddr(p *config.Problems) string {
 	_, port, err := net.SplitHostPort(f.HTTPAddr)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
@@ -122,7 +120,7 @@ func (f flags) httpAddr(p *settings.Problems) string {
 	return f.HTTPAddr
 }
 
-func (f flags) retry(p *settings.Problems) retry.Policy {
+func (f flags) retry(p *config.Problems) retry.Policy {
 	policy := retry.Policy{
 		Initial: p.Duration("RETRY_INITIAL", f.RetryInitial, time.Millisecond),
 		Max:     p.Duration("RETRY_MAX", f.RetryMax, time.Millisecond),
@@ -134,7 +132,7 @@ func (f flags) retry(p *settings.Problems) retry.Policy {
 }
 
 // channels are those asked for, or all that the credentials allow.
-func (f flags) channels(p *settings.Problems, withKey bool) []channel.Channel {
+func (f flags) channels(p *config.Problems, withKey bool) []channel.Channel {
 	if strings.TrimSpace(f.Channels) == "" {
 		return slices.DeleteFunc(channel.All(), func(c channel.Channel) bool {
 			return c.Facts().Family == channel.SNAP && !withKey
@@ -159,7 +157,7 @@ func (f flags) channels(p *settings.Problems, withKey bool) []channel.Channel {
 
 // definiteCodes are error codes that the documents do not have, and that support
 // has explained.
-func (f flags) definiteCodes(p *settings.Problems) []string {
+func (f flags) definiteCodes(p *config.Problems) []string {
 	var codes []string
 	for part := range strings.SplitSeq(f.DefiniteCodes, ",") {
 		code := strings.TrimSpace(part)
@@ -175,7 +173,7 @@ func (f flags) definiteCodes(p *settings.Problems) []string {
 	return codes
 }
 
-func (f flags) replicas(p *settings.Problems) int {
+func (f flags) replicas(p *config.Problems) int {
 	n := p.Int("REPLICAS", f.Replicas, 1, 5)
 	if n%2 == 0 {
 		p.Add("REPLICAS", "%d is none of 1, 3, 5", n)
@@ -183,7 +181,7 @@ func (f flags) replicas(p *settings.Problems) int {
 	return n
 }
 
-func (f flags) level(p *settings.Problems) slog.Level {
+func (f flags) level(p *config.Problems) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil || strings.ContainsAny(f.LogLevel, "+-") {
 		p.Add("LOG_LEVEL", "%q is none of debug, info, warn, error", f.LogLevel)

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -26,7 +26,7 @@ func parse(t *testing.T, args ...string) flags {
 	t.Helper()
 	var f flags
 	var out bytes.Buffer
-	if status, ok := (settings.Program{Name: program}).Parse(&f, args, &out, &out); !ok {
+	if status, ok := (config.Program{Name: program}).Parse(&f, args, &out, &out); !ok {
 		t.Fatalf("status %d: %s", status, out.String())
 	}
 	return f

@@ -21,12 +21,12 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs/stream"
-	"refundworker.example/refundworker/internal/settings"
 )
 
-// config has the worker's names for the same settings.
-type config struct {
+// settings has the worker's names for the same settings.
+type settings struct {
 	DOKUClientID    string        `name:"doku-client-id" env:"DOKU_CLIENT_ID" help:"merchant that a new ledger belongs to"`
 	DOKUEnv         string        `name:"doku-env" env:"DOKU_ENV" enum:"production,sandbox,simulator," default:"" help:"environment that a new ledger belongs to: production, sandbox or simulator"`
 	JobsMaxBytes    string        `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"size of REFUND_JOBS, so that jobs leave room for records"`
@@ -49,7 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	var cfg config
+	var cfg settings
 	parser, err := kong.New(&cfg, kong.Name("setup"), kong.Writers(stdout, stderr),
 		kong.Description("Create the streams and consumers of the refund worker where they are missing."))
 	if err == nil {
@@ -82,8 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // check reads the size, and finds what does not go together.
-func (c config) check() (size int64, problem string) {
-	var p settings.Problems
+func (c settings) check() (size int64, problem string) {
+	var p config.Problems
 	size = p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, stream.LeastJobsBytes)
 	if (c.DOKUClientID == "") != (c.DOKUEnv == "") {
 		p.Add("DOKU_CLIENT_ID", "and DOKU_ENV go together")
@@ -91,7 +91,7 @@ func (c config) check() (size int64, problem string) {
 	return size, strings.Join(p, "\n")
 }
 
-func setup(ctx context.Context, cfg config, size int64) (stream.SetupReport, error) {
+func setup(ctx context.Context, cfg settings, size int64) (stream.SetupReport, error) {
 	nc, err := connect(cfg)
 	if err != nil {
 		return stream.SetupReport{}, err
@@ -120,7 +120,7 @@ func explain(nc *nats.Conn, err error) error {
 	return err
 }
 
-func connect(cfg config) (*nats.Conn, error) {
+func connect(cfg settings) (*nats.Conn, error) {
 	url := cfg.NATSURL
 	if len(cfg.NATSURLFile) > 0 {
 		url = strings.TrimSpace(string(cfg.NATSURLFile))

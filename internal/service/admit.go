@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/observe"
@@ -27,7 +27,7 @@ func (p *process) admit(ctx context.Context) (stream.Report, *ledger.Ledger, err
 		Log: p.Log, Now: p.Now,
 	})
 	for {
-		if err := connect.Await(ctx, p.nc); err != nil {
+		if err := config.AwaitNATS(ctx, p.nc); err != nil {
 			return stream.Report{}, nil, err
 		}
 		report, err := p.inspect(ctx, book)

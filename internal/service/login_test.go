@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/service"
@@ -42,7 +42,7 @@ func TestAWorkerWhosePasswordIsWrongWorksOnceItsFileIsRight(t *testing.T) {
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) {
 		cfg.HTTPAddr, cfg.Setup = addr, true
-		cfg.Connect = connect.Flags{
+		cfg.Connect = config.NATS{
 			NATSURL: "nats://worker:wrong@" + host, NATSURLFile: file, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API",
 		}
 	})

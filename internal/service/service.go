@@ -28,7 +28,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/fleet"
 	"refundworker.example/refundworker/internal/jobs/stream"
@@ -54,7 +54,7 @@ type Config struct {
 	Channels    []channel.Channel
 	ClientID    string
 	Concurrency int
-	Connect     connect.Flags
+	Connect     config.NATS
 
 	DefiniteCodes []string // further codes that refuse a card refund, see [doku.Config]
 
@@ -148,7 +148,7 @@ func (p *process) serve(ctx context.Context, l net.Listener, registry *prometheu
 func (p *process) run(ctx context.Context) error {
 	p.health.Block("nats", "not connected to NATS")
 	var err error
-	p.nc, p.js, err = p.Connect.Dial("doku-refund-worker", true, connect.Watch{
+	p.nc, p.js, err = p.Connect.Dial("doku-refund-worker", true, config.NATSWatch{
 		Log:    p.Log,
 		Up:     func() { p.health.Clear("nats") },
 		Down:   func(err error) { p.health.Block("nats", fmt.Sprintf("not connected to NATS: %s", err)) },

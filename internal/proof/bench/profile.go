@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/proof/chaos"
 	"refundworker.example/refundworker/internal/refund"
@@ -82,7 +82,7 @@ func (b bench) service(s *chaos.Stack) (service.Config, error) {
 		Keys:        service.Keys{Secret: secret.New(strings.TrimSpace(string(shared))), Private: key},
 		Channels:    []channel.Channel{channel.CreditCard, channel.DirectDebitMandiri},
 		Concurrency: b.Concurrency[0],
-		Connect:     connect.Flags{NATSURL: s.NATS.URL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
+		Connect:     config.NATS{NATSURL: s.NATS.URL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
 		Log:         slog.New(slog.NewJSONHandler(log, nil)),
 		Policy: refund.Policy{
 			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: refund.RepeatSameDay,

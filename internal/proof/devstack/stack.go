@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
@@ -165,7 +165,7 @@ func CardWorkerConfig(natsURL, dokuURL string, log *slog.Logger) service.Config 
 		Channels:    []channel.Channel{channel.CreditCard},
 		ClientID:    ClientID,
 		Concurrency: 16,
-		Connect:     connect.Flags{NATSURL: natsURL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
+		Connect:     config.NATS{NATSURL: natsURL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
 		Environment: "simulator",
 		Log:         log,
 		Policy: refund.Policy{

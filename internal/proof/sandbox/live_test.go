@@ -8,13 +8,12 @@ import (
 	"testing"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/merchant"
-	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/config"
 )
 
 // asked is what a run needs of the worker's settings.
 type asked struct {
-	merchant.Settings
+	config.MerchantFlags
 
 	Channels string `env:"CHANNELS"`
 	File     string `env:"SANDBOX_TRANSCRIPT" default:"sandbox-transcript.jsonl"`
@@ -25,7 +24,7 @@ type asked struct {
 func TestSandbox(t *testing.T) {
 	t.Parallel()
 	var a asked
-	if _, ok := (settings.Program{Name: "sandbox", Version: "-"}).Parse(&a, nil, os.Stdout, os.Stderr); !ok {
+	if _, ok := (config.Program{Name: "sandbox", Version: "-"}).Parse(&a, nil, os.Stdout, os.Stderr); !ok {
 		t.Fatal("bad settings")
 	}
 	cfg := a.config(t)
@@ -61,7 +60,7 @@ func (a asked) write(t *testing.T, lines []Line) {
 
 func (a asked) config(t *testing.T) Config {
 	t.Helper()
-	var p settings.Problems
+	var p config.Problems
 	m := a.Check(&p)
 	cfg := Config{
 		BaseURL: m.BaseURL, ClientID: m.ClientID, Environment: m.Environment, Private: m.Private, Secret: m.Secret, Timeout: m.Timeout,

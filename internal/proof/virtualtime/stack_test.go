@@ -22,7 +22,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/dokusim"
@@ -181,7 +181,7 @@ func (s *stack) startWorker(changes ...func(*service.Config)) {
 		Channels:    []channel.Channel{channel.CreditCard, channel.DirectDebitMandiri},
 		ClientID:    clientID,
 		Concurrency: 32,
-		Connect:     connect.Flags{NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
+		Connect:     config.NATS{NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
 		DialDOKU:    s.dial,
 		Environment: "simulator",
 		Keys:        service.Keys{Secret: secret.New(sharedKey), Private: s.key},

@@ -1,4 +1,4 @@
-package connect_test
+package config_test
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 )
 
 func serve(t *testing.T, o *server.Options) *server.Server {
@@ -97,11 +97,11 @@ func (p *patient) pass(d time.Duration) {
 	p.now = p.now.Add(d)
 }
 
-func dial(t *testing.T, f connect.Flags) *patient {
+func dial(t *testing.T, f config.NATS) *patient {
 	t.Helper()
 	p := &patient{up: make(chan struct{}, 100), down: make(chan error, 10_000), now: time.Unix(1_800_000_000, 0)}
 	var err error
-	p.nc, _, err = f.Dial("test", true, connect.Watch{
+	p.nc, _, err = f.Dial("test", true, config.NATSWatch{
 		Log: slog.New(slog.NewJSONHandler(&p.log, nil)), Now: p.clock,
 		Up: func() { p.up <- struct{}{} }, Down: func(err error) { p.down <- err },
 	})
@@ -157,7 +157,7 @@ func TestWrongPasswordAtStartIsToldAndOvercomeByItsFile(t *testing.T) {
 	t.Parallel()
 	s := serve(t, &server.Options{Users: []*server.User{{Username: "worker", Password: "planted-right"}}})
 	host := s.Addr().String()
-	f := flags("nats://worker:planted-wrong@" + host)
+	f := natsFlags("nats://worker:planted-wrong@" + host)
 	f.NATSURLFile = filepath.Join(t.TempDir(), "url")
 	write(t, f.NATSURLFile, f.NATSURL+"\n")
 	p := dial(t, f)
@@ -192,7 +192,7 @@ func TestPasswordThatChangesIsReadAtTheNextAttempt(t *testing.T) {
 	first := serve(t, &server.Options{Users: []*server.User{{Username: "u", Password: "old"}}})
 	addr, _ := first.Addr().(*net.TCPAddr)
 	host := first.Addr().String()
-	f := flags("nats://u:old@" + host)
+	f := natsFlags("nats://u:old@" + host)
 	f.NATSURLFile = filepath.Join(t.TempDir(), "url")
 	write(t, f.NATSURLFile, f.NATSURL)
 	p := dial(t, f)
@@ -212,7 +212,7 @@ func TestPasswordThatChangesIsReadAtTheNextAttempt(t *testing.T) {
 func TestServersOfTheFileAreFollowed(t *testing.T) {
 	t.Parallel()
 	other := serve(t, &server.Options{Authorization: "planted-token"})
-	f := flags("nats://127.0.0.1:1,nats://u:p@127.0.0.1:2")
+	f := natsFlags("nats://127.0.0.1:1,nats://u:p@127.0.0.1:2")
 	f.NATSURLFile = filepath.Join(t.TempDir(), "url")
 	write(t, f.NATSURLFile, f.NATSURL)
 	p := dial(t, f)
@@ -228,7 +228,7 @@ func TestServersOfTheFileAreFollowed(t *testing.T) {
 func TestRefusalIsToldThoughAnotherServerIsDead(t *testing.T) {
 	t.Parallel()
 	s := serve(t, &server.Options{Users: []*server.User{{Username: "u", Password: "right"}}})
-	p := dial(t, flags("nats://u:wrong@"+s.Addr().String()+",nats://u:wrong@127.0.0.1:1"))
+	p := dial(t, natsFlags("nats://u:wrong@"+s.Addr().String()+",nats://u:wrong@127.0.0.1:1"))
 	p.refused(t, "refused")
 	p.refused(t, "refused")
 }
@@ -248,7 +248,7 @@ func TestCredentialsAreReadAtEveryAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serve(t, &server.Options{TrustedKeys: []string{operatorKey}, AccountResolver: resolver})
-	f := flags(s.ClientURL())
+	f := natsFlags(s.ClientURL())
 	f.NATSCreds = filepath.Join(t.TempDir(), "creds")
 	write(t, f.NATSCreds, credentials(t, stranger))
 	p := dial(t, f)
@@ -303,7 +303,7 @@ func TestCertificatesAreReadAtEveryAttempt(t *testing.T) {
 	s := serve(t, &server.Options{TLS: true, TLSVerify: true, TLSTimeout: 10, TLSConfig: &tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}})
-	f := flags("tls://" + s.Addr().String())
+	f := natsFlags("tls://" + s.Addr().String())
 	dir := t.TempDir()
 	f.NATSCA, f.NATSCert, f.NATSKey = filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key")
 	write(t, f.NATSCA, theirs.text)

@@ -1,4 +1,4 @@
-package connect
+package config
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ const (
 // still is, and that it is back. The client's callbacks come in any order, from
 // several goroutines, and as often as they like.
 type outage struct {
-	watch   Watch
+	watch   NATSWatch
 	servers *servers
 	nc      atomic.Pointer[nats.Conn] // nil until the client has returned it
 

@@ -1,13 +1,4 @@
-// Package settings is how our programs read what they are told: every setting
-// is a flag and an environment variable of the same name, and every bad or
-// missing one is reported, one line each, before the program ends with status
-// 2.
-//
-// The command-line library stops at the first value that does not parse. So
-// values are taken as text, and [Problems] checks them all.
-//
-// Invariant: no line about a bad setting repeats a secret's value.
-package settings
+package config
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package merchant_test
+package config_test
 
 import (
 	"os"
@@ -7,17 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/merchant"
-	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/config"
 )
 
-func good() merchant.Settings {
-	return merchant.Settings{DOKUEnv: "sandbox", DOKUClientID: "BRN-1", DOKUSecretKey: "planted-secret-7", DOKUTimeout: "60s"}
+func good() config.MerchantFlags {
+	return config.MerchantFlags{DOKUEnv: "sandbox", DOKUClientID: "BRN-1", DOKUSecretKey: "planted-secret-7", DOKUTimeout: "60s"}
 }
 
 func TestGoodFlagsAreAMerchant(t *testing.T) {
 	t.Parallel()
-	var p settings.Problems
+	var p config.Problems
 	m := good().Check(&p)
 	if len(p) > 0 || m.BaseURL != "https://api-sandbox.doku.com" || m.ClientID != "BRN-1" || m.Timeout != time.Minute || m.Secret.Reveal() != "planted-secret-7" {
 		t.Errorf("%+v, problems %v", m, p)
@@ -26,8 +25,8 @@ func TestGoodFlagsAreAMerchant(t *testing.T) {
 
 func TestEveryProblemIsNamedAtOnceAndNoSecretIsShown(t *testing.T) {
 	t.Parallel()
-	var p settings.Problems
-	merchant.Settings{
+	var p config.Problems
+	config.MerchantFlags{
 		DOKUEnv: "simulator", DOKUBaseURL: "https://api.doku.com", DOKUSecretKey: "planted-secret-8",
 		DOKUSecretKeyFile: "/nowhere", DOKUPrivateKeyFile: "/nowhere", DOKUTimeout: "x",
 	}.Check(&p)
@@ -47,7 +46,7 @@ func TestDOKUIsNotAskedInTheFirstMinuteWhereMoneyIsReal(t *testing.T) {
 	for env, want := range map[string]time.Duration{"production": time.Minute, "sandbox": time.Millisecond, "simulator": time.Millisecond} {
 		f := good()
 		f.DOKUEnv = env
-		var p settings.Problems
+		var p config.Problems
 		if m := f.Check(&p); m.LeastInquiryDelay != want || len(p) > 0 {
 			t.Errorf("%s: %s, %v", env, m.LeastInquiryDelay, p)
 		}
@@ -63,7 +62,7 @@ func TestClientIDThatAnEnvFileHasQuotedIsRefused(t *testing.T) {
 	} {
 		f := good()
 		f.DOKUClientID = text
-		var p settings.Problems
+		var p config.Problems
 		if f.Check(&p); len(p) != 1 || !strings.HasPrefix(p[0], "DOKU_CLIENT_ID: ") || !strings.Contains(p[0], want) {
 			t.Errorf("%q: %q", text, p)
 		}
@@ -83,7 +82,7 @@ func TestPrivateKeyFileInAnotherEncodingIsNamedAsSuch(t *testing.T) {
 		if err := os.WriteFile(f.DOKUPrivateKeyFile, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var p settings.Problems
+		var p config.Problems
 		f.Check(&p)
 		if len(p) != 1 || !strings.HasPrefix(p[0], "DOKU_PRIVATE_KEY_FILE: ") || !strings.Contains(p[0], want) || strings.Contains(p[0], "planted") {
 			t.Errorf("%.20q: %q", content, p)
@@ -95,7 +94,7 @@ func TestShortCallsAreRefusedWhereMoneyIsReal(t *testing.T) {
 	t.Parallel()
 	f := good()
 	f.DOKUEnv, f.DOKUTimeout = "production", "5s"
-	var p settings.Problems
+	var p config.Problems
 	if f.Check(&p); len(p) != 1 || !strings.HasPrefix(p[0], "DOKU_TIMEOUT:") {
 		t.Errorf("problems %v", p)
 	}

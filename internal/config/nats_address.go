@@ -1,19 +1,17 @@
-package connect
+package config
 
 import (
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // checkServers finds addresses that nobody can be reached at; a connection that
 // waits for its server would try them for ever. They may hold a password, no
 // piece of which is repeated.
-func checkServers(p *settings.Problems, text string) {
-	if flaw := settings.TextFlaw(strings.Trim(text, " \n")); flaw != "" {
+func checkServers(p *Problems, text string) {
+	if flaw := TextFlaw(strings.Trim(text, " \n")); flaw != "" {
 		p.Add("NATS_URL", "%s", flaw)
 		return
 	}

@@ -1,4 +1,4 @@
-package settings_test
+package config_test
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/config"
 )
 
 // wide is text as Windows' editors save it.
@@ -86,7 +86,7 @@ func TestSecretsAreTakenAsTheyAreMeantOrNotAtAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, from := range [][2]string{{c.text, ""}, {"", file}} {
-			var p settings.Problems
+			var p config.Problems
 			got := p.Secret("S", from[0], from[1])
 			switch said := strings.Join(p, "; "); {
 			case c.want == "" && (len(p) > 0 || got.Reveal() != strings.Trim(c.text, "\r\n")):
@@ -102,7 +102,7 @@ func TestSecretsAreTakenAsTheyAreMeantOrNotAtAll(t *testing.T) {
 
 func TestSecretOfSeveralLinesKeepsThem(t *testing.T) {
 	t.Parallel()
-	var p settings.Problems
+	var p config.Problems
 	if got := p.Secret("S", "new\r\n\r\nold\n", "").Reveal(); got != "new\nold" || len(p) > 0 {
 		t.Errorf("%q, %q", got, p)
 	}
@@ -113,7 +113,7 @@ func FuzzTextFlaw(f *testing.F) {
 		f.Add(c.text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		flaw := settings.TextFlaw(text)
+		flaw := config.TextFlaw(text)
 		if flaw == "" && (strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || strings.Trim(text, " \"'`") != text) {
 			t.Fatalf("%q is taken", text)
 		}

@@ -1,4 +1,4 @@
-package settings_test
+package config_test
 
 import (
 	"bytes"
@@ -8,17 +8,17 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/settings"
+	"refundworker.example/refundworker/internal/config"
 )
 
 type flags struct {
-	Name  string          `env:"TEST_SETTINGS_NAME" default:"none" help:"A name."`
-	Setup settings.Switch `default:"false" help:"A switch."`
+	Name  string        `env:"TEST_SETTINGS_NAME" default:"none" help:"A name."`
+	Setup config.Switch `default:"false" help:"A switch."`
 }
 
 func parse(args ...string) (f flags, status int, ok bool, out, errs string) {
 	var stdout, stderr bytes.Buffer
-	status, ok = settings.Program{Name: "prog", Description: "Does things.", Version: "1"}.Parse(&f, args, &stdout, &stderr)
+	status, ok = config.Program{Name: "prog", Description: "Does things.", Version: "1"}.Parse(&f, args, &stdout, &stderr)
 	return f, status, ok, stdout.String(), stderr.String()
 }
 
@@ -37,7 +37,7 @@ func TestFlagsComeBeforeTheEnvironmentAndItBeforeDefaults(t *testing.T) {
 
 func TestSwitchStandsAloneOrTakesAValue(t *testing.T) {
 	t.Parallel()
-	for arg, want := range map[string]settings.Switch{"--setup": "true", "--setup=false": "false", "--setup=maybe": "maybe"} {
+	for arg, want := range map[string]config.Switch{"--setup": "true", "--setup=false": "false", "--setup=maybe": "maybe"} {
 		if f, _, ok, _, errs := parse(arg); !ok || f.Setup != want {
 			t.Errorf("%s: %q, %s", arg, f.Setup, errs)
 		}
@@ -57,7 +57,7 @@ func TestHelpEndsTheProgramWellAndAnUnknownFlagBadly(t *testing.T) {
 
 func TestProblemsNameTheSettingAndTheRule(t *testing.T) {
 	t.Parallel()
-	var p settings.Problems
+	var p config.Problems
 	p.Duration("D1", "soon", 0)
 	p.Duration("D2", "1s", time.Minute)
 	p.Int("I1", "many", 1, 5)
@@ -80,7 +80,7 @@ func TestProblemsNameTheSettingAndTheRule(t *testing.T) {
 
 func TestGoodValuesAreNoProblem(t *testing.T) {
 	t.Parallel()
-	var p settings.Problems
+	var p config.Problems
 	if p.Duration("D", "90s", time.Second) != 90*time.Second || p.Int("I", "5", 1, 5) != 5 || p.Rate("R", "0.5") != 0.5 ||
 		!p.Bool("B", "true") || p.OneOf("O", "b", "a", "b") != "b" || len(p) > 0 {
 		t.Errorf("%q", p)
@@ -96,7 +96,7 @@ func TestSecretComesFromItsTextOrItsFileAndIsNeverShown(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var p settings.Problems
+	var p config.Problems
 	if p.Secret("S", "", file).Reveal() != "planted-9" || p.Secret("S", "planted-9", "").Reveal() != "planted-9" || len(p) > 0 {
 		t.Errorf("%q", p)
 	}
@@ -113,18 +113,18 @@ func TestSizesAreReadInBytesAndUnits(t *testing.T) {
 	for text, want := range map[string]int64{
 		"0": 0, "1": 1, "1073741824": 1 << 30, "1GiB": 1 << 30, "512MiB": 512 << 20, "64KiB": 64 << 10, "2 TiB": 2 << 40, "1GB": 1e9, "5MB": 5e6, "7KB": 7000, "12B": 12,
 	} {
-		var p settings.Problems
+		var p config.Problems
 		if got := p.Bytes("SIZE", text, 0); got != want || len(p) != 0 {
 			t.Errorf("%s: %d, %q", text, got, p)
 		}
 	}
 	for _, text := range []string{"", "GiB", "-1", "1.5GiB", "1gib", "1e9", "99999999999GiB", "9223372036854775808", "1 000"} {
-		var p settings.Problems
+		var p config.Problems
 		if got := p.Bytes("SIZE", text, 0); got != 0 || len(p) != 1 {
 			t.Errorf("%s: %d, %q", text, got, p)
 		}
 	}
-	var p settings.Problems
+	var p config.Problems
 	if p.Bytes("SIZE", "1023KiB", 1<<20); len(p) != 1 {
 		t.Errorf("less than the least: %q", p)
 	}

@@ -1,9 +1,4 @@
-// Package connect is how our programs reach NATS: the settings that all of them
-// share, and a connection that tells what goes wrong on it.
-//
-// Invariant: the connection buffers nothing while it is down. A publish that
-// was called refused must not be sent minutes later, when nobody waits for it.
-package connect
+package config
 
 import (
 	"context"
@@ -21,12 +16,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
-
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // Flags are the settings of contract.md §4 that every program has.
-type Flags struct {
+type NATS struct {
 	NATSURL         string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated." placeholder:"URL"`
 	NATSURLFile     string `name:"nats-url-file" env:"NATS_URL_FILE" help:"File that holds NATS_URL, where it names a password." placeholder:"FILE"`
 	NATSCreds       string `name:"nats-creds" env:"NATS_CREDS" help:"Credentials file." placeholder:"FILE"`
@@ -38,7 +31,7 @@ type Flags struct {
 }
 
 // Check reads NATS_URL_FILE, and adds what is wrong with the settings.
-func (f *Flags) Check(p *settings.Problems) {
+func (f *NATS) Check(p *Problems) {
 	if f.NATSURLFile != "" {
 		f.NATSURL = p.Secret("NATS_URL", "", f.NATSURLFile).Reveal()
 	}
@@ -68,7 +61,7 @@ func (f *Flags) Check(p *settings.Problems) {
 }
 
 // checkFile finds a file that is away or holds something else than it should.
-func checkFile(p *settings.Problems, name, file, what string, good func([]byte) bool) {
+func checkFile(p *Problems, name, file, what string, good func([]byte) bool) {
 	if file == "" {
 		return
 	}
@@ -76,15 +69,15 @@ func checkFile(p *settings.Problems, name, file, what string, good func([]byte) 
 	switch {
 	case err != nil:
 		p.Add(name, "%s", err)
-	case settings.EncodingFlaw(text) != "":
-		p.Add(name, "%s %s", file, settings.EncodingFlaw(text))
+	case EncodingFlaw(text) != "":
+		p.Add(name, "%s %s", file, EncodingFlaw(text))
 	case !good(text):
 		p.Add(name, "%s: %s in it", file, what)
 	}
 }
 
 // Watch is told what happens on a connection. Its fields may be nil.
-type Watch struct {
+type NATSWatch struct {
 	Log    *slog.Logger
 	Up     func()            // connected, or connected again
 	Down   func(error)       // connection lost, or not there yet
@@ -95,7 +88,7 @@ type Watch struct {
 	spared *sync.Once
 }
 
-func (w Watch) now() time.Time {
+func (w NATSWatch) now() time.Time {
 	if w.Now != nil {
 		return w.Now()
 	}
@@ -107,7 +100,7 @@ func (w Watch) now() time.Time {
 // password or a certificate may be changed. NATS_URL_FILE, NATS_CREDS and the
 // certificates are read anew at every attempt. More options come after those of
 // the settings: a server within the process, say.
-func (f Flags) Dial(name string, wait bool, w Watch, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
+func (f NATS) Dial(name string, wait bool, w NATSWatch, more ...nats.Option) (*nats.Conn, jetstream.JetStream, error) {
 	servers, err := newServers(f)
 	if err != nil {
 		return nil, nil, unreached(f.NATSURL, err)
@@ -146,14 +139,14 @@ func unreached(urls string, err error) error {
 	return fmt.Errorf("connect to NATS: %w (%s)", err, strings.Join(servers, ", "))
 }
 
-func (f Flags) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
+func (f NATS) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	if f.NATSAPIPrefix != "" && f.NATSAPIPrefix != "$JS.API" {
 		return jetstream.NewWithAPIPrefix(nc, f.NATSAPIPrefix)
 	}
 	return jetstream.New(nc)
 }
 
-func (f Flags) options(name string, wait bool, o *outage) []nats.Option {
+func (f NATS) options(name string, wait bool, o *outage) []nats.Option {
 	options := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -222,7 +215,7 @@ func (o *outage) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 }
 
 // spare logs once what is denied again at every reconnect.
-func (w Watch) spare(err error) {
+func (w NATSWatch) spare(err error) {
 	w.spared.Do(func() {
 		if w.Log != nil {
 			w.Log.Info("denied by NATS, and not needed: operators do not see this worker", "error", err)
@@ -231,7 +224,7 @@ func (w Watch) spare(err error) {
 }
 
 // Await returns when nc is connected, or with ctx's error.
-func Await(ctx context.Context, nc *nats.Conn) error {
+func AwaitNATS(ctx context.Context, nc *nats.Conn) error {
 	changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(changed)
 	for !nc.IsConnected() {

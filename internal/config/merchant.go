@@ -1,11 +1,4 @@
-// Package merchant is who we are to DOKU: the settings of contract.md §4 that
-// every program shares which speaks to DOKU or writes records, and the keys
-// that they name.
-//
-// Invariant: the simulator is called on loopback only, so that none of its
-// refunds can be taken for a real one, and no line about a bad setting repeats
-// a secret.
-package merchant
+package config
 
 import (
 	"crypto/rsa"
@@ -16,11 +9,10 @@ import (
 
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/secret"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // Settings tell one merchant from another.
-type Settings struct {
+type MerchantFlags struct {
 	DOKUEnv            string `name:"doku-env" env:"DOKU_ENV" group:"DOKU" help:"production, sandbox or simulator. Must be given." placeholder:"ENV"`
 	DOKUBaseURL        string `name:"doku-base-url" env:"DOKU_BASE_URL" group:"DOKU" help:"Scheme and host of DOKU, by default what DOKU_ENV says; plain http to loopback only." placeholder:"URL"`
 	DOKUClientID       string `name:"doku-client-id" env:"DOKU_CLIENT_ID" group:"DOKU" help:"The merchant's client id. Must be given." placeholder:"ID"`
@@ -61,7 +53,7 @@ type Merchant struct {
 }
 
 // Check reads what the flags name, and adds everything that is wrong.
-func (f Settings) Check(p *settings.Problems) Merchant {
+func (f MerchantFlags) Check(p *Problems) Merchant {
 	m := Merchant{ClientID: f.DOKUClientID, Environment: f.Environment(p), LeastInquiryDelay: time.Millisecond}
 	least := time.Millisecond
 	if m.Environment == "production" {
@@ -75,12 +67,12 @@ func (f Settings) Check(p *settings.Problems) Merchant {
 	return m
 }
 
-func checkClientID(p *settings.Problems, id string) {
+func checkClientID(p *Problems, id string) {
 	if id == "" {
 		p.Add("DOKU_CLIENT_ID", "must be given")
 		return
 	}
-	if flaw := settings.TextFlaw(id); flaw != "" {
+	if flaw := TextFlaw(id); flaw != "" {
 		p.Add("DOKU_CLIENT_ID", "%s", flaw)
 		return
 	}
@@ -90,13 +82,13 @@ func checkClientID(p *settings.Problems, id string) {
 }
 
 // Environment reads DOKU_ENV alone.
-func (f Settings) Environment(p *settings.Problems) string {
+func (f MerchantFlags) Environment(p *Problems) string {
 	return p.OneOf("DOKU_ENV", f.DOKUEnv, "production", "sandbox", "simulator")
 }
 
 // Keys reads what the merchant signs with; private is nil where no file is
 // named.
-func (f Settings) Keys(p *settings.Problems) (shared secret.Text, private *rsa.PrivateKey) {
+func (f MerchantFlags) Keys(p *Problems) (shared secret.Text, private *rsa.PrivateKey) {
 	shared = p.Secret("DOKU_SECRET_KEY", f.DOKUSecretKey, f.DOKUSecretKeyFile)
 	if strings.TrimSpace(f.DOKUSecretKey) == "" && f.DOKUSecretKeyFile == "" {
 		p.Add("DOKU_SECRET_KEY", "must be given, or DOKU_SECRET_KEY_FILE")
@@ -106,7 +98,7 @@ func (f Settings) Keys(p *settings.Problems) (shared secret.Text, private *rsa.P
 
 // baseURL also keeps the simulator where no real refund can be taken for one of
 // its own.
-func (f Settings) baseURL(p *settings.Problems, env string) string {
+func (f MerchantFlags) baseURL(p *Problems, env string) string {
 	base := f.DOKUBaseURL
 	if base == "" {
 		base = environments[env]
@@ -122,7 +114,7 @@ func (f Settings) baseURL(p *settings.Problems, env string) string {
 	return base
 }
 
-func (f Settings) proxy(p *settings.Problems) *url.URL {
+func (f MerchantFlags) proxy(p *Problems) *url.URL {
 	text := p.Secret("DOKU_PROXY", f.DOKUProxy, f.DOKUProxyFile)
 	if text.IsZero() {
 		return nil
@@ -134,7 +126,7 @@ func (f Settings) proxy(p *settings.Problems) *url.URL {
 	return proxy
 }
 
-func (f Settings) privateKey(p *settings.Problems) *rsa.PrivateKey {
+func (f MerchantFlags) privateKey(p *Problems) *rsa.PrivateKey {
 	if f.DOKUPrivateKeyFile == "" {
 		return nil
 	}
@@ -143,7 +135,7 @@ func (f Settings) privateKey(p *settings.Problems) *rsa.PrivateKey {
 		p.Add("DOKU_PRIVATE_KEY_FILE", "%s", err)
 		return nil
 	}
-	if flaw := settings.EncodingFlaw(pem); flaw != "" {
+	if flaw := EncodingFlaw(pem); flaw != "" {
 		p.Add("DOKU_PRIVATE_KEY_FILE", "%s %s", f.DOKUPrivateKeyFile, flaw)
 		return nil
 	}

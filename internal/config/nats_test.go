@@ -1,4 +1,4 @@
-package connect_test
+package config_test
 
 import (
 	"context"
@@ -13,15 +13,14 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 
-	"refundworker.example/refundworker/internal/connect"
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/proof/devstack"
-	"refundworker.example/refundworker/internal/settings"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func flags(url string) connect.Flags {
-	return connect.Flags{NATSURL: url, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
+func natsFlags(url string) config.NATS {
+	return config.NATS{NATSURL: url, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"}
 }
 
 func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
@@ -34,7 +33,7 @@ func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
 	url := n.URL()
 	n.Stop()
 	up, down := make(chan struct{}, 10), make(chan error, 100)
-	nc, _, err := flags(url).Dial("test", true, connect.Watch{
+	nc, _, err := natsFlags(url).Dial("test", true, config.NATSWatch{
 		Log:  slog.New(slog.DiscardHandler),
 		Up:   func() { up <- struct{}{} },
 		Down: func(err error) { down <- err },
@@ -49,13 +48,13 @@ func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
 	}
 	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if err := connect.Await(soon, nc); err == nil {
+	if err := config.AwaitNATS(soon, nc); err == nil {
 		t.Error("connected to nothing")
 	}
 	if err := n.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	if err := connect.Await(t.Context(), nc); err != nil {
+	if err := config.AwaitNATS(t.Context(), nc); err != nil {
 		t.Fatal(err)
 	}
 	<-up
@@ -63,7 +62,7 @@ func TestServerThatIsAwayIsWaitedFor(t *testing.T) {
 
 func TestServerThatIsAwayIsAnErrorWhereNobodyWaits(t *testing.T) {
 	t.Parallel()
-	if _, _, err := flags("nats://127.0.0.1:1").Dial("test", false, connect.Watch{}); err == nil {
+	if _, _, err := natsFlags("nats://127.0.0.1:1").Dial("test", false, config.NATSWatch{}); err == nil {
 		t.Error("connected to nothing")
 	}
 }
@@ -91,7 +90,7 @@ func TestDenialIsTold(t *testing.T) {
 	denied := make(chan string, 1)
 	var log strings.Builder
 	url := strings.Replace(s.ClientURL(), "nats://", "nats://u:planted-password@", 1)
-	nc, _, err := flags(url).Dial("test", false, connect.Watch{
+	nc, _, err := natsFlags(url).Dial("test", false, config.NATSWatch{
 		Log:    slog.New(slog.NewJSONHandler(&log, nil)),
 		Denied: func(what string) { denied <- what },
 	})
@@ -130,7 +129,7 @@ func TestDenialOfASpareSubjectIsLoggedOnceAndNotTold(t *testing.T) {
 	}
 	denied := make(chan string, 10)
 	var log strings.Builder
-	nc, _, err := flags(strings.Replace(s.ClientURL(), "nats://", "nats://u:p@", 1)).Dial("test", false, connect.Watch{
+	nc, _, err := natsFlags(strings.Replace(s.ClientURL(), "nats://", "nats://u:p@", 1)).Dial("test", false, config.NATSWatch{
 		Log: slog.New(slog.NewJSONHandler(&log, nil)), Denied: func(what string) { denied <- what }, Spare: "refunds.fleet.",
 	})
 	if err != nil {
@@ -156,9 +155,9 @@ func TestURLMayStandInAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("nats://u:p@host:4222\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f := flags("nats://127.0.0.1:4222")
+	f := natsFlags("nats://127.0.0.1:4222")
 	f.NATSURLFile = file
-	var p settings.Problems
+	var p config.Problems
 	f.Check(&p)
 	if len(p) > 0 || f.NATSURL != "nats://u:p@host:4222" {
 		t.Errorf("%q, %v", f.NATSURL, p)
@@ -168,22 +167,22 @@ func TestURLMayStandInAFile(t *testing.T) {
 func TestBadAddressIsToldWithoutItsPassword(t *testing.T) {
 	t.Parallel()
 	const bad = "nats://u:planted-password@host:port:4222"
-	_, _, err := flags(bad).Dial("test", false, connect.Watch{})
+	_, _, err := natsFlags(bad).Dial("test", false, config.NATSWatch{})
 	if err == nil || strings.Contains(err.Error(), "planted") || !strings.Contains(err.Error(), "host:port:4222") {
 		t.Errorf("err = %v", err)
 	}
 	for _, text := range []string{bad, "nats://127.0.0.1:4222," + bad, "", " , ", "http://host", "nats://",
 		"nats://host:99999", "nats://host:0", "host:0", "nats://host:4222/path", "tls://planted:12/path", "ws://host,nats://host"} {
-		f := flags(text)
-		var p settings.Problems
+		f := natsFlags(text)
+		var p config.Problems
 		f.Check(&p)
 		if len(p) != 1 || !strings.HasPrefix(p[0], "NATS_URL: ") || strings.Contains(p[0], "planted") {
 			t.Errorf("%s: %q", text, p)
 		}
 	}
 	for _, text := range []string{"127.0.0.1", "nats://u:p@a:4222, tls://b", "wss://c:443"} {
-		f := flags(text)
-		var p settings.Problems
+		f := natsFlags(text)
+		var p config.Problems
 		if f.Check(&p); len(p) > 0 {
 			t.Errorf("%s: %q", text, p)
 		}
@@ -206,10 +205,10 @@ func TestPasswordThatIsNotEscapedIsToldWithoutAnyPieceOfIt(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		byFile := flags("")
+		byFile := natsFlags("")
 		byFile.NATSURLFile = file
-		for _, f := range []connect.Flags{flags(text), byFile} {
-			var p settings.Problems
+		for _, f := range []config.NATS{natsFlags(text), byFile} {
+			var p config.Problems
 			f.Check(&p)
 			said := strings.Join(p, "\n")
 			if len(p) == 0 || !strings.HasPrefix(said, "NATS_URL") {
@@ -225,8 +224,8 @@ func TestPasswordThatIsNotEscapedIsToldWithoutAnyPieceOfIt(t *testing.T) {
 	for _, text := range []string{
 		"nats://u:se%23%40%2F%3F%2C%25cret@host:4222", "nats://token@a,nats://u:p@b", "u:p@a:4222,v:q@b:4222", "nats://u:p@a, v:q@b, c", "nats://a:4222/", " nats://u:p@a:4222 , tls://b ", "wss://c:443/nats",
 	} {
-		f := flags(text)
-		var p settings.Problems
+		f := natsFlags(text)
+		var p config.Problems
 		if f.Check(&p); len(p) > 0 {
 			t.Errorf("%s: %q", text, p)
 		}
@@ -260,14 +259,14 @@ func TestPasswordThatIsWrongForAWhileIsOutlived(t *testing.T) {
 		t.Fatal("no address")
 	}
 	down := make(chan error, 1000)
-	nc, _, err := flags(strings.Replace(first.ClientURL(), "nats://", "nats://u:right@", 1)).Dial("test", true, connect.Watch{
+	nc, _, err := natsFlags(strings.Replace(first.ClientURL(), "nats://", "nats://u:right@", 1)).Dial("test", true, config.NATSWatch{
 		Down: func(err error) { down <- err },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	if err := connect.Await(t.Context(), nc); err != nil {
+	if err := config.AwaitNATS(t.Context(), nc); err != nil {
 		t.Fatal(err)
 	}
 	first.Shutdown()
@@ -282,7 +281,7 @@ func TestPasswordThatIsWrongForAWhileIsOutlived(t *testing.T) {
 	second.WaitForShutdown()
 	third := start(options("right", addr.Port))
 	t.Cleanup(func() { third.Shutdown(); third.WaitForShutdown() })
-	if err := connect.Await(t.Context(), nc); err != nil {
+	if err := config.AwaitNATS(t.Context(), nc); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -293,14 +292,14 @@ func TestFilesThatHoldSomethingElseAreBadSettings(t *testing.T) {
 	if err := os.WriteFile(file, []byte("planted-secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*connect.Flags){
-		"NATS_CREDS": func(f *connect.Flags) { f.NATSCreds = file },
-		"NATS_CA":    func(f *connect.Flags) { f.NATSCA = file },
-		"NATS_CERT":  func(f *connect.Flags) { f.NATSCert, f.NATSKey = file, file },
+	for name, change := range map[string]func(*config.NATS){
+		"NATS_CREDS": func(f *config.NATS) { f.NATSCreds = file },
+		"NATS_CA":    func(f *config.NATS) { f.NATSCA = file },
+		"NATS_CERT":  func(f *config.NATS) { f.NATSCert, f.NATSKey = file, file },
 	} {
-		f := flags("nats://127.0.0.1:4222")
+		f := natsFlags("nats://127.0.0.1:4222")
 		change(&f)
-		var p settings.Problems
+		var p config.Problems
 		f.Check(&p)
 		if len(p) != 1 || !strings.HasPrefix(p[0], name+":") || strings.Contains(p[0], "planted") {
 			t.Errorf("%s: %q", name, p)

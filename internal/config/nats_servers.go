@@ -1,4 +1,4 @@
-package connect
+package config
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"refundworker.example/refundworker/internal/settings"
 )
 
 // servers is where NATS is and who we are there, read anew from NATS_URL_FILE at
@@ -27,7 +25,7 @@ type servers struct {
 }
 
 // newServers begins with NATS_URL; an empty one leaves the choice to the client.
-func newServers(f Flags) (*servers, error) {
+func newServers(f NATS) (*servers, error) {
 	list, err := parseServers(f.NATSURL)
 	return &servers{file: f.NATSURLFile, list: list}, err
 }
@@ -58,7 +56,7 @@ func (s *servers) refresh() {
 	if s.file == "" {
 		return
 	}
-	var p settings.Problems
+	var p Problems
 	text := p.Secret("NATS_URL", "", s.file)
 	var list []*url.URL
 	var err error

@@ -14,15 +14,15 @@ import (
 func TestEveryErrorCodeIsExplained(t *testing.T) {
 	t.Parallel()
 	contract, runbook := read(t, "contract.md"), read(t, "runbook.md")
-	said := map[string]refund.Why{}
-	for why := refund.WhyInvalidJob; why <= refund.WhyContradiction; why++ {
+	said := map[string]refund.Code{}
+	for why := refund.CodeInvalidJob; why <= refund.CodeContradictoryEvidence; why++ {
 		if !strings.Contains(contract, "| `"+why.String()+"` |") {
 			t.Errorf("contract.md does not list %s", why)
 		}
 		if !strings.Contains(runbook, "\n### "+why.String()+"\n") {
 			t.Errorf("runbook.md has no section %s", why)
 		}
-		r := refund.Record{Core: refund.Core{State: refund.Unresolved, Why: why, Sends: 2}, Job: refund.Job{Channel: channel.CreditCard}}
+		r := refund.Record{Core: refund.Core{State: refund.Unresolved, Code: why, Sends: 2}, Job: refund.Job{Channel: channel.CreditCard}}
 		message := ledger.Result(&r).Error.Message
 		if other, known := said[message]; message == "" || known {
 			t.Errorf("%s is explained as %q, like %s", why, message, other)

@@ -138,24 +138,24 @@ var tones = map[jobs.Status]tone{
 }
 
 // reasons says in words why a record was written.
-var reasons = map[refund.Why]string{
-	refund.WhyNotBefore:      "not before its time",
-	refund.WhyNotReady:       "no B2B token, or the channel pauses",
-	refund.WhySend:           "sent to DOKU",
-	refund.WhyRepeat:         "not found: sent again, same ids",
-	refund.WhyNotExecuted:    "not executed",
-	refund.WhyNoAnswer:       "outcome unknown",
-	refund.WhyTakenOver:      "its sender is gone: taken over",
-	refund.WhyAsked:          "asked, no proof yet",
-	refund.WhyBroughtForward: "brought forward",
+var reasons = map[refund.Code]string{
+	refund.CodeNotBefore:      "not before its time",
+	refund.CodeNotReady:       "no B2B token, or the channel pauses",
+	refund.CodeSend:           "sent to DOKU",
+	refund.CodeRepeat:         "not found: sent again, same ids",
+	refund.CodeNotExecuted:    "not executed",
+	refund.CodeNoAnswer:       "outcome unknown",
+	refund.CodeTakenOver:      "its sender is gone: taken over",
+	refund.CodeInquiry:        "asked, no proof yet",
+	refund.CodeBroughtForward: "brought forward",
 }
 
 func words(rec refund.Record) string {
-	text := cmp.Or(reasons[rec.Why], rec.Why.String())
-	if rec.Said == nil || rec.State == refund.Sending {
+	text := cmp.Or(reasons[rec.Code], rec.Code.String())
+	if rec.Response == nil || rec.State == refund.Sending {
 		return text
 	}
-	if said := cmp.Or(rec.Said.Code, rec.Said.Message); said != "" {
+	if said := cmp.Or(rec.Response.Code, rec.Response.Message); said != "" {
 		text += ": DOKU says " + said
 	}
 	return text

@@ -15,9 +15,9 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func waiting(id string) refund.Record {
 	return refund.Record{
-		Job:  refund.Job{RefundID: id, Channel: channel.CreditCard, Amount: 5},
-		Core: refund.Core{State: refund.Waiting, Why: refund.WhyNotExecuted, Sends: 2, Due: refund.At(noon.Add(1500 * time.Millisecond))},
-		Said: &refund.Said{Code: "TOO_MANY_REQUESTS"},
+		Job:      refund.Job{RefundID: id, Channel: channel.CreditCard, Amount: 5},
+		Core:     refund.Core{State: refund.Waiting, Code: refund.CodeNotExecuted, Sends: 2, Due: refund.At(noon.Add(1500 * time.Millisecond))},
+		Response: &refund.Response{Code: "TOO_MANY_REQUESTS"},
 	}
 }
 
@@ -98,7 +98,7 @@ func TestTheTableAtTheEndIsWholeAndSaysWhatWasStaged(t *testing.T) {
 func TestNothingThatDOKUSaysMovesTheCursor(t *testing.T) {
 	t.Parallel()
 	rec := waiting("throttled")
-	rec.Said.Code = "\x1b[2Jgone\r\n\tü"
+	rec.Response.Code = "\x1b[2Jgone\r\n\tü"
 	b := newBoard(program())
 	b.recorded(rec)
 	lines := append(b.frame(140, 50, noon, false), plainLine(b.rows[b.byName["throttled"]], 0, noon))

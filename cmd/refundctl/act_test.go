@@ -18,7 +18,7 @@ func TestOperatorCancelsRetriesAndResolvesWithShippedPermissions(t *testing.T) {
 	b.put(t, waiting)
 	b.wait(t, waiting)
 	b.put(t, record("rf-new", refund.Waiting, neverSent))
-	b.put(t, record("rf-open", refund.Unresolved, func(r *refund.Record) { r.Why = refund.WhyOutcomeUnknown }))
+	b.put(t, record("rf-open", refund.Unresolved, func(r *refund.Record) { r.Code = refund.CodeOutcomeUnknown }))
 	holds(t, b.done(t, "status", "rf-wait"), "waiting", "is sent again at", "wait fires", "Rp 90.000", "INV-rf-wait")
 	holds(t, b.done(t, "retry", "rf-wait", "--because=balance is back"), "brought forward", "before       waiting")
 	holds(t, b.done(t, "status", "rf-wait"), "ayu: balance is back", "brought_forward")

@@ -57,7 +57,7 @@ func poison(v reflect.Value, text string) {
 
 func poisoned(id string, state refund.State) *refund.Record {
 	r := record(id, state)
-	r.Said = &refund.Said{HTTPStatus: 200}
+	r.Response = &refund.Response{HTTPStatus: 200}
 	poison(reflect.ValueOf(r).Elem(), hostile)
 	r.Traceparent, r.By = "", "refundctl-"+id+hostile
 	return r

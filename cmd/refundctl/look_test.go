@@ -25,7 +25,7 @@ func TestListsAndStatsWithShippedPermissions(t *testing.T) {
 	waiting := record("rf-wait", refund.Waiting)
 	b.put(t, waiting)
 	b.wait(t, waiting)
-	b.put(t, record("rf-open", refund.Unresolved, func(r *refund.Record) { r.Why = refund.WhyOutcomeUnknown }))
+	b.put(t, record("rf-open", refund.Unresolved, func(r *refund.Record) { r.Code = refund.CodeOutcomeUnknown }))
 	b.put(t, record("rf-done", refund.Succeeded))
 	holds(t, b.done(t, "list"), "rf-wait", "rf-open", "rf-done", "Rp 90.000")
 	holds(t, b.done(t, "list", "--state=waiting"), "rf-wait", "in ")

@@ -88,7 +88,7 @@ func who(h operator.Step) string {
 }
 
 // saidText is DOKU's answer in one line.
-func saidText(s *refund.Said) string {
+func saidText(s *refund.Response) string {
 	if s == nil {
 		return ""
 	}

@@ -32,12 +32,12 @@ var chaosPoints = map[refund.Effect]string{
 	refund.Append:      "after:append",
 	refund.Prepare:     "after:prepare",
 	refund.Send:        "after:send",
-	refund.Ask:         "after:ask",
+	refund.Inquire:     "after:ask",
 	refund.Schedule:    "after:schedule",
 	refund.Ack:         "after:ack",
 	refund.DeadLetter:  "after:dead_letter",
 	refund.LateSuccess: "after:late_success",
-	refund.Reconsider:  "after:reconsider",
+	refund.Reread:      "after:reconsider",
 }
 
 var errChaos = errors.New("an error was asked for here")

@@ -96,7 +96,7 @@ func TestResultEventIsTheRecordItself(t *testing.T) {
 	f := setup(t)
 	r := record("rf-1", refund.Succeeded, 0, "a")
 	r.Evidence = refund.ByResponse
-	r.Said = &refund.Said{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
+	r.Response = &refund.Response{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
 	if _, err := f.ledger.Append(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

@@ -39,47 +39,47 @@ func sent(result *jobs.Result, r *refund.Record) {
 		result.RequestID = r.Identity.ExternalID
 		result.PartnerRefundNo = r.Identity.PartnerRefundNo
 	}
-	if r.Said == nil {
+	if r.Response == nil {
 		return
 	}
-	result.RefundType = r.Said.RefundType
-	result.Message = r.Said.Message
-	result.ApprovalCode = r.Said.ApprovalCode
-	result.RefundNo = r.Said.RefundNo
-	result.ReferenceNo = r.Said.ReferenceNo
-	result.RefundTime = r.Said.RefundTime
+	result.RefundType = r.Response.RefundType
+	result.Message = r.Response.Message
+	result.ApprovalCode = r.Response.ApprovalCode
+	result.RefundNo = r.Response.RefundNo
+	result.ReferenceNo = r.Response.ReferenceNo
+	result.RefundTime = r.Response.RefundTime
 }
 
 // sentences say what the worker's own codes mean, where the record has no note.
-var sentences = map[refund.Why]string{
-	refund.WhyInvalidJob:     "the job breaks a rule",
-	refund.WhyCardNumber:     "the job holds a card number",
-	refund.WhyCancelled:      "cancelled by an operator before it was sent",
-	refund.WhyDeadline:       "the deadline passed and none of our requests was executed",
-	refund.WhyCustomerToken:  "the customer's token was refused or is missing; none of our requests was executed",
-	refund.WhyCollision:      "somebody else has used this refund's identifier at DOKU; a person must look at it",
-	refund.WhyIdentifierUsed: "DOKU says that this refund's identifier was used before; an earlier send of ours was not executed, and DOKU may count it as used all the same; a person must look at it",
-	refund.WhyOutcomeUnknown: "the deadline passed and DOKU could not tell whether the refund was executed; a person must settle it",
-	refund.WhyContradiction:  "DOKU shows our identifier with another amount or invoice; a person must settle it",
+var sentences = map[refund.Code]string{
+	refund.CodeInvalidJob:            "the job breaks a rule",
+	refund.CodeCardNumber:            "the job holds a card number",
+	refund.CodeCancelled:             "cancelled by an operator before it was sent",
+	refund.CodeDeadlineExceeded:      "the deadline passed and none of our requests was executed",
+	refund.CodeCustomerTokenInvalid:  "the customer's token was refused or is missing; none of our requests was executed",
+	refund.CodeIdentifierCollision:   "somebody else has used this refund's identifier at DOKU; a person must look at it",
+	refund.CodeIdentifierUsed:        "DOKU says that this refund's identifier was used before; an earlier send of ours was not executed, and DOKU may count it as used all the same; a person must look at it",
+	refund.CodeOutcomeUnknown:        "the deadline passed and DOKU could not tell whether the refund was executed; a person must settle it",
+	refund.CodeContradictoryEvidence: "DOKU shows our identifier with another amount or invoice; a person must settle it",
 }
 
 func resultError(r *refund.Record) jobs.ResultError {
 	switch {
 	case r.State == refund.Succeeded:
 		return jobs.ResultError{}
-	case r.Why.Code():
-		return jobs.ResultError{Source: jobs.SourceWorker, Code: r.Why.String(), Message: explain(r)}
-	case r.Why == refund.WhyOperator:
+	case r.Code.IsError():
+		return jobs.ResultError{Source: jobs.SourceWorker, Code: r.Code.String(), Message: explain(r)}
+	case r.Code == refund.CodeOperator:
 		// The operator settles what the worker could not learn.
-		return jobs.ResultError{Source: jobs.SourceWorker, Code: refund.WhyOutcomeUnknown.String(), Message: explain(r)}
+		return jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeOutcomeUnknown.String(), Message: explain(r)}
 	}
-	return saidError(r.Said)
+	return saidError(r.Response)
 }
 
 // explain says what a code of the worker's means for this refund.
 func explain(r *refund.Record) string {
 	text := meaning(r)
-	if doubtful[r.Why] && r.NumberMayCollide() {
+	if doubtful[r.Code] && r.NumberMayCollide() {
 		text += "; its partnerRefundNo " + r.Identity.PartnerRefundNo +
 			" has 60 bits, derived from the refund_id: another refund may have the same one (`refundctl status` looks for it)"
 	}
@@ -88,30 +88,30 @@ func explain(r *refund.Record) string {
 
 // doubtful are the ends that a refund comes to whose number DOKU knows from
 // another one.
-var doubtful = map[refund.Why]bool{refund.WhyCollision: true, refund.WhyOutcomeUnknown: true, refund.WhyContradiction: true}
+var doubtful = map[refund.Code]bool{refund.CodeIdentifierCollision: true, refund.CodeOutcomeUnknown: true, refund.CodeContradictoryEvidence: true}
 
 func meaning(r *refund.Record) string {
 	switch {
 	// Records after an operator's repeat his words, as they do everything.
-	case r.Because != "" && r.Why == refund.WhyOperator:
+	case r.Because != "" && r.Code == refund.CodeOperator:
 		return "settled by an operator: " + r.Because
-	case r.Because != "" && r.Why == refund.WhyCancelled:
-		return sentences[r.Why] + ": " + r.Because
-	case r.Note != "" && (r.Why == refund.WhyInvalidJob || r.Why == refund.WhyCardNumber):
+	case r.Because != "" && r.Code == refund.CodeCancelled:
+		return sentences[r.Code] + ": " + r.Because
+	case r.Note != "" && (r.Code == refund.CodeInvalidJob || r.Code == refund.CodeCardNumber):
 		return r.Note
-	case r.Said != nil && r.Said.Code != "":
-		return sentences[r.Why] + " (DOKU said last: " + r.Said.Code + ")"
+	case r.Response != nil && r.Response.Code != "":
+		return sentences[r.Code] + " (DOKU said last: " + r.Response.Code + ")"
 	}
-	return sentences[r.Why]
+	return sentences[r.Code]
 }
 
 // failed is the code of a refund that failed without one of DOKU's.
 const failed = "FAILED"
 
 // saidError is DOKU's own no.
-func saidError(said *refund.Said) jobs.ResultError {
+func saidError(said *refund.Response) jobs.ResultError {
 	if said == nil {
-		said = &refund.Said{}
+		said = &refund.Response{}
 	}
 	e := jobs.ResultError{
 		Source: jobs.SourceDOKU, Code: said.Code, Message: said.ErrorMessage,

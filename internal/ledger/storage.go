@@ -76,10 +76,10 @@ const shortText = 64
 // our own note. It is for an answer that was refused for its size.
 func Shorten(r refund.Record) refund.Record {
 	r.Note = ""
-	if r.Said == nil {
+	if r.Response == nil {
 		return r
 	}
-	said := *r.Said
+	said := *r.Response
 	said.Message, said.ErrorMessage = "", ""
 	for _, text := range []*string{
 		&said.Code, &said.Type, &said.RefundType, &said.ApprovalCode, &said.RefundNo, &said.ReferenceNo, &said.RefundTime,
@@ -88,7 +88,7 @@ func Shorten(r refund.Record) refund.Record {
 			*text = strings.ToValidUTF8((*text)[:shortText], "")
 		}
 	}
-	r.Said = &said
+	r.Response = &said
 	return r
 }
 

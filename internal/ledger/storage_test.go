@@ -77,7 +77,7 @@ func largest(t *testing.T, state refund.State) *refund.Record {
 		Core:     refund.Core{State: state, Sends: 1 << 30, Nonce: 1 << 63, Deadline: now, SendBy: now, AskFrom: now, Due: now},
 		Evidence: refund.ByOperator, At: now, By: strings.Repeat("b", 64),
 		Note: strings.Repeat(dearByte, 4096), Operator: strings.Repeat(dearCharacter, words), Because: strings.Repeat(dearCharacter, words),
-		Said: &refund.Said{HTTPStatus: 500}, SentReason: new(strings.Repeat("&", 255)), Rules: 1 << 30,
+		Response: &refund.Response{HTTPStatus: 500}, SentReason: new(strings.Repeat("&", 255)), Rules: 1 << 30,
 		Job: refund.Job{
 			RefundID: strings.Repeat("r", 64), Channel: channel.DirectDebitMandiri, InvoiceNumber: strings.Repeat(dearByte, 64),
 			OriginalRequestID: strings.Repeat(dearByte, 128), Amount: 9999999999999999, Currency: "IDR",
@@ -88,7 +88,7 @@ func largest(t *testing.T, state refund.State) *refund.Record {
 	for i := range 16 { // 1,024 bytes in all
 		r.Job.Metadata[strconv.Itoa(10+i)] = strings.Repeat(dearByte, 62)
 	}
-	texts := reflect.ValueOf(r.Said).Elem()
+	texts := reflect.ValueOf(r.Response).Elem()
 	for i := range texts.NumField() {
 		if texts.Field(i).Kind() == reflect.String {
 			texts.Field(i).SetString(strings.Repeat(dearByte, said))
@@ -170,7 +170,7 @@ func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	t.Parallel()
 	_, js, l := serve(t, func(o *server.Options) { o.MaxPayload = 6000 })
 	r := record("rf-1", refund.Failed, 0, "a")
-	r.Said = &refund.Said{HTTPStatus: 400, Code: strings.Repeat("c", 512), Message: strings.Repeat("m", 512), ErrorMessage: strings.Repeat("e", 512), RefundNo: strings.Repeat("n", 512)}
+	r.Response = &refund.Response{HTTPStatus: 400, Code: strings.Repeat("c", 512), Message: strings.Repeat("m", 512), ErrorMessage: strings.Repeat("e", 512), RefundNo: strings.Repeat("n", 512)}
 	r.Note = strings.Repeat("n", 4000)
 	seq, err := l.Insist(t.Context(), r, func(err error) { t.Errorf("tried again after %v", err) })
 	if !errors.Is(err, ledger.ErrTooLarge) || seq != 0 {
@@ -183,10 +183,10 @@ func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	if _, all := size(t, js, seq); all > 3000 {
 		t.Errorf("%d bytes are left", all)
 	}
-	if last, err := l.Last(t.Context(), "rf-1"); err != nil || last.Record.State != refund.Failed || last.Record.Said.Code != strings.Repeat("c", 64) {
+	if last, err := l.Last(t.Context(), "rf-1"); err != nil || last.Record.State != refund.Failed || last.Record.Response.Code != strings.Repeat("c", 64) {
 		t.Errorf("%+v, %v", last, err)
 	}
-	if r.Note == "" || len(r.Said.Code) != 512 {
+	if r.Note == "" || len(r.Response.Code) != 512 {
 		t.Error("the record itself was changed")
 	}
 	large := record("rf-2", refund.Waiting, 0, "b")

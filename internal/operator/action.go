@@ -49,7 +49,7 @@ func (o Operator) Resolve(ctx context.Context, refundID string, word refund.Stat
 	if d.entry.Seq == 0 {
 		return done, ErrNoRecord
 	}
-	err = d.decide(ctx, refund.Event{Kind: refund.Word, Word: word})
+	err = d.decide(ctx, refund.Event{Kind: refund.OperatorVerdict, Verdict: word})
 	done.After = d.entry
 	return done, err
 }
@@ -80,7 +80,7 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 	at := refund.At(o.cfg.Now())
 	asked.Inquiry = o.cfg.Asker.Inquire(ctx, order(r))
 	d.inquiry = &asked.Inquiry
-	err = d.decide(ctx, refund.Event{Kind: refund.OperatorAsked, Finding: findings[asked.Inquiry.Finding], AskedAt: at})
+	err = d.decide(ctx, refund.Event{Kind: refund.OperatorInquired, Finding: findings[asked.Inquiry.Finding], AskedAt: at})
 	asked.After, asked.Settled = d.entry, err == nil
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 		return asked, nil // shown only
@@ -92,7 +92,7 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 func order(r refund.Record) doku.Order {
 	return doku.Order{
 		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.Reason(), RequestID: r.Identity.RequestID,
+		Amount: r.Job.Amount, Reason: r.ReasonToSend(), RequestID: r.Identity.RequestID,
 		ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
 	}
 }
@@ -121,7 +121,7 @@ func (o Operator) Retry(ctx context.Context, refundID, because string) (Forwarde
 	if lost && d.entry.Record.State == refund.Waiting && needsCustomer(d.entry.Record.Job.Channel) {
 		return f, ErrNoCopy
 	}
-	if err := d.decide(ctx, refund.Event{Kind: refund.Forwarded}); err != nil {
+	if err := d.decide(ctx, refund.Event{Kind: refund.BroughtForward}); err != nil {
 		return f, err
 	}
 	f.After = d.entry

@@ -29,7 +29,7 @@ func TestCancelEndsOnlyWhatWasNeverSent(t *testing.T) {
 	f.put(t, record("rf-sent", refund.Waiting))
 	f.put(t, record("rf-on", refund.Sending))
 	done, err := f.Cancel(ctx, "rf-new", "", "ordered by mistake")
-	if r := f.last(t, "rf-new"); err != nil || r.State != refund.Rejected || r.Why != refund.WhyCancelled || r.Operator != "ayu" || done.After.Record.State != refund.Rejected {
+	if r := f.last(t, "rf-new"); err != nil || r.State != refund.Rejected || r.Code != refund.CodeCancelled || r.Operator != "ayu" || done.After.Record.State != refund.Rejected {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if res := ledger.Result(&done.After.Record); res.Error.Code != "cancelled" || !strings.HasSuffix(res.Error.Message, ": ordered by mistake") {
@@ -87,7 +87,7 @@ func TestResolveSettlesUnresolvedOnceAndNamesWhoAndWhy(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
-	f.put(t, record("rf-1", refund.Unresolved, func(r *refund.Record) { r.Why = refund.WhyOutcomeUnknown }))
+	f.put(t, record("rf-1", refund.Unresolved, func(r *refund.Record) { r.Code = refund.CodeOutcomeUnknown }))
 	done, err := f.Resolve(ctx, "rf-1", refund.Failed, "back office shows none")
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestRetryBringsTheWaitForwardWithItsBodyAndHeaders(t *testing.T) {
 	if err != nil || forwarded.Nudged {
 		t.Fatalf("%+v, %v", forwarded, err)
 	}
-	if got := f.last(t, "rf-1"); got.Why != refund.WhyBroughtForward || got.Due > refund.At(time.Now()) || got.Because != "balance topped up" {
+	if got := f.last(t, "rf-1"); got.Code != refund.CodeBroughtForward || got.Due > refund.At(time.Now()) || got.Because != "balance topped up" {
 		t.Errorf("%+v", got)
 	}
 	msg := f.due(t, channel.DirectDebitMandiri)
@@ -191,7 +191,7 @@ func TestInquiryByHandSettlesByProofAndShowsTheRest(t *testing.T) {
 			t.Errorf("%s: %s, settled %v, %v", tt.id, got.State, asked.Settled, err)
 		}
 	}
-	if r := f.last(t, "rf-yes"); r.Evidence != refund.ByInquiry || r.Said == nil || r.Said.Code != "00" || r.Operator != "ayu" {
+	if r := f.last(t, "rf-yes"); r.Evidence != refund.ByInquiry || r.Response == nil || r.Response.Code != "00" || r.Operator != "ayu" {
 		t.Errorf("%+v", r)
 	}
 	f.put(t, record("rf-new", refund.Waiting, neverSent))
@@ -202,7 +202,7 @@ func TestInquiryByHandSettlesByProofAndShowsTheRest(t *testing.T) {
 func TestStatusTellsWhoWhenWhyAndWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	said := func(r *refund.Record) { r.Said = &refund.Said{HTTPStatus: 429, Code: "TOO_MANY_REQUESTS"} }
+	said := func(r *refund.Record) { r.Response = &refund.Response{HTTPStatus: 429, Code: "TOO_MANY_REQUESTS"} }
 	waiting := record("rf-1", refund.Waiting, said)
 	f.put(t, record("rf-1", refund.Sending), waiting)
 	f.wait(t, waiting, "{}")

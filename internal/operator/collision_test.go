@@ -13,7 +13,7 @@ import (
 func TestStatusNamesTheRefundWithTheSameNumber(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	doubtful := record("RINV_2026_00012", refund.Unresolved, mandiri, func(r *refund.Record) { r.Why = refund.WhyOutcomeUnknown })
+	doubtful := record("RINV_2026_00012", refund.Unresolved, mandiri, func(r *refund.Record) { r.Code = refund.CodeOutcomeUnknown })
 	number := doubtful.Identity.PartnerRefundNo
 	if len(number) != 12 || number == doubtful.Job.RefundID || !doubtful.NumberMayCollide() {
 		t.Fatalf("number %q", number)

@@ -97,7 +97,7 @@ func (f Filter) fits(e ledger.Entry, now time.Time) bool {
 		return false // a wait without a record, or one that has aged out
 	case f.State == Open && r.State.Result(), f.State != Open && f.State != "" && r.State.String() != f.State:
 		return false
-	case f.Code != "" && f.Code != r.Why.String() && (r.Said == nil || r.Said.Code != f.Code):
+	case f.Code != "" && f.Code != r.Code.String() && (r.Response == nil || r.Response.Code != f.Code):
 		return false
 	case f.Older > 0 && age < f.Older, f.Newer > 0 && age > f.Newer:
 		return false

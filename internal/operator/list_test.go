@@ -26,7 +26,7 @@ func population(t *testing.T) fixture {
 		}
 	}
 	f.put(t, record("rf-settled", refund.Sending), record("rf-settled", refund.Unresolved), record("rf-settled", refund.Succeeded))
-	f.put(t, record("rf-cancelled", refund.Rejected, mandiri, neverSent, func(r *refund.Record) { r.Why, r.EnqueuedAt = refund.WhyCancelled, 0 }))
+	f.put(t, record("rf-cancelled", refund.Rejected, mandiri, neverSent, func(r *refund.Record) { r.Code, r.EnqueuedAt = refund.CodeCancelled, 0 }))
 	return f
 }
 

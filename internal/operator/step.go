@@ -20,14 +20,14 @@ type deed struct {
 	begun   refund.Record // where there is no record yet
 	inquiry *doku.Inquiry // what DOKU said, where it was asked
 	entry   ledger.Entry
-	steps   refund.Handling
+	steps   refund.Machine
 }
 
 // decide lets the table decide on e and appends what it says. A record that has
 // moved meanwhile is decided from anew. It returns after the append, with
 // d.steps at the effect that comes next.
 func (d *deed) decide(ctx context.Context, e refund.Event) error {
-	d.steps = refund.Begin(d.entry.Record.Core, e)
+	d.steps = refund.Start(d.entry.Record.Core, e)
 	for {
 		now := refund.At(d.cfg.Now())
 		d.steps = d.steps.Decide(now, d.cfg.Policy)
@@ -43,14 +43,14 @@ func (d *deed) decide(ctx context.Context, e refund.Event) error {
 		var moved *ledger.MovedError
 		if errors.As(err, &moved) {
 			d.entry = moved.Last
-			d.steps = refund.Begin(moved.Last.Record.Core, e)
+			d.steps = refund.Start(moved.Last.Record.Core, e)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.action, err)
 		}
 		d.entry = ledger.Entry{Record: record, Seq: seq, Stored: d.cfg.Now()}
-		d.steps = d.steps.Did()
+		d.steps = d.steps.Advance()
 		return nil
 	}
 }
@@ -68,11 +68,11 @@ func (d *deed) next(now refund.Time) refund.Record {
 	r.Operator, r.Because = d.cfg.Name, d.because
 	r.Evidence, r.Note = "", ""
 	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
-	case refund.Word:
+	case refund.OperatorVerdict:
 		r.Evidence = refund.ByOperator
-	case refund.OperatorAsked:
+	case refund.OperatorInquired:
 		r.Evidence, r.Note = refund.ByInquiry, kept(d.inquiry.Problem)
-		r.Said = SaidOf(d.inquiry.Said)
+		r.Response = SaidOf(d.inquiry.Said)
 	}
 	return r
 }
@@ -85,13 +85,13 @@ func advice(r refund.Record, kind refund.Kind) string {
 		return "it has ended, and nothing can follow"
 	case kind == refund.Cancelled && r.State != refund.None:
 		return "it may have been sent, and what was sent cannot be taken back"
-	case kind == refund.Word && r.State == refund.Unresolved:
+	case kind == refund.OperatorVerdict && r.State == refund.Unresolved:
 		return "DOKU may still be working on it: `failed` is believed from " + stamp(r.AskFrom.Add(r.Quiet)) + " on"
-	case kind == refund.Word:
+	case kind == refund.OperatorVerdict:
 		return "only what is unresolved is settled by hand; the worker is still at it"
-	case kind == refund.Forwarded && r.State == refund.Unknown:
+	case kind == refund.BroughtForward && r.State == refund.Unknown:
 		return "an unknown refund is asked about at its time: `inquire` asks now"
-	case kind == refund.Forwarded && r.State == refund.Sending:
+	case kind == refund.BroughtForward && r.State == refund.Sending:
 		return "a call is under way, or its worker died: it is looked at again at " + stamp(r.AskFrom)
 	}
 	return ""
@@ -120,11 +120,11 @@ func kept(text string) string { return printable.Kept(text, longestKept) }
 
 // SaidOf is what a record keeps of an answer, as the worker keeps it; nil where
 // nothing was said.
-func SaidOf(s doku.Said) *refund.Said {
+func SaidOf(s doku.Said) *refund.Response {
 	if s == (doku.Said{}) {
 		return nil
 	}
-	return &refund.Said{
+	return &refund.Response{
 		HTTPStatus: s.HTTPStatus, Code: kept(s.Code), Message: kept(s.Message), ErrorMessage: kept(s.ErrorMessage),
 		Type: kept(s.Type), RefundType: kept(s.RefundType), ApprovalCode: kept(s.ApprovalCode), RefundNo: kept(s.RefundNo),
 		ReferenceNo: kept(s.ReferenceNo), RefundTime: kept(s.RefundTime),

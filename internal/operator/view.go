@@ -30,12 +30,12 @@ type View struct {
 // ViewOf shows a record.
 func ViewOf(r refund.Record) View {
 	v := View{
-		RefundID: r.Job.RefundID, Channel: r.Job.Channel, State: r.State.String(), Why: r.Why.String(),
+		RefundID: r.Job.RefundID, Channel: r.Job.Channel, State: r.State.String(), Why: r.Code.String(),
 		Attempts: r.Sends, Amount: r.Job.Amount, InvoiceNumber: r.Job.InvoiceNumber, EnqueuedAt: r.EnqueuedAt.Time(),
 		Since: r.At.Time(), Deadline: r.Deadline.Time(), Environment: r.Environment,
 	}
-	if r.Said != nil {
-		v.Code = r.Said.Code
+	if r.Response != nil {
+		v.Code = r.Response.Code
 	}
 	v.Next, v.NextAt = next(r)
 	return v
@@ -77,15 +77,15 @@ type Step struct {
 }
 
 // Said is what DOKU answered, as the record keeps it.
-type Said = refund.Said
+type Said = refund.Response
 
 // StepOf shows one record, with what DOKU said last.
 func StepOf(r Recorded) Step { return step(r.Record, r.Sequence) }
 
 func step(r refund.Record, sequence uint64) Step {
 	s := Step{
-		Sequence: sequence, At: r.At.Time(), State: r.State.String(), Why: r.Why.String(), Attempt: r.Sends,
-		Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note, Said: r.Said,
+		Sequence: sequence, At: r.At.Time(), State: r.State.String(), Why: r.Code.String(), Attempt: r.Sends,
+		Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note, Said: r.Response,
 	}
 	if ByOperator(r) {
 		s.Operator, s.Because = r.Operator, r.Because
@@ -97,13 +97,13 @@ func step(r refund.Record, sequence uint64) Step {
 // that brought it shows it.
 func steps(path []ledger.Entry) []Step {
 	var list []Step
-	var before *refund.Said
+	var before *refund.Response
 	for _, e := range path {
 		s := step(e.Record, e.Seq)
 		if before != nil && s.Said != nil && *before == *s.Said {
 			s.Said = nil
 		}
-		before = e.Record.Said
+		before = e.Record.Response
 		list = append(list, s)
 	}
 	return list

@@ -13,7 +13,7 @@ func Decide(c Core, e Event, now Time, p Policy) Step {
 	return Step{Row: "no row", Next: c, Effects: rereadOnly}
 }
 
-var rereadOnly = []Effect{Reconsider}
+var rereadOnly = []Effect{Reread}
 
 // situation is what guards look at.
 type situation struct {
@@ -50,24 +50,24 @@ func (r *row) apply(s situation) Step {
 // enter builds the record that the row leads to.
 func (r *row) enter(s situation) Core {
 	c := s.core
-	c.Why = r.why
+	c.Code = r.code
 	c.Due = 0
 	if c.State == None && c.Sends == 0 {
-		c = first(s, r.why)
+		c = first(s, r.code)
 	}
-	if r.why == WhyInvalidJob && s.event.Code != WhyNone {
-		c.Why = s.event.Code
+	if r.code == CodeInvalidJob && s.event.Code != NoCode {
+		c.Code = s.event.Code
 	}
 	switch r.to {
 	case Sending:
 		c = c.attempt(s)
 	case Unknown:
-		c = c.doubt()
+		c = c.markUnknown()
 	default: // no other state counts a send or leaves one in doubt
 	}
 	c.State = r.to
-	if r.to == decided {
-		c.State = s.event.Word
+	if r.to == verdictState {
+		c.State = s.event.Verdict
 	}
 	if r.due != nil {
 		c = r.due(c, s)
@@ -78,8 +78,8 @@ func (r *row) enter(s situation) Core {
 // first begins the record of a refund that has none. A handling that holds an
 // answer to its own send, while the ledger lost the record, passes what it
 // knows with [None] as state, and keeps that.
-func first(s situation, why Why) Core {
-	c := Core{Why: why, Nonce: s.event.Nonce, NotBefore: s.event.NotBefore, Deadline: s.event.Deadline}
+func first(s situation, why Code) Core {
+	c := Core{Code: why, Nonce: s.event.Nonce, NotBefore: s.event.NotBefore, Deadline: s.event.Deadline}
 	if c.Deadline == 0 {
 		c.Deadline = max(s.now, c.NotBefore).Add(s.policy.RetryDeadline)
 	}
@@ -97,9 +97,9 @@ func (c Core) attempt(s situation) Core {
 	return c
 }
 
-// doubt marks the first send that may have been executed unseen. The mark
+// markUnknown marks the first send that may have been executed unseen. The mark
 // never goes away: nothing that is learned later makes that send unsent.
-func (c Core) doubt() Core {
+func (c Core) markUnknown() Core {
 	if c.FirstUnknown == 0 {
 		c.FirstUnknown = c.Sends
 		c.FirstUnknownAt = c.SentAt()
@@ -123,13 +123,13 @@ func dueAfterDelay(c Core, s situation) Core {
 	due := s.now.Add(s.event.Delay)
 	c.Due = min(due, c.Deadline)
 	if c.State == Unknown {
-		c.Due = c.lastQuestion(due)
+		c.Due = c.lastInquiry(due)
 	}
 	return c
 }
 
 func dueAfterQuiet(c Core, s situation) Core {
-	c.Due = c.lastQuestion(s.now.Add(s.policy.Quiet))
+	c.Due = c.lastInquiry(s.now.Add(s.policy.Quiet))
 	return c
 }
 
@@ -138,9 +138,9 @@ func dueNow(c Core, s situation) Core {
 	return c
 }
 
-// lastQuestion moves a question that would come after the deadline to the last
+// lastInquiry moves a question that would come after the deadline to the last
 // moment at which one is asked.
-func (c Core) lastQuestion(due Time) Time {
+func (c Core) lastInquiry(due Time) Time {
 	if due > c.Deadline {
 		return max(c.Deadline, c.AskFrom)
 	}

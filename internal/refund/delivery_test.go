@@ -8,7 +8,7 @@ import (
 func TestJobOfOtherContentIsADeadLetterAndLeavesTheRefundUntouched(t *testing.T) {
 	t.Parallel()
 	for s := Sending; s < states; s++ {
-		for _, job := range []JobKind{Sound, Broken} {
+		for _, job := range []JobKind{ValidJob, InvalidJob} {
 			c := doubted(1).in(s)
 			e := deliveredReady(Ready)
 			e.Job, e.Same = job, false
@@ -24,17 +24,17 @@ func TestJobOfOtherContentIsADeadLetterAndLeavesTheRefundUntouched(t *testing.T)
 func TestRecordedBrokenJobAgainIsJustAcknowledged(t *testing.T) {
 	t.Parallel()
 	e := delivered()
-	e.Job, e.Code = Broken, WhyInvalidJob
+	e.Job, e.Code = InvalidJob, CodeInvalidJob
 	step := wantState(t, Core{}, e, morning, Rejected)
 	wantEffects(t, wantState(t, step.Next, e, later(time.Hour), Rejected), Ack)
 }
 
 func TestBrokenJobIsRejectedWithTheCodeOfItsRule(t *testing.T) {
 	t.Parallel()
-	for _, code := range []Why{WhyInvalidJob, WhyCardNumber} {
+	for _, code := range []Code{CodeInvalidJob, CodeCardNumber} {
 		e := tokenless(delivered()) // the rule comes before all else
-		e.Job, e.Code, e.Deadline = Broken, code, later(-time.Hour)
-		if next := wantState(t, Core{}, e, morning, Rejected).Next; next.Why != code || next.Sends != 0 {
+		e.Job, e.Code, e.Deadline = InvalidJob, code, later(-time.Hour)
+		if next := wantState(t, Core{}, e, morning, Rejected).Next; next.Code != code || next.Sends != 0 {
 			t.Errorf("record %+v", next)
 		}
 	}
@@ -52,23 +52,23 @@ func TestSameJobAgainAfterAnyResultIsJustAcknowledged(t *testing.T) {
 func TestNudgeNeverStartsARefundAndIsNeverAConflict(t *testing.T) {
 	t.Parallel()
 	e := deliveredReady(Ready)
-	e.Job, e.Same = Nudge, false
+	e.Job, e.Same = WakeUp, false
 	wantEffects(t, wantState(t, Core{}, e, morning, None), Ack)
 	wantState(t, waited(1), e, later(time.Hour), Sending)
-	wantEffects(t, wantState(t, doubted(1), e, later(time.Hour), Unknown), Ask)
+	wantEffects(t, wantState(t, doubted(1), e, later(time.Hour), Unknown), Inquire)
 }
 
 func TestNudgeWithoutARequiredCustomerTokenEndsOnlyWhatIsNotUnknown(t *testing.T) {
 	t.Parallel()
 	e := tokenless(deliveredReady(Ready))
-	e.Job = Nudge
+	e.Job = WakeUp
 	for n, want := range map[int32]State{0: Rejected, 1: Failed, 2: Failed} {
-		if why := wantState(t, waited(n), e, later(time.Hour), want).Next.Why; why != WhyCustomerToken {
+		if why := wantState(t, waited(n), e, later(time.Hour), want).Next.Code; why != CodeCustomerTokenInvalid {
 			t.Errorf("%d sends: why %v", n, why)
 		}
 	}
 	at := later(time.Hour)
-	wantEffects(t, wantState(t, doubted(1), e, at, Unknown), Ask)
+	wantEffects(t, wantState(t, doubted(1), e, at, Unknown), Inquire)
 	step := wantState(t, doubted(1), tokenless(readied(asked(NotFound, at))), at, Unknown)
 	wantEffects(t, step, Append, Schedule, Ack) // only inquiries go on
 }
@@ -86,14 +86,14 @@ func TestJobIsJudgedByItsRulesThenItsDeadlineThenItsToken(t *testing.T) {
 	t.Parallel()
 	e := tokenless(deliveredReady(Ready))
 	e.NotBefore, e.Deadline = later(time.Hour), morning
-	e.Job, e.Code = Broken, WhyCardNumber
-	for _, want := range []Why{WhyCardNumber, WhyDeadline, WhyCustomerToken} {
-		if why := wantState(t, Core{}, e, morning, Rejected).Next.Why; why != want {
+	e.Job, e.Code = InvalidJob, CodeCardNumber
+	for _, want := range []Code{CodeCardNumber, CodeDeadlineExceeded, CodeCustomerTokenInvalid} {
+		if why := wantState(t, Core{}, e, morning, Rejected).Next.Code; why != want {
 			t.Errorf("rejected for %v, want %v", why, want)
 		}
 		switch want {
-		case WhyCardNumber:
-			e.Job = Sound
+		case CodeCardNumber:
+			e.Job = ValidJob
 		default:
 			e.Deadline = 0
 		}
@@ -143,7 +143,7 @@ func TestAnothersYoungSendIsLeftAloneEvenPastTheDeadline(t *testing.T) {
 	if step.At != c.AskFrom {
 		t.Errorf("wait fires at %v, want %v", step.At.Time(), c.AskFrom.Time())
 	}
-	wantEffects(t, wantState(t, c, delivered(), c.AskFrom, Unknown), Append, Ask)
+	wantEffects(t, wantState(t, c, delivered(), c.AskFrom, Unknown), Append, Inquire)
 }
 
 func TestEverySendIsAnnouncedWithItsOwnWindowAndNonce(t *testing.T) {

@@ -96,10 +96,10 @@ func toCell(r row) string {
 		return "–"
 	}
 	to := "what the operator says"
-	if r.to != decided {
+	if r.to != verdictState {
 		to = stateCell(r.to)
 	}
-	return to + " (`" + r.why.String() + "`)"
+	return to + " (`" + r.code.String() + "`)"
 }
 
 func effectCell(then []Effect) string {
@@ -115,9 +115,9 @@ func (r *row) targets() []State {
 	switch r.to {
 	case stay:
 		return nil
-	case decided:
+	case verdictState:
 		for _, word := range []State{Succeeded, Failed} {
-			s := situation{core: Core{State: Unresolved}, event: Event{Kind: Word, Word: word}}
+			s := situation{core: Core{State: Unresolved}, event: Event{Kind: OperatorVerdict, Verdict: word}}
 			if r.matches(s) {
 				return []State{word}
 			}

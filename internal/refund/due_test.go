@@ -31,7 +31,7 @@ func drawEvent(t *rapid.T, s State) Event {
 }
 
 var usualKinds = map[State][]Kind{
-	None: {Delivered}, Sending: {Delivered, Answered}, Waiting: {Delivered}, Unknown: {Delivered, Asked},
+	None: {Delivered}, Sending: {Delivered, SendEnded}, Waiting: {Delivered}, Unknown: {Delivered, InquiryEnded},
 }
 
 // drawCore draws a record as the table itself leaves them: an outcome of
@@ -131,7 +131,7 @@ func TestNoWaitOutlastsTheDeadline(t *testing.T) {
 	if next := wantState(t, sent(1), e, morning, Waiting).Next; next.Due != next.Deadline {
 		t.Errorf("due %v after a long delay", next.Due.Time())
 	}
-	forward := Event{Kind: Forwarded}
+	forward := Event{Kind: BroughtForward}
 	after := waited(1).Deadline.Add(time.Hour)
 	if next := wantState(t, waited(1), forward, after, Waiting).Next; next.Due != next.Deadline {
 		t.Errorf("due %v when brought forward too late", next.Due.Time())
@@ -175,8 +175,8 @@ func TestProofFoundByTheLastQuestionIsStillProof(t *testing.T) {
 	wantState(t, doubted(1), asked(FoundSuccess, end), end, Succeeded)
 	wantState(t, doubted(1), asked(FoundFailure, end), end, Failed)
 	step := wantState(t, doubted(1), asked(Contradiction, end), end, Unresolved)
-	if step.Next.Why != WhyContradiction {
-		t.Errorf("why %v", step.Next.Why)
+	if step.Next.Code != CodeContradictoryEvidence {
+		t.Errorf("why %v", step.Next.Code)
 	}
 }
 

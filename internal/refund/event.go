@@ -7,13 +7,13 @@ type Kind uint8
 
 // The kinds of event. The last four come from an operator.
 const (
-	Delivered     Kind = iota // a job or a wait was delivered: look at this refund
-	Answered                  // DOKU answered a refund call, or the call ended without an answer
-	Asked                     // a status inquiry ended
-	Cancelled                 // operator: give up what was never sent
-	Forwarded                 // operator: look at a waiting refund now
-	OperatorAsked             // operator: the end of a status inquiry made by hand
-	Word                      // operator: says what became of an unresolved refund
+	Delivered        Kind = iota // a job or a wait was delivered: look at this refund
+	SendEnded                    // DOKU answered a refund call, or the call ended without an answer
+	InquiryEnded                 // a status inquiry ended
+	Cancelled                    // operator: give up what was never sent
+	BroughtForward               // operator: look at a waiting refund now
+	OperatorInquired             // operator: the end of a status inquiry made by hand
+	OperatorVerdict              // operator: says what became of an unresolved refund
 )
 
 // JobKind says what kind of message was delivered.
@@ -21,9 +21,9 @@ type JobKind uint8
 
 // The kinds of job.
 const (
-	Sound  JobKind = iota
-	Broken         // refund_id can be read, some rule is broken
-	Nudge          // made from the ledger, not by a producer
+	ValidJob   JobKind = iota
+	InvalidJob         // refund_id can be read, some rule is broken
+	WakeUp             // made from the ledger, not by a producer
 )
 
 // Readiness says whether all that a send needs besides the job is at hand: the
@@ -33,7 +33,7 @@ type Readiness uint8
 // The degrees of readiness. They are found out only when a call is due, for a
 // token renewed for nothing is a call to DOKU for nothing.
 const (
-	NotAsked Readiness = iota
+	NotChecked Readiness = iota
 	Ready
 	NotReady
 )
@@ -74,20 +74,20 @@ type Event struct {
 	// Delivered; NoCustomer and Ready stay set when the handling goes on to Asked.
 	Job        JobKind
 	Same       bool      // the content of the record, or the very bytes of the broken job recorded
-	Code       Why       // Broken: which of the contract's two codes
+	Code       Code      // Broken: which of the contract's two codes
 	NoCustomer bool      // the channel requires a customer token and this delivery has none
 	NotBefore  Time      // as the job says; read only where there is no record
 	Deadline   Time      // likewise; 0: the default
 	Ready      Readiness //
 
-	// Answered and Asked.
+	// SendEnded and Asked.
 	Own     bool // the record has not moved since this very handling appended or read it
 	Answer  Answer
 	Replay  bool // the answer is the stored one of an earlier request
 	Finding Finding
 	AskedAt Time // when the inquiry began
 
-	Word State // Word: Succeeded or Failed
+	Verdict State // Word: Succeeded or Failed
 
 	Delay time.Duration // how long the next retry delay is
 	Nonce Nonce         // fresh, for a record that begins an attempt
@@ -121,12 +121,12 @@ const (
 	Append      Effect = iota // store Step.Next, guarded by the record that was decided from
 	Prepare                   // get ready for a call, then Decide again with the same event and its Ready set
 	Send                      // make the refund call of the record just appended, then Decide on Answered
-	Ask                       // make a status inquiry, then Decide on Asked
+	Inquire                   // make a status inquiry, then Decide on Asked
 	Schedule                  // store a wait that fires at Step.At
 	Ack                       // acknowledge the message
 	DeadLetter                // store the message as a dead letter (refund_id_conflict)
 	LateSuccess               // alarm: money moved for a refund that was given up
-	Reconsider                // read the record again and Decide on Delivered
+	Reread                    // read the record again and Decide on Delivered
 	Refuse                    // tell the operator that the state does not allow it
 )
 

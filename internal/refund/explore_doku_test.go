@@ -11,7 +11,7 @@ import (
 func (m *model) ask(w world, i int) {
 	try := func(what string, f Finding) {
 		v := w
-		m.learn(&v, i, Event{Kind: Asked, Finding: f, AskedAt: w.now})
+		m.learn(&v, i, Event{Kind: InquiryEnded, Finding: f, AskedAt: w.now})
 		m.add(what, i, v)
 	}
 	try("asks in vain", NoAnswer)
@@ -68,7 +68,7 @@ func (w world) pay(r request) world {
 func (m *model) answer(what string, w world, r request, e Event) {
 	m.add(what+", answer lost", -1, w)
 	if r.owner >= 0 {
-		e.Kind = Answered
+		e.Kind = SendEnded
 		m.learn(&w, int(r.owner), e)
 		m.add(what, int(r.owner), w)
 	}

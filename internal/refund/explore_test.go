@@ -210,7 +210,7 @@ func (m *model) decideOn(w *world, i int, e Event) {
 	h.next, h.at, h.todo = step.Next, step.At, [3]Effect{}
 	h.next.Delays = 0 // grows for ever, and no row reads it
 	if !h.next.State.Result() {
-		h.next.Why = 0 // likewise
+		h.next.Code = 0 // likewise
 	}
 	h.left = int8(copy(h.todo[:], step.Effects))
 	m.settle(w, i)
@@ -231,7 +231,7 @@ func isLine(from Core, step Step) bool {
 // not having been done, and forgets what the others do not need.
 func (m *model) settle(w *world, i int) {
 	h := &w.workers[i]
-	for waits := false; h.is(Schedule) || h.is(Ack) || h.is(Reconsider) || h.is(LateSuccess); {
+	for waits := false; h.is(Schedule) || h.is(Ack) || h.is(Reread) || h.is(LateSuccess); {
 		switch h.todo[0] {
 		case Schedule:
 			waits = h.at != 0
@@ -241,7 +241,7 @@ func (m *model) settle(w *world, i int) {
 			}
 			*h = handling{}
 			return
-		case Reconsider:
+		case Reread:
 			m.reread(w, i, Event{Kind: Delivered})
 			return
 		default:
@@ -265,7 +265,7 @@ func (m *model) tidy(w *world) {
 			*h = handling{}
 			continue
 		}
-		h.core, h.next, h.at, h.event.Ready = Core{}, Core{}, 0, NotAsked
+		h.core, h.next, h.at, h.event.Ready = Core{}, Core{}, 0, NotChecked
 	}
 	if order(&w.workers[0], &w.workers[1]) > 0 {
 		w.workers[0], w.workers[1] = w.workers[1], w.workers[0]
@@ -285,7 +285,7 @@ func order(a, b *handling) int {
 
 func (h *handling) rank() int {
 	rank := 0
-	for i, yes := range []bool{h.busy, h.stale, h.calling, h.is(Append), h.is(Send), h.is(Ask)} {
+	for i, yes := range []bool{h.busy, h.stale, h.calling, h.is(Append), h.is(Send), h.is(Inquire)} {
 		if yes {
 			rank |= 1 << i
 		}
@@ -304,7 +304,7 @@ func (m *model) work(w world, i int) {
 	switch {
 	case h.calling:
 		w.abandon(i)
-		m.learn(&w, i, Event{Kind: Answered})
+		m.learn(&w, i, Event{Kind: SendEnded})
 		m.add("gets no answer", i, w)
 	case h.is(Append):
 		m.store(w, i)
@@ -312,7 +312,7 @@ func (m *model) work(w world, i int) {
 		m.prepare(w, i)
 	case h.is(Send):
 		m.send(w, i)
-	case h.is(Ask):
+	case h.is(Inquire):
 		m.ask(w, i)
 	}
 }
@@ -323,7 +323,7 @@ func (m *model) store(w world, i int) {
 	h := &w.workers[i]
 	if h.stale {
 		e := h.event
-		e.Own, e.Ready = false, NotAsked
+		e.Own, e.Ready = false, NotChecked
 		m.reread(&w, i, e)
 		m.add("loses the race", i, w)
 		return
@@ -366,7 +366,7 @@ func (m *model) prepare(w world, i int) {
 func (m *model) send(w world, i int) {
 	h := &w.workers[i]
 	if w.now > h.core.SendBy {
-		m.learn(&w, i, Event{Kind: Answered, Answer: NotExecuted})
+		m.learn(&w, i, Event{Kind: SendEnded, Answer: NotExecuted})
 		m.add("is too late to send", i, w)
 		return
 	}

@@ -6,7 +6,7 @@ import "slices"
 // comes after one of state from; [None] stands for no record.
 func MayFollow(from, to State) bool {
 	return slices.ContainsFunc(table, func(r row) bool {
-		if r.to == decided {
+		if r.to == verdictState {
 			return r.from.has(from) && (to == Succeeded || to == Failed)
 		}
 		return r.to == to && r.from.has(from)

@@ -32,14 +32,14 @@ func roundTrip[T interface {
 }
 
 func FuzzTexts(f *testing.F) {
-	for _, name := range append(stateNames[:], whyNames[:]...) {
+	for _, name := range append(stateNames[:], codeNames[:]...) {
 		f.Add([]byte(name))
 	}
 	f.Add([]byte("00000000000000ff"))
 	f.Add([]byte("ffffffffffffffff"))
 	f.Fuzz(func(t *testing.T, input []byte) {
 		roundTrip[State](t, input)
-		roundTrip[Why](t, input)
+		roundTrip[Code](t, input)
 		roundTrip[Nonce](t, input)
 	})
 }

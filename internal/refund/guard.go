@@ -11,10 +11,10 @@ func not(g guard) guard {
 }
 
 var (
-	isNudge = guard{"made from the ledger", func(s situation) bool { return s.event.Job == Nudge }}
-	broken  = guard{"job breaks a rule", func(s situation) bool { return s.event.Job == Broken }}
-	same    = guard{"same content", func(s situation) bool { return s.event.Same }}
-	own     = guard{"own", func(s situation) bool { return s.event.Own }}
+	isWakeUp = guard{"made from the ledger", func(s situation) bool { return s.event.Job == WakeUp }}
+	invalid  = guard{"job breaks a rule", func(s situation) bool { return s.event.Job == InvalidJob }}
+	same     = guard{"same content", func(s situation) bool { return s.event.Same }}
+	own      = guard{"own", func(s situation) bool { return s.event.Own }}
 
 	tooEarly      = guard{"`not_before` not reached", func(s situation) bool { return s.now < s.event.NotBefore }}
 	beforeDue     = guard{"before due", func(s situation) bool { return s.now < s.core.Due }}
@@ -26,7 +26,7 @@ var (
 	expired = guard{"deadline passed", func(s situation) bool { return s.now >= s.core.Deadline }}
 
 	noCustomer = guard{"a required customer token is missing", func(s situation) bool { return s.event.NoCustomer }}
-	notAsked   = guard{"readiness not known", func(s situation) bool { return s.event.Ready == NotAsked }}
+	notChecked = guard{"readiness not known", func(s situation) bool { return s.event.Ready == NotChecked }}
 	notReady   = guard{"no B2B token, or breaker open", func(s situation) bool { return s.event.Ready == NotReady }}
 	ready      = guard{"ready", func(s situation) bool { return s.event.Ready == Ready }}
 
@@ -49,7 +49,7 @@ var (
 	// An inquiry about an identifier that somebody else may have used shows their
 	// refund: only a person can tell the two apart.
 	collided = guard{"ended by a collision", func(s situation) bool {
-		return s.core.Why == WhyCollision || s.core.Why == WhyIdentifierUsed
+		return s.core.Code == CodeIdentifierCollision || s.core.Code == CodeIdentifierUsed
 	}}
 
 	askedAfterAskFrom = guard{"asked after `ask_from`", func(s situation) bool { return s.event.AskedAt >= s.core.AskFrom }}
@@ -60,9 +60,9 @@ var (
 		return repeatAllowed(s.core, s.event, s.now, s.policy)
 	}}
 
-	wordSucceeded = guard{"word: succeeded", func(s situation) bool { return s.event.Word == Succeeded }}
-	wordFailed    = guard{"word: failed, after `ask_from` and the quiet period of the last send", func(s situation) bool {
-		return s.event.Word == Failed && s.now >= s.core.AskFrom.Add(s.core.Quiet)
+	verdictSucceeded = guard{"word: succeeded", func(s situation) bool { return s.event.Verdict == Succeeded }}
+	verdictFailed    = guard{"word: failed, after `ask_from` and the quiet period of the last send", func(s situation) bool {
+		return s.event.Verdict == Failed && s.now >= s.core.AskFrom.Add(s.core.Quiet)
 	}}
 )
 

@@ -1,10 +1,10 @@
 package refund
 
-// Handling is where the handling of one event in one process stands: between
+// Machine is where the handling of one event in one process stands: between
 // two effects. It is the one interpreter of steps; whoever carries effects out
 // (the worker, a model, a simulation) asks it for the next, does it, and tells
 // it how that went. It is comparable, and forgotten when the process dies.
-type Handling struct {
+type Machine struct {
 	core    Core
 	event   Event
 	next    Core
@@ -14,11 +14,11 @@ type Handling struct {
 	decided bool
 }
 
-// Begin starts a handling of e on the record c.
-func Begin(c Core, e Event) Handling { return Handling{core: c, event: e} }
+// Start starts a handling of e on the record c.
+func Start(c Core, e Event) Machine { return Machine{core: c, event: e} }
 
 // Decide decides what follows, where that is open.
-func (h Handling) Decide(now Time, p Policy) Handling {
+func (h Machine) Decide(now Time, p Policy) Machine {
 	if h.decided {
 		return h
 	}
@@ -34,7 +34,7 @@ func (h Handling) Decide(now Time, p Policy) Handling {
 }
 
 // Effect returns what has to be done next; false when the handling has ended.
-func (h Handling) Effect() (Effect, bool) {
+func (h Machine) Effect() (Effect, bool) {
 	if effects := table[h.row].then; h.decided && int(h.done) < len(effects) {
 		return effects[h.done], true
 	}
@@ -42,26 +42,26 @@ func (h Handling) Effect() (Effect, bool) {
 }
 
 // Core returns the record that is decided from.
-func (h Handling) Core() Core { return h.core }
+func (h Machine) Core() Core { return h.core }
 
 // Event returns what is being handled.
-func (h Handling) Event() Event { return h.event }
+func (h Machine) Event() Event { return h.event }
 
 // Next returns the record to append, At when the wait to schedule fires.
-func (h Handling) Next() Core { return h.next }
+func (h Machine) Next() Core { return h.next }
 
 // At returns when the wait to schedule fires.
-func (h Handling) At() Time { return h.at }
+func (h Machine) At() Time { return h.at }
 
 // Row returns the name of the row that was decided by.
-func (h Handling) Row() string { return table[h.row].name }
+func (h Machine) Row() string { return table[h.row].name }
 
 // Proof reports whether what is appended settles the refund by what DOKU said.
-func (h Handling) Proof() bool { return table[h.row].proof }
+func (h Machine) Proof() bool { return table[h.row].proof }
 
-// Did goes on to the next effect. After [Append] the appended record is the one
+// Advance goes on to the next effect. After [Append] the appended record is the one
 // that is decided from.
-func (h Handling) Did() Handling {
+func (h Machine) Advance() Machine {
 	if effect, _ := h.Effect(); effect == Append {
 		h.core = h.next
 	}
@@ -69,15 +69,15 @@ func (h Handling) Did() Handling {
 	return h
 }
 
-// Got goes on with what an effect led to: [Prepare], [Send] and [Ask] to an
+// Observe goes on with what an effect led to: [Prepare], [Send] and [Inquire] to an
 // event on the same record.
-func (h Handling) Got(e Event) Handling { return Begin(h.core, e) }
+func (h Machine) Observe(e Event) Machine { return Start(h.core, e) }
 
 // Moved goes on from a refused append: c is the refund's record now. What was
 // learned from DOKU is held against it, no longer as its owner; a delivery is
 // looked at anew, as delivered makes it. A record that is gone (c is zero)
 // leaves what this handling knows itself: that the refund may have been sent.
-func (h Handling) Moved(c Core, delivered Event) Handling {
+func (h Machine) Moved(c Core, delivered Event) Machine {
 	if c.State == None {
 		c = h.core
 		c.State = None
@@ -87,5 +87,5 @@ func (h Handling) Moved(c Core, delivered Event) Handling {
 	if e.Kind == Delivered {
 		e = delivered
 	}
-	return Begin(c, e)
+	return Start(c, e)
 }

@@ -25,7 +25,7 @@ func later(d time.Duration) Time { return morning.Add(d) }
 // sent is a refund whose n-th send was recorded in the morning.
 func sent(n int32) Core {
 	return Core{
-		State: Sending, Why: WhySend, Sends: n, Nonce: 7, Deadline: later(24 * time.Hour), Quiet: time.Minute,
+		State: Sending, Code: CodeSend, Sends: n, Nonce: 7, Deadline: later(24 * time.Hour), Quiet: time.Minute,
 		SendBy: later(10 * time.Second), AskFrom: later(130 * time.Second),
 	}
 }
@@ -42,7 +42,7 @@ func repeated(n int32) Core {
 // first that may have been executed unseen. It is due after the quiet period.
 func doubted(n int32) Core {
 	c := sent(n)
-	c.State, c.Why, c.Due = Unknown, WhyNoAnswer, later(2*time.Minute)
+	c.State, c.Code, c.Due = Unknown, CodeNoAnswer, later(2*time.Minute)
 	c.FirstUnknown, c.FirstUnknownAt = n, morning
 	return c
 }
@@ -50,7 +50,7 @@ func doubted(n int32) Core {
 // waited is a refund with n sends, all proven not executed, due in a minute.
 func waited(n int32) Core {
 	return Core{
-		State: Waiting, Why: WhyNotExecuted, Sends: n, Nonce: 7, Deadline: later(24 * time.Hour), Due: later(time.Minute),
+		State: Waiting, Code: CodeNotExecuted, Sends: n, Nonce: 7, Deadline: later(24 * time.Hour), Due: later(time.Minute),
 	}
 }
 
@@ -69,11 +69,11 @@ func deliveredReady(r Readiness) Event {
 }
 
 func answered(a Answer) Event {
-	return Event{Kind: Answered, Same: true, Own: true, Answer: a, Nonce: 9, Delay: 2 * time.Second}
+	return Event{Kind: SendEnded, Same: true, Own: true, Answer: a, Nonce: 9, Delay: 2 * time.Second}
 }
 
 func asked(f Finding, at Time) Event {
-	return Event{Kind: Asked, Same: true, Own: true, Finding: f, AskedAt: at, Nonce: 9, Delay: 2 * time.Second}
+	return Event{Kind: InquiryEnded, Same: true, Own: true, Finding: f, AskedAt: at, Nonce: 9, Delay: 2 * time.Second}
 }
 
 // late makes e the event of a handling whose record has moved on.

@@ -6,7 +6,7 @@ import (
 )
 
 func operatorAsked(f Finding, at Time) Event {
-	return Event{Kind: OperatorAsked, Finding: f, AskedAt: at}
+	return Event{Kind: OperatorInquired, Finding: f, AskedAt: at}
 }
 
 func TestOperatorCancelsOnlyWhatWasNeverSent(t *testing.T) {
@@ -15,7 +15,7 @@ func TestOperatorCancelsOnlyWhatWasNeverSent(t *testing.T) {
 	for _, c := range []Core{{}, waited(0)} {
 		step := wantState(t, c, cancel, morning, Rejected)
 		wantEffects(t, step, Append)
-		if step.Next.Why != WhyCancelled || step.Next.Sends != 0 {
+		if step.Next.Code != CodeCancelled || step.Next.Sends != 0 {
 			t.Errorf("record %+v", step.Next)
 		}
 	}
@@ -26,7 +26,7 @@ func TestOperatorCancelsOnlyWhatWasNeverSent(t *testing.T) {
 
 func TestOperatorBringsForwardOnlyWhatWaitsAndNeverBeforeNotBefore(t *testing.T) {
 	t.Parallel()
-	forward := Event{Kind: Forwarded}
+	forward := Event{Kind: BroughtForward}
 	c := waited(1)
 	c.Due = later(5 * time.Hour)
 	if step := wantState(t, c, forward, morning, Waiting); step.Next.Due != morning || step.At != morning {
@@ -82,7 +82,7 @@ func TestOperatorsWordSettlesOnlyUnresolvedAndFailedOnlyAfterTheQuiet(t *testing
 	c := doubted(1).in(Unresolved)
 	c.Quiet = 3 * time.Minute // the last sender's own, whatever the settings are now
 	earliest := c.AskFrom.Add(3 * time.Minute)
-	succeeded, failed := Event{Kind: Word, Word: Succeeded}, Event{Kind: Word, Word: Failed}
+	succeeded, failed := Event{Kind: OperatorVerdict, Verdict: Succeeded}, Event{Kind: OperatorVerdict, Verdict: Failed}
 	wantState(t, c, succeeded, morning, Succeeded)
 	wantEffects(t, wantState(t, c, failed, earliest-1, Unresolved), Refuse)
 	wantState(t, c, failed, earliest, Failed)
@@ -101,20 +101,20 @@ func TestOperatorsWordIsNothingButSucceededOrFailed(t *testing.T) {
 		if s == Succeeded || s == Failed {
 			continue
 		}
-		e := Event{Kind: Word, Word: s}
+		e := Event{Kind: OperatorVerdict, Verdict: s}
 		wantEffects(t, wantState(t, doubted(1).in(Unresolved), e, later(time.Hour), Unresolved), Refuse)
 	}
 }
 
 func TestOperatorsInquiryNeverSettlesACollision(t *testing.T) {
 	t.Parallel()
-	for _, why := range []Why{WhyCollision, WhyIdentifierUsed} {
+	for _, why := range []Code{CodeIdentifierCollision, CodeIdentifierUsed} {
 		c := sent(1).in(Unresolved)
-		c.Why = why
+		c.Code = why
 		for _, f := range []Finding{FoundSuccess, FoundFailure} {
 			wantEffects(t, wantState(t, c, operatorAsked(f, c.AskFrom), c.AskFrom, Unresolved), Refuse)
 		}
-		word := Event{Kind: Word, Word: Succeeded}
+		word := Event{Kind: OperatorVerdict, Verdict: Succeeded}
 		wantState(t, c, word, c.AskFrom, Succeeded)
 	}
 }

@@ -144,7 +144,7 @@ func mistakes() map[string]mistake {
 
 func believesRefusal(a Answer) decider {
 	return func(c Core, e Event, now Time, p Policy) Step {
-		if e.Kind == Answered && e.Answer == a && e.Own {
+		if e.Kind == SendEnded && e.Answer == a && e.Own {
 			c.FirstUnknown, c.FirstUnknownAt = 0, 0
 		}
 		return Decide(c, e, now, p)
@@ -168,7 +168,7 @@ func earlyTakeover(c Core, e Event, now Time, p Policy) Step {
 
 func nextDay(c Core, e Event, now Time, p Policy) Step {
 	first := c.FirstUnknownAt
-	if e.Kind != Asked {
+	if e.Kind != InquiryEnded {
 		return Decide(c, e, now, p)
 	}
 	return as(c, e, now, p,

@@ -22,16 +22,16 @@ func TestReasonIsDecidedWithTheFirstSendAndNeverAgain(t *testing.T) {
 	}
 	r.State, r.Sends = Sending, 1
 	r.Identify()
-	if r.Reason() != "cafe" {
-		t.Errorf("first send: %q", r.Reason())
+	if r.ReasonToSend() != "cafe" {
+		t.Errorf("first send: %q", r.ReasonToSend())
 	}
 	other := "as another version of the tables has it"
 	r.SentReason = &other
 	for _, later := range []Core{{State: Unknown, Sends: 1}, {State: Sending, Sends: 2}, {State: Waiting, Sends: 2}, {State: Succeeded, Sends: 3}} {
 		r.Core = later
 		r.Identify()
-		if r.Reason() != other {
-			t.Errorf("%s %d: %q", later.State, later.Sends, r.Reason())
+		if r.ReasonToSend() != other {
+			t.Errorf("%s %d: %q", later.State, later.Sends, r.ReasonToSend())
 		}
 	}
 }
@@ -43,8 +43,8 @@ func TestRecordOfBeforeIsSentAsItWas(t *testing.T) {
 	for _, c := range []Core{{State: Unknown, Sends: 1}, {State: Sending, Sends: 2}} {
 		r.Core = c
 		r.Identify()
-		if r.SentReason != nil || r.Reason() != "café 😀" {
-			t.Errorf("%s: %q", c.State, r.Reason())
+		if r.SentReason != nil || r.ReasonToSend() != "café 😀" {
+			t.Errorf("%s: %q", c.State, r.ReasonToSend())
 		}
 	}
 }
@@ -59,7 +59,7 @@ func TestReasonOfWhichNothingRemainsIsRecordedAsSuch(t *testing.T) {
 		t.Fatalf("%s, %v", text, err)
 	}
 	var again Record
-	if err := json.Unmarshal(text, &again); err != nil || again.SentReason == nil || again.Reason() != "" {
+	if err := json.Unmarshal(text, &again); err != nil || again.SentReason == nil || again.ReasonToSend() != "" {
 		t.Errorf("read back: %+v, %v", again, err)
 	}
 	plain := withReason("Request by customer")

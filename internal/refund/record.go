@@ -42,8 +42,8 @@ const (
 	ByOperator Evidence = "operator"
 )
 
-// Said is what DOKU's last answer said. It never holds a token or a body.
-type Said struct {
+// Response is what DOKU's last answer said. It never holds a token or a body.
+type Response struct {
 	HTTPStatus   int    `json:"http_status,omitempty"`
 	Code         string `json:"code,omitempty"`
 	Message      string `json:"message,omitempty"`
@@ -70,14 +70,14 @@ type Record struct {
 	Identity    Identity `json:"identity"`
 	SentReason  *string  `json:"sent_reason,omitempty"` // what is sent as reason, where that is not the job's own
 	Core
-	Evidence Evidence `json:"evidence,omitempty"`
-	Said     *Said    `json:"said,omitempty"`
-	Note     string   `json:"note,omitempty"`     // in our words: which field broke which rule, what ended a call
-	Operator string   `json:"operator,omitempty"` // who decided, where an operator did
-	Because  string   `json:"because,omitempty"`
-	At       Time     `json:"at"`   // when it was written, by the writer's clock
-	By       string   `json:"by"`   // the writing process and its count of records: no two records are equal
-	Prev     uint64   `json:"prev"` // stream sequence of the record that this one follows; 0: none
+	Evidence Evidence  `json:"evidence,omitempty"`
+	Response *Response `json:"said,omitempty"`
+	Note     string    `json:"note,omitempty"`     // in our words: which field broke which rule, what ended a call
+	Operator string    `json:"operator,omitempty"` // who decided, where an operator did
+	Because  string    `json:"because,omitempty"`
+	At       Time      `json:"at"`   // when it was written, by the writer's clock
+	By       string    `json:"by"`   // the writing process and its count of records: no two records are equal
+	Prev     uint64    `json:"prev"` // stream sequence of the record that this one follows; 0: none
 }
 
 // CoreStored returns the core of a record that the server stored at this time,
@@ -120,8 +120,8 @@ func (r *Record) foldReason() {
 	}
 }
 
-// Reason returns what every send of the refund carries as reason.
-func (r *Record) Reason() string {
+// ReasonToSend returns what every send of the refund carries as reason.
+func (r *Record) ReasonToSend() string {
 	if r.SentReason != nil {
 		return *r.SentReason
 	}

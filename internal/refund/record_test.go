@@ -27,7 +27,7 @@ func fullRecord() Record {
 		},
 		Fingerprint: "3274fab8", Rules: 1, SentReason: &goldenSent, EnqueuedAt: later(-3*time.Hour) + 1, Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Core: c, Evidence: ByReplay,
-		Said: &Said{
+		Response: &Response{
 			HTTPStatus: 409, Code: "4090700", Message: "Conflict", ErrorMessage: "used before", Type: "Conflict",
 			RefundType: "FULL_REFUND", ApprovalCode: "12321", RefundNo: "R-1", ReferenceNo: "P-1",
 			RefundTime: "2024-01-01T09:09:00.123",
@@ -81,7 +81,7 @@ func TestFullRecordLeavesNoFieldOut(t *testing.T) {
 func TestRecordIsOneLineOfJSON(t *testing.T) {
 	t.Parallel()
 	r := fullRecord()
-	r.Note, r.Said.Message = "one\ntwo\r\nthree", "a\u2028b\x00"
+	r.Note, r.Response.Message = "one\ntwo\r\nthree", "a\u2028b\x00"
 	text, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func drawRecord(t *rapid.T) Record {
 		EnqueuedAt: instant.Draw(t, "enqueued"),
 		Core: Core{
 			State: rapid.Map(rapid.Uint8Range(0, uint8(states)-1), func(v uint8) State { return State(v) }).Draw(t, "state"),
-			Why:   rapid.Map(rapid.Uint8Range(0, uint8(whys)-1), func(v uint8) Why { return Why(v) }).Draw(t, "why"),
+			Code:  rapid.Map(rapid.Uint8Range(0, uint8(codes)-1), func(v uint8) Code { return Code(v) }).Draw(t, "why"),
 			Sends: rapid.Int32().Draw(t, "sends"), FirstUnknown: rapid.Int32().Draw(t, "first"), Delays: rapid.Int32().Draw(t, "delays"),
 			Nonce:    rapid.Map(rapid.Uint64(), func(v uint64) Nonce { return Nonce(v) }).Draw(t, "nonce"),
 			Deadline: instant.Draw(t, "deadline"), Due: instant.Draw(t, "due"), SendBy: instant.Draw(t, "send by"),
@@ -147,7 +147,7 @@ func drawRecord(t *rapid.T) Record {
 		r.Rules, r.SentReason = rapid.Int().Draw(t, "rules"), &sent
 	}
 	if rapid.Bool().Draw(t, "said") {
-		r.Said = &Said{HTTPStatus: rapid.Int().Draw(t, "status"), Message: word.Draw(t, "message")}
+		r.Response = &Response{HTTPStatus: rapid.Int().Draw(t, "status"), Message: word.Draw(t, "message")}
 	}
 	return r
 }
@@ -180,7 +180,7 @@ func TestUnreadableTextIsAnErrorThatNamesIt(t *testing.T) {
 	}{
 		{`"paid"`, new(State), `"paid"`},
 		{`"Waiting"`, new(State), `"Waiting"`},
-		{`"no_reason"`, new(Why), `"no_reason"`},
+		{`"no_reason"`, new(Code), `"no_reason"`},
 		{`"xyz"`, new(Nonce), "read nonce"},
 		{`"yesterday"`, new(Time), "read time"},
 	} {
@@ -204,15 +204,15 @@ func TestOnlyResultsAreResultsAndOnlyThreeAreFinal(t *testing.T) {
 
 func TestErrorCodesAreExactlyTheContracts(t *testing.T) {
 	t.Parallel()
-	var codes []string
-	for w := range whys {
-		if w.Code() {
-			codes = append(codes, w.String())
+	var errorCodes []string
+	for c := range codes {
+		if c.IsError() {
+			errorCodes = append(errorCodes, c.String())
 		}
 	}
 	want := "invalid_job card_number cancelled deadline_exceeded customer_token_invalid identifier_collision identifier_used " +
 		"outcome_unknown contradictory_evidence"
-	if got := strings.Join(codes, " "); got != want {
+	if got := strings.Join(errorCodes, " "); got != want {
 		t.Errorf("codes %s, want %s", got, want)
 	}
 }

@@ -54,7 +54,7 @@ func TestUnknownRefundIsAskedAboutUntilItsDeadlineWhenTheDayIsOver(t *testing.T)
 	now := utcEnd.Add(time.Hour)
 	step := wantState(t, doubted(1), readied(asked(NotFound, now)), now, Unknown)
 	wantEffects(t, step, Append, Schedule, Ack)
-	wantEffects(t, wantState(t, step.Next, delivered(), step.Next.Due, Unknown), Ask)
+	wantEffects(t, wantState(t, step.Next, delivered(), step.Next.Due, Unknown), Inquire)
 	end := step.Next.Deadline
 	wantState(t, step.Next, readied(asked(NotFound, end)), end, Unresolved)
 }
@@ -84,7 +84,7 @@ func TestReplayedNoIsProofEvenAfterAnUnknown(t *testing.T) {
 	e.Replay = true
 	wantState(t, repeated(2), e, morning, Failed)
 	wantState(t, sent(1), e, morning, Failed)
-	wantEffects(t, wantState(t, sent(1), late(e), morning, Sending), Reconsider)
+	wantEffects(t, wantState(t, sent(1), late(e), morning, Sending), Reread)
 	for _, other := range []Answer{NoProof, NotExecuted, ReplayedRefusal, CustomerTokenRefused, Collision} {
 		e.Answer = other
 		wantState(t, repeated(2), e, morning, Unknown)
@@ -114,9 +114,9 @@ func TestCollisionWhileNothingIsUnknownIsUnresolved(t *testing.T) {
 // that is said, and nobody else is blamed.
 func TestCollisionAfterOurOwnRefusalBlamesNobodyElse(t *testing.T) {
 	t.Parallel()
-	for sends, want := range map[int32]Why{1: WhyCollision, 2: WhyIdentifierUsed, 5: WhyIdentifierUsed} {
-		if step := Decide(sent(sends), answered(Collision), morning, usual); step.Next.Why != want {
-			t.Errorf("after %d sends: %s, want %s", sends, step.Next.Why, want)
+	for sends, want := range map[int32]Code{1: CodeIdentifierCollision, 2: CodeIdentifierUsed, 5: CodeIdentifierUsed} {
+		if step := Decide(sent(sends), answered(Collision), morning, usual); step.Next.Code != want {
+			t.Errorf("after %d sends: %s, want %s", sends, step.Next.Code, want)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestCollisionAfterAnUnknownIsJustNoProof(t *testing.T) {
 
 func TestCollisionIsNeverAskedAboutByAWorker(t *testing.T) {
 	t.Parallel()
-	for _, why := range []Why{WhyCollision, WhyIdentifierUsed} {
+	for _, why := range []Code{CodeIdentifierCollision, CodeIdentifierUsed} {
 		c := sent(1).to(Unresolved, why, 0)
 		wantEffects(t, wantState(t, c, delivered(), later(time.Hour), Unresolved), Ack)
 	}
@@ -139,7 +139,7 @@ func TestNoOfAnInquiryIsProofOnlyOfTheOnlySend(t *testing.T) {
 	now := later(130 * time.Second)
 	wantState(t, doubted(1), asked(FoundFailure, now), now, Failed)
 	wantState(t, doubted(2), asked(FoundFailure, now), now, Unknown) // it may speak of the first
-	again := repeated(2).to(Unknown, WhyNoAnswer, now)
+	again := repeated(2).to(Unknown, CodeNoAnswer, now)
 	wantState(t, again, asked(FoundFailure, now), now, Unknown)
 }
 
@@ -155,7 +155,7 @@ func TestSuccessIsProofWheneverItComes(t *testing.T) {
 func TestSuccessAfterALostLedgerKeepsWhatTheHandlingKnows(t *testing.T) {
 	t.Parallel()
 	step := wantState(t, sent(2).in(None), late(answered(Success)), morning, Succeeded)
-	if want := sent(2).to(Succeeded, WhyAnswered, 0); step.Next != want {
+	if want := sent(2).to(Succeeded, CodeAnswered, 0); step.Next != want {
 		t.Errorf("record %+v, want %+v", step.Next, want)
 	}
 }
@@ -177,10 +177,10 @@ func TestLateAnswerWithoutProofOfSuccessDecidesNothing(t *testing.T) {
 				continue
 			}
 			if s == Sending {
-				wantEffects(t, wantState(t, sent(1), late(answered(a)), morning, s), Reconsider)
+				wantEffects(t, wantState(t, sent(1), late(answered(a)), morning, s), Reread)
 				continue
 			}
-			wantEffects(t, wantState(t, doubted(1).in(s), answered(a), morning, s), Reconsider)
+			wantEffects(t, wantState(t, doubted(1).in(s), answered(a), morning, s), Reread)
 		}
 	}
 }
@@ -190,7 +190,7 @@ func TestLateInquiryWithoutProofOfSuccessDecidesNothing(t *testing.T) {
 	for s := range states {
 		for _, f := range []Finding{NoAnswer, FoundFailure, FoundRunning, NotFound, Contradiction} {
 			e := readied(asked(f, later(time.Hour)))
-			wantEffects(t, wantState(t, doubted(1).in(s), late(e), later(time.Hour), s), Reconsider)
+			wantEffects(t, wantState(t, doubted(1).in(s), late(e), later(time.Hour), s), Reread)
 		}
 	}
 }
@@ -326,14 +326,14 @@ func everyEvent() []Event {
 	for f := range Contradiction + 1 {
 		at := later(time.Hour)
 		operator := asked(f, at)
-		operator.Kind = OperatorAsked
+		operator.Kind = OperatorInquired
 		list = append(list, asked(f, at), readied(asked(f, at)), late(asked(f, at)), operator)
 	}
 	for _, s := range []State{Succeeded, Failed, Rejected} {
-		list = append(list, Event{Kind: Word, Word: s})
+		list = append(list, Event{Kind: OperatorVerdict, Verdict: s})
 	}
 	broken, nudge := delivered(), delivered()
-	broken.Job, broken.Same, nudge.Job = Broken, false, Nudge
+	broken.Job, broken.Same, nudge.Job = InvalidJob, false, WakeUp
 	return append(list, delivered(), deliveredReady(Ready), deliveredReady(NotReady), tokenless(deliveredReady(Ready)),
-		broken, nudge, Event{Kind: Cancelled}, Event{Kind: Forwarded})
+		broken, nudge, Event{Kind: Cancelled}, Event{Kind: BroughtForward})
 }

@@ -90,37 +90,37 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Why says why a record was written: the reason of a wait, or the code of a
+// Code says why a record was written: the reason of a wait, or the code of a
 // result that the worker and not DOKU decided (contract.md §3).
-type Why uint8
+type Code uint8
 
-// The reasons. From [WhyInvalidJob] on they are error codes of the contract.
+// The reasons. From [CodeInvalidJob] on they are error codes of the contract.
 const (
-	WhyNone Why = iota
-	WhyNotBefore
-	WhyNotReady
-	WhySend
-	WhyRepeat
-	WhyAnswered
-	WhyNotExecuted
-	WhyNoAnswer
-	WhyTakenOver
-	WhyAsked
-	WhyBroughtForward
-	WhyOperator
-	WhyInvalidJob
-	WhyCardNumber
-	WhyCancelled
-	WhyDeadline
-	WhyCustomerToken
-	WhyCollision
-	WhyIdentifierUsed // a collision after a refusal of our own
-	WhyOutcomeUnknown
-	WhyContradiction
-	whys
+	NoCode Code = iota
+	CodeNotBefore
+	CodeNotReady
+	CodeSend
+	CodeRepeat
+	CodeAnswered
+	CodeNotExecuted
+	CodeNoAnswer
+	CodeTakenOver
+	CodeInquiry
+	CodeBroughtForward
+	CodeOperator
+	CodeInvalidJob
+	CodeCardNumber
+	CodeCancelled
+	CodeDeadlineExceeded
+	CodeCustomerTokenInvalid
+	CodeIdentifierCollision
+	CodeIdentifierUsed // a collision after a refusal of our own
+	CodeOutcomeUnknown
+	CodeContradictoryEvidence
+	codes
 )
 
-var whyNames = [whys]string{
+var codeNames = [codes]string{
 	"", "not_before", "not_ready", "send", "repeat", "answered", "not_executed", "no_answer", "taken_over", "asked",
 	"brought_forward", "operator",
 	"invalid_job", "card_number", "cancelled", "deadline_exceeded", "customer_token_invalid", "identifier_collision",
@@ -128,18 +128,18 @@ var whyNames = [whys]string{
 }
 
 // String returns the code.
-func (w Why) String() string { return whyNames[w] }
+func (w Code) String() string { return codeNames[w] }
 
-// Code reports whether w is an error code of the contract (source "worker").
-func (w Why) Code() bool { return w >= WhyInvalidJob }
+// IsError reports whether w is an error code of the contract (source "worker").
+func (w Code) IsError() bool { return w >= CodeInvalidJob }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (w Why) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+func (w Code) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
-func (w *Why) UnmarshalText(text []byte) error {
-	i, err := indexOf(whyNames[:], text)
-	*w = Why(i) //nolint:gosec // an index of an array of twenty
+func (w *Code) UnmarshalText(text []byte) error {
+	i, err := indexOf(codeNames[:], text)
+	*w = Code(i) //nolint:gosec // an index of an array of twenty
 	return err
 }
 
@@ -172,7 +172,7 @@ func (n *Nonce) UnmarshalText(text []byte) error {
 // pointer, no text. Times are wall-clock times of the process that wrote them.
 type Core struct {
 	State        State `json:"state"`
-	Why          Why   `json:"why,omitempty"`
+	Code         Code  `json:"why,omitempty"`
 	Sends        int32 `json:"sends"`                   // n: `sending` records so far
 	FirstUnknown int32 `json:"first_unknown,omitempty"` // the first send that may have been executed unseen; 0: none
 	Delays       int32 `json:"delays,omitempty"`        // retry delays taken so far; starts anew with the first unknown

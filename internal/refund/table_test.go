@@ -77,13 +77,13 @@ func rowCases() []rowCase {
 }
 
 // to returns c as a row leaves it: in state s, for the reason w, due when due.
-func (c Core) to(s State, w Why, due Time) Core {
-	c.State, c.Why, c.Due = s, w, due
+func (c Core) to(s State, w Code, due Time) Core {
+	c.State, c.Code, c.Due = s, w, due
 	return c
 }
 
 // again returns c with one more send, recorded at now.
-func (c Core) again(now Time, w Why) Core {
+func (c Core) again(now Time, w Code) Core {
 	c = c.to(Sending, w, 0)
 	c.Sends++
 	c.Nonce, c.SendBy, c.AskFrom, c.Quiet = 9, now.Add(10*time.Second), now.Add(130*time.Second), time.Minute
@@ -103,7 +103,7 @@ func (c Core) delayed(n int32) Core {
 
 var (
 	onlyAck      = []Effect{Ack}
-	onlyReread   = []Effect{Reconsider}
+	onlyReread   = []Effect{Reread}
 	ending       = []Effect{Append, Ack}
 	waiting      = []Effect{Append, Schedule, Ack}
 	waitingAgain = []Effect{Schedule, Ack}
@@ -123,8 +123,8 @@ func anyRecordCases() []rowCase {
 
 func noRecordCases() []rowCase {
 	nudge, bad, expired, early := delivered(), delivered(), delivered(), delivered()
-	nudge.Job = Nudge
-	bad.Job, bad.Code = Broken, WhyCardNumber
+	nudge.Job = WakeUp
+	bad.Job, bad.Code = InvalidJob, CodeCardNumber
 	expired.Deadline = morning
 	early.NotBefore = later(time.Hour)
 	first := Core{Nonce: 9, Deadline: later(24 * time.Hour)}
@@ -134,16 +134,16 @@ func noRecordCases() []rowCase {
 	soon := later(2 * time.Second)
 	return []rowCase{
 		{"nudge without a record", Core{}, nudge, morning, Core{}, 0, onlyAck},
-		{"bad job", Core{}, bad, morning, first.to(Rejected, WhyCardNumber, 0), 0, ending},
-		{"expired before the first send", Core{}, expired, morning, expiredFirst.to(Rejected, WhyDeadline, 0), 0, ending},
+		{"bad job", Core{}, bad, morning, first.to(Rejected, CodeCardNumber, 0), 0, ending},
+		{"expired before the first send", Core{}, expired, morning, expiredFirst.to(Rejected, CodeDeadlineExceeded, 0), 0, ending},
 		{
 			"no customer token in the job", Core{}, tokenless(delivered()), morning,
-			first.to(Rejected, WhyCustomerToken, 0), 0, ending,
+			first.to(Rejected, CodeCustomerTokenInvalid, 0), 0, ending,
 		},
-		{"too early", Core{}, early, morning, earlyFirst.to(Waiting, WhyNotBefore, later(time.Hour)), later(time.Hour), waiting},
+		{"too early", Core{}, early, morning, earlyFirst.to(Waiting, CodeNotBefore, later(time.Hour)), later(time.Hour), waiting},
 		{"get ready", Core{}, delivered(), morning, Core{}, 0, []Effect{Prepare}},
-		{"not ready", Core{}, deliveredReady(NotReady), morning, first.to(Waiting, WhyNotReady, soon).delayed(1), soon, waiting},
-		{"first send", Core{}, deliveredReady(Ready), morning, first.again(morning, WhySend), 0, []Effect{Append, Send}},
+		{"not ready", Core{}, deliveredReady(NotReady), morning, first.to(Waiting, CodeNotReady, soon).delayed(1), soon, waiting},
+		{"first send", Core{}, deliveredReady(Ready), morning, first.again(morning, CodeSend), 0, []Effect{Append, Send}},
 	}
 }
 
@@ -153,23 +153,23 @@ func ownAnswerCases() []rowCase {
 	replay := answered(DefiniteNo)
 	replay.Replay = true
 	return []rowCase{
-		{"success", sent(1), answered(Success), now, sent(1).to(Succeeded, WhyAnswered, 0), 0, ending},
-		{"definite no", sent(1), answered(DefiniteNo), now, sent(1).to(Failed, WhyAnswered, 0), 0, ending},
-		{"definite no replayed", repeated(2), replay, now, repeated(2).to(Failed, WhyAnswered, 0), 0, ending},
-		{"customer token refused", sent(1), answered(CustomerTokenRefused), now, sent(1).to(Failed, WhyCustomerToken, 0), 0, ending},
+		{"success", sent(1), answered(Success), now, sent(1).to(Succeeded, CodeAnswered, 0), 0, ending},
+		{"definite no", sent(1), answered(DefiniteNo), now, sent(1).to(Failed, CodeAnswered, 0), 0, ending},
+		{"definite no replayed", repeated(2), replay, now, repeated(2).to(Failed, CodeAnswered, 0), 0, ending},
+		{"customer token refused", sent(1), answered(CustomerTokenRefused), now, sent(1).to(Failed, CodeCustomerTokenInvalid, 0), 0, ending},
 		{
 			"refusal replayed", sent(2), answered(ReplayedRefusal), now,
-			sent(2).to(Waiting, WhyNotExecuted, soon).delayed(1), soon, waiting,
+			sent(2).to(Waiting, CodeNotExecuted, soon).delayed(1), soon, waiting,
 		},
-		{"collision after a refusal", sent(2), answered(Collision), now, sent(2).to(Unresolved, WhyIdentifierUsed, 0), 0, ending},
-		{"collision", sent(1), answered(Collision), now, sent(1).to(Unresolved, WhyCollision, 0), 0, ending},
+		{"collision after a refusal", sent(2), answered(Collision), now, sent(2).to(Unresolved, CodeIdentifierUsed, 0), 0, ending},
+		{"collision", sent(1), answered(Collision), now, sent(1).to(Unresolved, CodeIdentifierCollision, 0), 0, ending},
 		{
 			"not executed", sent(1), answered(NotExecuted), now,
-			sent(1).to(Waiting, WhyNotExecuted, soon).delayed(1), soon, waiting,
+			sent(1).to(Waiting, CodeNotExecuted, soon).delayed(1), soon, waiting,
 		},
 		{
 			"no proof", sent(3).delayed(2), answered(NoProof), now,
-			sent(3).to(Unknown, WhyNoAnswer, quiet).doubtful(), quiet, waiting,
+			sent(3).to(Unknown, CodeNoAnswer, quiet).doubtful(), quiet, waiting,
 		},
 	}
 }
@@ -179,18 +179,18 @@ func movedOnCases() []rowCase {
 	return []rowCase{
 		{
 			"late proof: answer", doubted(2), late(answered(Success)), after,
-			doubted(2).to(Succeeded, WhyAnswered, 0), 0, ending,
+			doubted(2).to(Succeeded, CodeAnswered, 0), 0, ending,
 		},
 		{
 			"proof: inquiry", doubted(1), asked(FoundSuccess, after), after,
-			doubted(1).to(Succeeded, WhyAsked, 0), 0, ending,
+			doubted(1).to(Succeeded, CodeInquiry, 0), 0, ending,
 		},
 		{"late answer", doubted(1), late(answered(DefiniteNo)), after, doubted(1), 0, onlyReread},
 		{"late inquiry", repeated(2), late(asked(FoundFailure, after)), after, repeated(2), 0, onlyReread},
 		{"another sends", sent(1), delivered(), after - 1, sent(1), after, waitingAgain},
 		{
 			"takeover", sent(1), delivered(), after,
-			sent(1).to(Unknown, WhyTakenOver, after).doubtful(), 0, []Effect{Append, Ask},
+			sent(1).to(Unknown, CodeTakenOver, after).doubtful(), 0, []Effect{Append, Inquire},
 		},
 	}
 }
@@ -199,23 +199,23 @@ func waitingCases() []rowCase {
 	due, end := later(time.Minute), later(24*time.Hour)
 	next := due.Add(2 * time.Second)
 	return []rowCase{
-		{"never sent, given up", waited(0), delivered(), end, waited(0).to(Rejected, WhyDeadline, 0), 0, ending},
-		{"never executed, given up", waited(1), delivered(), end, waited(1).to(Failed, WhyDeadline, 0), 0, ending},
+		{"never sent, given up", waited(0), delivered(), end, waited(0).to(Rejected, CodeDeadlineExceeded, 0), 0, ending},
+		{"never executed, given up", waited(1), delivered(), end, waited(1).to(Failed, CodeDeadlineExceeded, 0), 0, ending},
 		{"waiting, early", waited(1), delivered(), due - 1, waited(1), due, waitingAgain},
 		{
 			"never sent, customer token missing", waited(0), tokenless(delivered()), due,
-			waited(0).to(Rejected, WhyCustomerToken, 0), 0, ending,
+			waited(0).to(Rejected, CodeCustomerTokenInvalid, 0), 0, ending,
 		},
 		{
 			"customer token missing", waited(1), tokenless(delivered()), due,
-			waited(1).to(Failed, WhyCustomerToken, 0), 0, ending,
+			waited(1).to(Failed, CodeCustomerTokenInvalid, 0), 0, ending,
 		},
 		{"waiting, get ready", waited(1), delivered(), due, waited(1), 0, []Effect{Prepare}},
 		{
 			"waiting, not ready", waited(1).delayed(3), deliveredReady(NotReady), due,
-			waited(1).to(Waiting, WhyNotReady, next).delayed(4), next, waiting,
+			waited(1).to(Waiting, CodeNotReady, next).delayed(4), next, waiting,
 		},
-		{"next send", waited(1), deliveredReady(Ready), due, waited(1).again(due, WhySend), 0, []Effect{Append, Send}},
+		{"next send", waited(1), deliveredReady(Ready), due, waited(1).again(due, CodeSend), 0, []Effect{Append, Send}},
 	}
 }
 
@@ -225,21 +225,21 @@ func unknownCases() []rowCase {
 	prepared.Ready = Ready
 	return []rowCase{
 		{"unknown, early", doubted(1), delivered(), later(119 * time.Second), doubted(1), later(2 * time.Minute), waitingAgain},
-		{"ask", doubted(1), delivered(), later(2 * time.Minute), doubted(1), 0, []Effect{Ask}},
-		{"inquiry says no", doubted(1), asked(FoundFailure, due), due, doubted(1).to(Failed, WhyAsked, 0), 0, ending},
+		{"ask", doubted(1), delivered(), later(2 * time.Minute), doubted(1), 0, []Effect{Inquire}},
+		{"inquiry says no", doubted(1), asked(FoundFailure, due), due, doubted(1).to(Failed, CodeInquiry, 0), 0, ending},
 		{
 			"contradiction", doubted(1), asked(Contradiction, due), due,
-			doubted(1).to(Unresolved, WhyContradiction, 0), 0, ending,
+			doubted(1).to(Unresolved, CodeContradictoryEvidence, 0), 0, ending,
 		},
 		{
 			"asked for the last time", doubted(1), asked(NotFound, end), end,
-			doubted(1).to(Unresolved, WhyOutcomeUnknown, 0), 0, ending,
+			doubted(1).to(Unresolved, CodeOutcomeUnknown, 0), 0, ending,
 		},
 		{"unknown, get ready", doubted(1), asked(NotFound, due), due, doubted(1), 0, []Effect{Prepare}},
-		{"repeat", doubted(1), prepared, due, doubted(1).again(due, WhyRepeat), 0, []Effect{Append, Send}},
+		{"repeat", doubted(1), prepared, due, doubted(1).again(due, CodeRepeat), 0, []Effect{Append, Send}},
 		{
 			"still unknown", doubted(1), asked(FoundRunning, due), due,
-			doubted(1).to(Unknown, WhyAsked, next).delayed(1), next, waiting,
+			doubted(1).to(Unknown, CodeInquiry, next).delayed(1), next, waiting,
 		},
 		{"inquiry out of place", waited(1), asked(NotFound, due), due, waited(1), 0, onlyReread},
 	}
@@ -249,27 +249,27 @@ func operatorCases() []rowCase {
 	after := later(time.Hour)
 	open := doubted(1).in(Unresolved)
 	yes, no := asked(FoundSuccess, after), asked(FoundFailure, after)
-	yes.Kind, no.Kind = OperatorAsked, OperatorAsked
+	yes.Kind, no.Kind = OperatorInquired, OperatorInquired
 	held := waited(1)
 	held.NotBefore = later(2 * time.Hour)
 	return []rowCase{
 		{
 			"cancelled", waited(0), Event{Kind: Cancelled}, after,
-			waited(0).to(Rejected, WhyCancelled, 0), 0, []Effect{Append},
+			waited(0).to(Rejected, CodeCancelled, 0), 0, []Effect{Append},
 		},
 		{
-			"brought forward", held, Event{Kind: Forwarded}, after,
-			held.to(Waiting, WhyBroughtForward, held.NotBefore), held.NotBefore, []Effect{Append, Schedule},
+			"brought forward", held, Event{Kind: BroughtForward}, after,
+			held.to(Waiting, CodeBroughtForward, held.NotBefore), held.NotBefore, []Effect{Append, Schedule},
 		},
-		{"operator's inquiry: yes", open, yes, after, open.to(Succeeded, WhyAsked, 0), 0, []Effect{Append}},
-		{"operator's inquiry: no", open, no, after, open.to(Failed, WhyAsked, 0), 0, []Effect{Append}},
+		{"operator's inquiry: yes", open, yes, after, open.to(Succeeded, CodeInquiry, 0), 0, []Effect{Append}},
+		{"operator's inquiry: no", open, no, after, open.to(Failed, CodeInquiry, 0), 0, []Effect{Append}},
 		{
-			"operator's word: succeeded", open, Event{Kind: Word, Word: Succeeded}, morning,
-			open.to(Succeeded, WhyOperator, 0), 0, []Effect{Append},
+			"operator's word: succeeded", open, Event{Kind: OperatorVerdict, Verdict: Succeeded}, morning,
+			open.to(Succeeded, CodeOperator, 0), 0, []Effect{Append},
 		},
 		{
-			"operator's word: failed", open, Event{Kind: Word, Word: Failed}, later(190 * time.Second),
-			open.to(Failed, WhyOperator, 0), 0, []Effect{Append},
+			"operator's word: failed", open, Event{Kind: OperatorVerdict, Verdict: Failed}, later(190 * time.Second),
+			open.to(Failed, CodeOperator, 0), 0, []Effect{Append},
 		},
 		{"not allowed", sent(1), Event{Kind: Cancelled}, after, sent(1), 0, []Effect{Refuse}},
 	}

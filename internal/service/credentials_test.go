@@ -152,8 +152,8 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 	patient.begin(t, f)
 	for _, d := range []drive{late, patient} { // [path] leaves it out
 		f.journal.state(t, d.id, refund.Waiting)
-		if entries, _ := f.journal.of(d.id); entries[0].Why != refund.WhyNotReady {
-			t.Errorf("%s waits because %s", d.id, entries[0].Why)
+		if entries, _ := f.journal.of(d.id); entries[0].Code != refund.CodeNotReady {
+			t.Errorf("%s waits because %s", d.id, entries[0].Code)
 		}
 	}
 	late.judge(t, f)

@@ -77,12 +77,12 @@ func places(path string) []place {
 	}
 	for state := range strings.FieldsSeq(path) {
 		if before == "unknown" {
-			add(false, refund.Ask)
+			add(false, refund.Inquire)
 		}
 		switch state {
 		case "sending":
 			if before == "unknown" { // no "not found" allows that before ask_from
-				add(true, append(toWait, refund.Ask)...)
+				add(true, append(toWait, refund.Inquire)...)
 			}
 			add(false, toSend...)
 		case "waiting", "unknown":

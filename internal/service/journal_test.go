@@ -197,7 +197,7 @@ func (j *journal) waitResults(t *testing.T, n int) []entry {
 func path(entries []entry) string {
 	var names []string
 	for _, e := range entries {
-		if e.State == refund.Waiting && e.Why == refund.WhyNotReady {
+		if e.State == refund.Waiting && e.Code == refund.CodeNotReady {
 			continue
 		}
 		if name := e.State.String(); len(names) == 0 || names[len(names)-1] != name {

@@ -230,7 +230,7 @@ func (d drive) judgeCalls(t *testing.T, f fixture, entries []entry) {
 	i := 0
 	for _, e := range entries {
 		// Beside it a refund may wait for a breaker that its neighbours' faults opened.
-		if e.Why == refund.WhyNotExecuted && e.Due.Time().Sub(e.At.Time()) < d.putOff {
+		if e.Code == refund.CodeNotExecuted && e.Due.Time().Sub(e.At.Time()) < d.putOff {
 			t.Errorf("waits from %v to %v, less than %v", e.At.Time(), e.Due.Time(), d.putOff)
 		}
 		if e.State != refund.Sending || i == len(calls) {

@@ -38,7 +38,7 @@ func newEarlier(id string, now time.Time, change func(*refund.Record)) earlier {
 			Amount: job.Amount, Reason: job.Reason,
 		}.Fingerprint().String(),
 		EnqueuedAt: refund.At(now), At: refund.At(now), By: "of before",
-		Core: refund.Core{State: refund.Waiting, Why: refund.WhyNotReady, Nonce: 1, Due: refund.At(now), Deadline: refund.At(now.Add(time.Hour))},
+		Core: refund.Core{State: refund.Waiting, Code: refund.CodeNotReady, Nonce: 1, Due: refund.At(now), Deadline: refund.At(now.Add(time.Hour))},
 	}
 	r.Identify()
 	if change != nil {
@@ -53,7 +53,7 @@ func newEarlier(id string, now time.Time, change func(*refund.Record)) earlier {
 func inDoubt(r *refund.Record) {
 	now := r.At.Time()
 	r.Core = refund.Core{
-		State: refund.Sending, Why: refund.WhySend, Sends: 2, FirstUnknown: 1, FirstUnknownAt: refund.At(now.Add(-20 * time.Second)),
+		State: refund.Sending, Code: refund.CodeSend, Sends: 2, FirstUnknown: 1, FirstUnknownAt: refund.At(now.Add(-20 * time.Second)),
 		Nonce: 1, Deadline: refund.At(now.Add(time.Hour)), SendBy: refund.At(now.Add(-10 * time.Second)), AskFrom: refund.At(now.Add(-time.Second)),
 	}
 	r.Identify()
@@ -119,7 +119,7 @@ func TestStricterRuleStopsNoRecordedRefund(t *testing.T) {
 	published := newEarlier("published", now, func(r *refund.Record) { r.Due = refund.At(now.Add(-time.Second)) })
 	ended := newEarlier("ended", now, func(r *refund.Record) {
 		inDoubt(r)
-		r.State, r.Due, r.Why, r.Evidence = refund.Succeeded, 0, refund.WhyAnswered, refund.ByResponse
+		r.State, r.Due, r.Code, r.Evidence = refund.Succeeded, 0, refund.CodeAnswered, refund.ByResponse
 	})
 	for _, e := range []earlier{waiting, unknown, published, ended} {
 		e.append(t, f)
@@ -230,8 +230,8 @@ func TestReasonIsSentInDOKUsCharactersAndKeptAsItCame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := last.Record; got.Job.Reason != c.reason || got.Reason() != c.sent || (got.SentReason != nil) != c.folded {
-				t.Errorf("%s: recorded %q, sent %q (%v)", id, got.Job.Reason, got.Reason(), got.SentReason)
+			if got := last.Record; got.Job.Reason != c.reason || got.ReasonToSend() != c.sent || (got.SentReason != nil) != c.folded {
+				t.Errorf("%s: recorded %q, sent %q (%v)", id, got.Job.Reason, got.ReasonToSend(), got.SentReason)
 			}
 		}
 	}

@@ -34,11 +34,11 @@ func TestHandlingThatPanicsGivesItsPermitBack(t *testing.T) {
 		permit.Report(retry.Unauthorized())
 	}
 	now = now.Add(10 * time.Minute) // long enough for any kind of probe
-	l := &lane{
+	l := &runner{
 		Worker:  &Worker{cfg: Config{Gateway: broken{}, Now: clock, Retry: policy}, stop: t.Context()},
 		channel: channel.CreditCard, breaker: b, limiter: rate.NewLimiter(rate.Inf, 1), log: slog.New(slog.DiscardHandler),
 	}
-	h := &handling{lane: l, job: jobs.Decoded{Job: jobs.Job{RefundID: "rf-1"}}}
+	h := &execution{runner: l, job: jobs.Decoded{Job: jobs.Job{RefundID: "rf-1"}}}
 	func() {
 		defer func() { _ = recover() }()
 		defer h.returnPermit()

@@ -22,8 +22,8 @@ const (
 	pausedEvery = 10 * time.Second
 )
 
-// startChores starts what a worker does besides jobs.
-func (w *Worker) startChores(ctx context.Context, group *sync.WaitGroup) {
+// startMaintenance starts what a worker does besides jobs.
+func (w *Worker) startMaintenance(ctx context.Context, group *sync.WaitGroup) {
 	census := w.cfg.Ledger.NewCensus()
 	group.Go(func() { w.keepSweeping(ctx) })
 	group.Go(func() { w.watchClock(ctx) })
@@ -67,7 +67,7 @@ func (w *Worker) jittered(d time.Duration) time.Duration {
 
 func (w *Worker) checkIntakes(ctx context.Context) {
 	interrupted := map[string]error{}
-	for _, l := range w.lanes {
+	for _, l := range w.runners {
 		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
 		maps.Copy(interrupted, l.intake.Interrupted())
 	}
@@ -82,7 +82,7 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 // checkPaused shows which channels an operator has paused. A pause stands in
 // JetStream, so that it holds for the whole fleet and survives restarts.
 func (w *Worker) checkPaused(ctx context.Context) {
-	for _, l := range w.lanes {
+	for _, l := range w.runners {
 		paused, err := w.paused(ctx, l.channel)
 		if err != nil {
 			continue // the intake says so

@@ -99,9 +99,9 @@ func (c *clock) measure(ctx context.Context, ask func(context.Context) (ahead, r
 	return nil
 }
 
-// trouble is state for whoever is about to rely on the clock: one in doubt is
+// check is state for whoever is about to rely on the clock: one in doubt is
 // measured anew at once.
-func (c *clock) trouble() error {
+func (c *clock) check() error {
 	err := c.state()
 	if err != nil {
 		c.doubt()
@@ -152,7 +152,7 @@ func (c *clock) doubt() {
 
 // wait blocks until this process is sure of its clock.
 func (c *clock) wait(ctx context.Context) error {
-	if c.trouble() == nil {
+	if c.check() == nil {
 		return ctx.Err()
 	}
 	for {

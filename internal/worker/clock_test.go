@@ -60,7 +60,7 @@ func (c *clocks) found(ahead, round time.Duration) error {
 
 func wantTrouble(t *testing.T, c *clocks, want error) {
 	t.Helper()
-	if got := c.trouble(); !errors.Is(got, want) || want == nil && got != nil {
+	if got := c.check(); !errors.Is(got, want) || want == nil && got != nil {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// letters is what this process knows of REFUND_DEAD.
-type letters struct {
+// deadLetters is what this process knows of REFUND_DEAD.
+type deadLetterState struct {
 	refused   atomic.Bool // by the last answer
 	unnoticed atomic.Bool // by the last answer: producers are not told
 }
@@ -23,12 +23,12 @@ func deadLetter(d *intake.Delivery, reason stream.DeadReason) stream.DeadLetter 
 	}
 }
 
-// bury stores a dead letter and its notice. One that REFUND_DEAD refuses is
+// storeDeadLetter stores a dead letter and its notice. One that REFUND_DEAD refuses is
 // stored as a wait, and tried again when that fires: whoever floods a channel
 // with messages that cannot be parsed must not stop it. Without an error the
 // message may be acknowledged.
-func (l *lane) bury(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (l *runner) storeDeadLetter(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	attrs = append([]any{"code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence}, attrs...)
 	err := l.cfg.Dead.Publish(ctx, letter)
@@ -50,24 +50,24 @@ func (l *lane) bury(ctx context.Context, letter stream.DeadLetter, attrs ...any)
 
 // unnoticed counts a dead letter that its producer is not told of. A REFUND_DEAD
 // or permissions of an older version are no reason to keep its message.
-func (l *lane) unnoticed(letter stream.DeadLetter, err error) {
+func (l *runner) unnoticed(letter stream.DeadLetter, err error) {
 	l.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
-	if l.letters.unnoticed.Swap(true) {
+	if l.deadLetters.unnoticed.Swap(true) {
 		return
 	}
 	l.cfg.Health.Remark("notices", "producers are not told of dead letters: "+err.Error())
 	l.log.Warn("producers are not told of dead letters", "error", err)
 }
 
-func (l *lane) noticed() {
-	if l.letters.unnoticed.Swap(false) {
+func (l *runner) noticed() {
+	if l.deadLetters.unnoticed.Swap(false) {
 		l.cfg.Health.Remark("notices", "")
 		l.log.Info("producers are told of dead letters again")
 	}
 }
 
 // deferLetter stores the letter as a wait for about RETRY_MAX.
-func (l *lane) deferLetter(ctx context.Context, letter stream.DeadLetter, cause error) error {
+func (l *runner) deferLetter(ctx context.Context, letter stream.DeadLetter, cause error) error {
 	due := l.clock.serverTime(l.cfg.Now()).Add(l.jittered(l.cfg.Retry.Max))
 	if err := l.cfg.Ledger.Defer(ctx, letter, due); err != nil {
 		return fmt.Errorf("%w: %w", cause, err)
@@ -80,7 +80,7 @@ func (l *lane) deferLetter(ctx context.Context, letter stream.DeadLetter, cause 
 // deadLettersRefused shows whether REFUND_DEAD takes letters; nil: it does.
 func (w *Worker) deadLettersRefused(cause error) {
 	refused := cause != nil
-	if w.letters.refused.Swap(refused) == refused {
+	if w.deadLetters.refused.Swap(refused) == refused {
 		return
 	}
 	if !refused {
@@ -94,11 +94,11 @@ func (w *Worker) deadLettersRefused(cause error) {
 	w.cfg.Log.Error("dead letters cannot be stored and wait", "stream", stream.Waits, "error", cause)
 }
 
-func (l *lane) buryAndAck(ctx context.Context, d *intake.Delivery, letter stream.DeadLetter, attrs ...any) {
-	if err := l.bury(ctx, letter, attrs...); err != nil {
+func (l *runner) deadLetterAndAck(ctx context.Context, d *intake.Delivery, letter stream.DeadLetter, attrs ...any) {
+	if err := l.storeDeadLetter(ctx, letter, attrs...); err != nil {
 		l.log.Warn("message left to its next delivery", "sequence", d.Sequence, "error", err)
 		if ctx.Err() == nil {
-			l.handBack(d, l.handBackPause(), err)
+			l.requeue(d, l.requeueDelay(), err)
 		}
 		return
 	}

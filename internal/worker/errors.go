@@ -23,13 +23,13 @@ var (
 	// errInterrupted ends a handling as the death of its process would.
 	errInterrupted = errors.New("interrupted by a test")
 
-	// errHandBack ends a handling that had not begun when the stop came; its
+	// errStopping ends a handling that had not begun when the stop came; its
 	// message goes back to the queue.
-	errHandBack = errors.New("stopping: handed back")
+	errStopping = errors.New("stopping: handed back")
 
-	// errInHand is why a delivery is handed back while this process has the same
+	// errInFlight is why a delivery is handed back while this process has the same
 	// refund in hand.
-	errInHand = errors.New("refund is in hand already")
+	errInFlight = errors.New("refund is in hand already")
 )
 
 // postponedError ends a handling that decided nothing; its message comes again

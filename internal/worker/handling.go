@@ -14,25 +14,25 @@ import (
 	"refundworker.example/refundworker/internal/retry"
 )
 
-// handling is one delivery in one process: what design.md §4 calls "own".
-type handling struct {
-	*lane
-	d       *intake.Delivery
-	job     jobs.Decoded
-	entry   ledger.Entry // the record that is decided from; Seq 0: none is known
-	steps   refund.Handling
-	now     time.Time     // of the current effect
-	permit  *retry.Permit // leave to make one call, while held
-	said    *refund.Said  // of the last answer
-	problem string        // of the last answer, in our words
-	refused bool          // the breaker gave no leave to make the last call
+// execution is one delivery in one process: what design.md §4 calls "own".
+type execution struct {
+	*runner
+	d        *intake.Delivery
+	job      jobs.Decoded
+	entry    ledger.Entry // the record that is decided from; Seq 0: none is known
+	machine  refund.Machine
+	now      time.Time        // of the current effect
+	permit   *retry.Permit    // permission to make one call, while held
+	response *refund.Response // of the last answer
+	problem  string           // of the last answer, in our words
+	refused  bool             // the breaker gave no leave to make the last call
 }
 
 // handle is what the intake calls for every message. A message that it does not
 // acknowledge comes again after its AckWait.
-func (l *lane) handle(ctx context.Context, d *intake.Delivery) {
-	if err := l.clock.trouble(); err != nil {
-		l.handBack(d, clockPause, err)
+func (l *runner) handle(ctx context.Context, d *intake.Delivery) {
+	if err := l.clock.check(); err != nil {
+		l.requeue(d, clockDelay, err)
 		return
 	}
 	gauge := l.cfg.Metrics.JobsInFlight.WithLabelValues(string(l.channel))
@@ -42,24 +42,24 @@ func (l *lane) handle(ctx context.Context, d *intake.Delivery) {
 		l.cfg.Metrics.QueueWait.WithLabelValues(string(l.channel)).Observe(l.cfg.Now().Sub(d.Stored).Seconds())
 	}
 	if letter, ok := deferredLetter(d); ok {
-		l.buryAndAck(ctx, d, letter)
+		l.deadLetterAndAck(ctx, d, letter)
 		return
 	}
 	job := decode(d)
 	if job.Outcome == jobs.Unreadable {
-		l.buryAndAck(ctx, d, deadLetter(d, stream.DeadUnreadable), "error", job.Err)
+		l.deadLetterAndAck(ctx, d, deadLetter(d, stream.DeadUnreadable), "error", job.Err)
 		return
 	}
 	// A second delivery of a refund that this process has in hand is no owner:
 	// it must not look into the record that the first is about to follow. Left to
 	// AckWait, a burst of repeats would end at one message each half minute, and
 	// the rest hold the consumer's MaxAckPending meanwhile.
-	if !l.working.begin(job.Job.RefundID) {
-		l.handBack(d, l.inHandPause(d.Delivered), errInHand)
+	if !l.inFlight.begin(job.Job.RefundID) {
+		l.requeue(d, l.inFlightDelay(d.Delivered), errInFlight)
 		return
 	}
-	defer l.working.end(job.Job.RefundID)
-	h := &handling{lane: l, d: d, job: job}
+	defer l.inFlight.end(job.Job.RefundID)
+	h := &execution{runner: l, d: d, job: job}
 	defer h.returnPermit()
 	if err := h.run(ctx); err != nil {
 		h.failed(ctx, err)
@@ -76,37 +76,37 @@ func deferredLetter(d *intake.Delivery) (stream.DeadLetter, bool) {
 }
 
 func decode(d *intake.Delivery) jobs.Decoded {
-	if isNudge(d) {
+	if isWakeUp(d) {
 		return jobs.DecodeNudge(d.Channel, d.Data)
 	}
 	return jobs.Decode(d.Channel, d.Data)
 }
 
-// isNudge honours the header on the due subjects alone: producers can set any
+// isWakeUp honours the header on the due subjects alone: producers can set any
 // header on a job, but cannot publish there.
-func isNudge(d *intake.Delivery) bool {
+func isWakeUp(d *intake.Delivery) bool {
 	return d.Source == intake.Due && d.Header.Get(jobs.HeaderNudge) != ""
 }
 
 // failed tells of a handling that ended without an acknowledgement. Nothing is
 // decided by it: the message comes again, and is handed back for that where this
 // process could not read or store: another may, and none has to wait for AckWait.
-func (h *handling) failed(ctx context.Context, err error) {
+func (h *execution) failed(ctx context.Context, err error) {
 	var postponed postponedError
 	switch {
 	case errors.As(err, &postponed):
-		h.handBack(h.d, postponed.delay, err)
+		h.requeue(h.d, postponed.delay, err)
 		return
-	case errors.Is(err, errHandBack):
-		h.handBack(h.d, 0, err)
+	case errors.Is(err, errStopping):
+		h.requeue(h.d, 0, err)
 		return
 	case errors.Is(err, ErrClock), errors.Is(err, ErrClockUnknown):
-		h.handBack(h.d, clockPause, err)
+		h.requeue(h.d, clockDelay, err)
 		return
 	}
 	// Once the answer is recorded only its wait is missing, and the next
 	// delivery stores that.
-	if h.steps.Event().Kind == refund.Answered && h.entry.Record.State == refund.Sending {
+	if h.machine.Event().Kind == refund.SendEnded && h.entry.Record.State == refund.Sending {
 		h.log.Error("answer from DOKU lost with this process: the refund will be asked about",
 			"refund_id", h.id(), "state", h.entry.Record.State, "error", err)
 		return
@@ -114,58 +114,58 @@ func (h *handling) failed(ctx context.Context, err error) {
 	h.log.Warn("refund left to its next delivery", "refund_id", h.id(), "state", h.entry.Record.State, "error", err)
 	// What a process that is being abandoned could not do is its own end's fault.
 	if ctx.Err() == nil && !errors.Is(err, errInterrupted) {
-		h.handBack(h.d, h.handBackPause(), err)
+		h.requeue(h.d, h.requeueDelay(), err)
 	}
 }
 
 // Where a handling could not store, its message is kept away for a moment: with
 // no delay it would come again at once, as often as the server can send it.
 const (
-	handBackDelay  = 2 * time.Second
-	handBackSpread = 3 * time.Second
+	requeueFirst  = 2 * time.Second
+	requeueSpread = 3 * time.Second
 )
 
-func (w *Worker) handBackPause() time.Duration {
-	return handBackDelay + time.Duration(w.cfg.Rand()*float64(handBackSpread))
+func (w *Worker) requeueDelay() time.Duration {
+	return requeueFirst + time.Duration(w.cfg.Rand()*float64(requeueSpread))
 }
 
-// inHandPause is how long a delivery is kept away whose refund is in hand: short
+// inFlightDelay is how long a delivery is kept away whose refund is in hand: short
 // at first, for most handlings end within milliseconds and the delivery may bring
 // a customer's new token; then longer, for a call to DOKU may take a minute.
-func (w *Worker) inHandPause(delivered uint64) time.Duration {
+func (w *Worker) inFlightDelay(delivered uint64) time.Duration {
 	const first, most = 250 * time.Millisecond, 4 * time.Second
 	pause := min(first<<min(delivered, 5)/2, most)
 	return pause + time.Duration(w.cfg.Rand()*float64(pause))
 }
 
-// clockPause is how long a message is kept away that was handed back because the
+// clockDelay is how long a message is kept away that was handed back because the
 // clock is in doubt. Left to its AckWait, every refund in hand would be late by
 // half a minute whenever a clock is set; handed back at once, it might come here
 // again through a pull that still stands.
-const clockPause = time.Second
+const clockDelay = time.Second
 
-// handBack gives a message back that nothing was done for. One that does not
+// requeue gives a message back that nothing was done for. One that does not
 // arrive is left to its AckWait.
-func (l *lane) handBack(d *intake.Delivery, after time.Duration, why error) {
+func (l *runner) requeue(d *intake.Delivery, after time.Duration, why error) {
 	l.log.Debug("message handed back", "stream", d.Stream, "sequence", d.Sequence, "error", errors.Join(why, d.Nak(after)))
 }
 
 // restsOnClock reports whether what comes next is decided by the clock. An
 // answer in hand is recorded all the same, and so is an inquiry's yes; an
-// announced send is held back by [handling.refund], which leaves an answer.
-func (h *handling) restsOnClock(next refund.Effect) bool {
-	switch e := h.steps.Event(); {
-	case e.Kind == refund.Answered, e.Kind == refund.Asked && e.Finding == refund.FoundSuccess:
+// announced send is held back by [execution.refund], which leaves an answer.
+func (h *execution) restsOnClock(next refund.Effect) bool {
+	switch e := h.machine.Event(); {
+	case e.Kind == refund.SendEnded, e.Kind == refund.InquiryEnded && e.Finding == refund.FoundSuccess:
 		return false
 	default:
 		return next != refund.Send
 	}
 }
 
-func (h *handling) id() string { return h.job.Job.RefundID }
+func (h *execution) id() string { return h.job.Job.RefundID }
 
 // run decides and does until nothing more follows.
-func (h *handling) run(ctx context.Context) error {
+func (h *execution) run(ctx context.Context) error {
 	// A fresh job is taken for new without a look; if it is not, its first
 	// append is refused and tells so.
 	if h.d.Source == intake.Due || h.d.Delivered > 1 {
@@ -173,16 +173,16 @@ func (h *handling) run(ctx context.Context) error {
 			return err
 		}
 	}
-	h.steps = refund.Begin(h.entry.Record.Core, h.delivered())
+	h.machine = refund.Start(h.entry.Record.Core, h.delivered())
 	for {
 		h.now = h.cfg.Now()
-		h.steps = h.steps.Decide(refund.At(h.now), h.cfg.Policy)
-		effect, more := h.steps.Effect()
+		h.machine = h.machine.Decide(refund.At(h.now), h.cfg.Policy)
+		effect, more := h.machine.Effect()
 		if !more {
 			return nil
 		}
 		if h.restsOnClock(effect) {
-			if err := h.clock.trouble(); err != nil {
+			if err := h.clock.check(); err != nil {
 				return err
 			}
 		}
@@ -198,8 +198,8 @@ func (h *handling) run(ctx context.Context) error {
 	}
 }
 
-func (h *handling) read(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+func (h *execution) read(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	last, err := h.cfg.Ledger.InsistLast(ctx, h.id(), func(err error) {
 		h.log.Debug("record not read yet", "refund_id", h.id(), "error", err)
@@ -219,7 +219,7 @@ func seen(e ledger.Entry) ledger.Entry {
 }
 
 // delivered is the event of this delivery against the record in hand.
-func (h *handling) delivered() refund.Event {
+func (h *execution) delivered() refund.Event {
 	same := h.same()
 	e := refund.Event{
 		Kind:       refund.Delivered,
@@ -229,19 +229,19 @@ func (h *handling) delivered() refund.Event {
 		Deadline:   refund.At(h.job.Job.Deadline),
 	}
 	switch {
-	case isNudge(h.d):
-		e.Job = refund.Nudge
+	case isWakeUp(h.d):
+		e.Job = refund.WakeUp
 	case h.entry.Record.V != 0 && same:
 		// The refund was accepted: what today's rules say of its job stops nothing.
 	case h.job.Outcome == jobs.Broken:
-		e.Job = refund.Broken
+		e.Job = refund.InvalidJob
 		e.Code = Code(h.job.Problems.Code())
 	}
 	return e
 }
 
 // same reports whether the delivery is of the job that was recorded.
-func (h *handling) same() bool {
+func (h *execution) same() bool {
 	return h.job.Repeats(h.entry.Record.Fingerprint, RulesOf(h.d.Source, &h.entry.Record))
 }
 
@@ -255,7 +255,7 @@ func RulesOf(feed intake.Feed, r *refund.Record) int {
 	return r.Rules
 }
 
-func (h *handling) returnPermit() {
+func (h *execution) returnPermit() {
 	if h.permit != nil {
 		h.permit.Cancel()
 		h.permit = nil

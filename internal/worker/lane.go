@@ -14,21 +14,21 @@ import (
 	"refundworker.example/refundworker/internal/retry"
 )
 
-// lane is one channel in this process: its breaker, its rate limit, its intake.
+// runner is one channel in this process: its breaker, its rate limit, its intake.
 // What goes wrong on one lane leaves the others alone.
-type lane struct {
+type runner struct {
 	*Worker
-	channel channel.Channel
-	breaker *retry.Breaker
-	limiter *rate.Limiter
-	intake  *intake.Intake
-	held    held
-	paused  atomic.Bool // by an operator, when last looked
-	log     *slog.Logger
+	channel  channel.Channel
+	breaker  *retry.Breaker
+	limiter  *rate.Limiter
+	intake   *intake.Intake
+	unstored unstored
+	paused   atomic.Bool // by an operator, when last looked
+	log      *slog.Logger
 }
 
-func (w *Worker) newLane(ch channel.Channel) (*lane, error) {
-	l := &lane{Worker: w, channel: ch, log: w.cfg.Log.With("channel", ch)}
+func (w *Worker) newRunner(ch channel.Channel) (*runner, error) {
+	l := &runner{Worker: w, channel: ch, log: w.cfg.Log.With("channel", ch)}
 	l.limiter = rate.NewLimiter(rate.Inf, 1)
 	if w.cfg.RateLimit > 0 {
 		l.limiter.SetLimit(rate.Limit(w.cfg.RateLimit))
@@ -39,7 +39,7 @@ func (w *Worker) newLane(ch channel.Channel) (*lane, error) {
 	return l, err
 }
 
-func (l *lane) breakerChanged(open bool, reason string) {
+func (l *runner) breakerChanged(open bool, reason string) {
 	if !open {
 		l.cfg.Metrics.CircuitOpen.WithLabelValues(string(l.channel)).Set(0)
 		l.cfg.Health.Restore(l.channel)
@@ -53,37 +53,37 @@ func (l *lane) breakerChanged(open bool, reason string) {
 
 // Wait implements the intake's gate: no new job while an answer in hand cannot
 // be stored, while the clock is in doubt, nor while the breaker is open.
-func (l *lane) Wait(ctx context.Context) (int, error) { return l.wait(ctx, l.breaker.Wait) }
+func (l *runner) Wait(ctx context.Context) (int, error) { return l.wait(ctx, l.breaker.Wait) }
 
 // wait lets the breaker decide when nothing else holds the channel back.
-func (l *lane) wait(ctx context.Context, breaker func(context.Context) (int, error)) (int, error) {
+func (l *runner) wait(ctx context.Context, breaker func(context.Context) (int, error)) (int, error) {
 	if err := l.clock.wait(ctx); err != nil {
 		return 0, err
 	}
-	if err := l.held.wait(ctx); err != nil {
+	if err := l.unstored.wait(ctx); err != nil {
 		return 0, err
 	}
 	return breaker(ctx)
 }
 
-// newJobs is the gate of the feed of new jobs: they want a refund call each, and
+// newJobsGate is the gate of the feed of new jobs: they want a refund call each, and
 // stay queued while the breaker looks for a cheaper probe.
-type newJobs struct{ *lane }
+type newJobsGate struct{ *runner }
 
 // Wait implements [jobs.Gate].
-func (g newJobs) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
+func (g newJobsGate) Wait(ctx context.Context) (int, error) { return g.wait(ctx, g.breaker.WaitNew) }
 
-// held counts the answers that could not be stored yet. It keeps new jobs away
+// unstored counts the answers that could not be stored yet. It keeps new jobs away
 // from the moment that storing one fails until storing any of them succeeds: by
 // then the stream works again, and the others are stored soon after.
-type held struct {
+type unstored struct {
 	mu     sync.Mutex
 	count  int
 	opened chan struct{} // closed when jobs may be taken; nil while they may
 }
 
 // add counts answers in hand; when none is left, jobs may be taken.
-func (h *held) add(n int) (now int) {
+func (h *unstored) add(n int) (now int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.count += n; h.count == 0 {
@@ -92,14 +92,14 @@ func (h *held) add(n int) (now int) {
 	return h.count
 }
 
-func (h *held) any() bool {
+func (h *unstored) any() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.count > 0
 }
 
 // shut keeps jobs away, as long as there is an answer in hand.
-func (h *held) shut() {
+func (h *unstored) shut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.opened == nil && h.count > 0 {
@@ -108,20 +108,20 @@ func (h *held) shut() {
 }
 
 // open lets jobs in: an answer has been stored.
-func (h *held) open() {
+func (h *unstored) open() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.letGo()
 }
 
-func (h *held) letGo() {
+func (h *unstored) letGo() {
 	if h.opened != nil {
 		close(h.opened)
 		h.opened = nil
 	}
 }
 
-func (h *held) wait(ctx context.Context) error {
+func (h *unstored) wait(ctx context.Context) error {
 	for {
 		h.mu.Lock()
 		opened := h.opened
@@ -137,14 +137,14 @@ func (h *held) wait(ctx context.Context) error {
 	}
 }
 
-// working is the set of refunds that this process has in hand.
-type working struct {
+// inFlight is the set of refunds that this process has in hand.
+type inFlight struct {
 	mu  sync.Mutex
 	ids map[string]struct{}
 }
 
 // begin reports whether the caller is the only one to have the refund.
-func (w *working) begin(id string) bool {
+func (w *inFlight) begin(id string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, busy := w.ids[id]; busy {
@@ -154,7 +154,7 @@ func (w *working) begin(id string) bool {
 	return true
 }
 
-func (w *working) end(id string) {
+func (w *inFlight) end(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.ids, id)

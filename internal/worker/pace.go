@@ -29,13 +29,13 @@ func Report(cause doku.Cause, retryAfter time.Duration, status int) retry.Outcom
 	return retry.OK()
 }
 
-// Pace is when a refund is tried again, on a channel with this breaker.
-type Pace struct {
+// Delays is when a refund is tried again, on a channel with this breaker.
+type Delays struct {
 	Retry   retry.Policy
 	Breaker *retry.Breaker
 	Now     func() time.Time
-	Taken   int32        // retry delays taken so far
-	Before  *refund.Said // what DOKU said last before this call; nil: nothing
+	Taken   int32            // retry delays taken so far
+	Before  *refund.Response // what DOKU said last before this call; nil: nothing
 }
 
 // longWait is how many doublings the delays of a channel that refuses "not now"
@@ -45,7 +45,7 @@ const longWait = 4
 // After is how long a refund waits after a call that was not executed. After a
 // first 401, its own or another refund's, the token is new, and the next try
 // comes at once.
-func (p Pace) After(v doku.Verdict) time.Duration {
+func (p Delays) After(v doku.Verdict) time.Duration {
 	first := v.Cause == doku.NoToken || v.Cause == doku.Credentials && !p.saidBefore(v)
 	switch {
 	case v.Class == doku.NotExecuted && first && p.Breaker.OpenUntil().IsZero():
@@ -59,12 +59,12 @@ func (p Pace) After(v doku.Verdict) time.Duration {
 // saidBefore reports whether DOKU refused this refund in the same way before.
 // While others are served the breaker stays closed, and a refund that is refused
 // by itself would be sent again and again without a pause.
-func (p Pace) saidBefore(v doku.Verdict) bool {
+func (p Delays) saidBefore(v doku.Verdict) bool {
 	return p.Before != nil && p.Before.HTTPStatus == v.Said.HTTPStatus && p.Before.Code == clean(v.Said.Code)
 }
 
 // Next is the refund's next retry delay, or what DOKU asked for.
-func (p Pace) Next(retryAfter time.Duration) time.Duration {
+func (p Delays) Next(retryAfter time.Duration) time.Duration {
 	if retryAfter > 0 {
 		return p.untilBreaker(p.Retry.After(retryAfter))
 	}
@@ -73,7 +73,7 @@ func (p Pace) Next(retryAfter time.Duration) time.Duration {
 
 // untilBreaker lengthens a delay that would end while the breaker is open: the
 // refund would only come back to be turned away.
-func (p Pace) untilBreaker(d time.Duration) time.Duration {
+func (p Delays) untilBreaker(d time.Duration) time.Duration {
 	until := p.Breaker.OpenUntil()
 	if until.IsZero() {
 		return d

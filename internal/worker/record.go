@@ -8,23 +8,23 @@ import (
 )
 
 // next builds the record to append.
-func (h *handling) next() refund.Record {
-	event := h.steps.Event()
+func (h *execution) next() refund.Record {
+	event := h.machine.Event()
 	r := h.entry.Record
 	if r.V == 0 {
 		r = h.first()
 	}
-	r.Core = h.steps.Next()
+	r.Core = h.machine.Next()
 	r.Prev = h.entry.Seq
 	r.At = refund.At(h.now)
 	r.By = h.stamp()
-	r.Evidence = Evidence(h.steps.Proof(), event)
+	r.Evidence = Evidence(h.machine.Proof(), event)
 	r.Note = h.problem
 	r.Operator, r.Because = "", "" // who decided before has not decided this
-	if event.Kind != refund.Delivered && h.said != nil {
-		r.Said = h.said
+	if event.Kind != refund.Delivered && h.response != nil {
+		r.Response = h.response
 	}
-	if event.Job == refund.Broken {
+	if event.Job == refund.InvalidJob {
 		r.Note = h.job.Problems.String()
 		return r
 	}
@@ -33,7 +33,7 @@ func (h *handling) next() refund.Record {
 }
 
 // first begins the refund's history with what the job says.
-func (h *handling) first() refund.Record {
+func (h *execution) first() refund.Record {
 	j := h.job.Job
 	return refund.Record{
 		V:           refund.RecordVersion,
@@ -56,7 +56,7 @@ func Evidence(proof bool, event refund.Event) refund.Evidence {
 	switch {
 	case !proof:
 		return ""
-	case event.Kind == refund.Asked:
+	case event.Kind == refund.InquiryEnded:
 		return refund.ByInquiry
 	case event.Replay:
 		return refund.ByReplay
@@ -68,19 +68,19 @@ func Evidence(proof bool, event refund.Event) refund.Evidence {
 func (w *Worker) stamp() string { return fmt.Sprintf("%s-%d", w.cfg.Instance, w.stamps.Add(1)) }
 
 // recorded tells metrics and log what now stands in the ledger.
-func (h *handling) recorded() {
+func (h *execution) recorded() {
 	r := &h.entry.Record
 	ch, state := string(h.channel), r.State.String()
 	attrs := []any{"refund_id", h.id(), "state", state, "attempt", r.Sends}
-	if r.Said != nil {
-		attrs = append(attrs, "code", r.Said.Code)
+	if r.Response != nil {
+		attrs = append(attrs, "code", r.Response.Code)
 	}
 	switch r.State {
 	case refund.Waiting, refund.Unknown:
 		if r.Sends > 0 {
 			h.cfg.Metrics.RetriesScheduled.WithLabelValues(ch).Inc()
 		}
-		h.log.Info("refund waits", append(attrs, "why", r.Why.String(), "due", r.Due.Time(), "problem", r.Note)...)
+		h.log.Info("refund waits", append(attrs, "why", r.Code.String(), "due", r.Due.Time(), "problem", r.Note)...)
 	case refund.Sending:
 		h.log.Debug("refund announced", attrs...)
 	default:
@@ -88,7 +88,7 @@ func (h *handling) recorded() {
 		h.cfg.Metrics.Results.WithLabelValues(ch, state).Inc()
 		h.cfg.Metrics.Amount.WithLabelValues(ch, state).Add(float64(r.Job.Amount))
 		h.cfg.Metrics.EndToEnd.WithLabelValues(ch, state).Observe(age.Seconds())
-		attrs = append(attrs, "why", r.Why.String(), "evidence", string(r.Evidence), "duration", age)
+		attrs = append(attrs, "why", r.Code.String(), "evidence", string(r.Evidence), "duration", age)
 		if r.State == refund.Unresolved {
 			h.log.Error("refund unresolved: a person must settle it", attrs...)
 			return

@@ -46,7 +46,7 @@ func (w *Worker) storageIs(full bool, cause error) {
 // server refuses for its size is stored without the texts that decide nothing;
 // if that is refused too, nothing would change by trying on: the refund is left
 // as it stands and will be asked about.
-func (h *handling) insistShortened(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
+func (h *execution) insistShortened(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
 	seq, err := h.cfg.Ledger.Insist(ctx, r, trouble)
 	if !errors.Is(err, ledger.ErrTooLarge) {
 		return seq, err

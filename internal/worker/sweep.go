@@ -28,7 +28,7 @@ func (w *Worker) keepSweeping(ctx context.Context) {
 	nc := w.cfg.JS.Conn()
 	connected := nc.StatusChanged(nats.CONNECTED)
 	defer nc.RemoveStatusListener(connected)
-	plan := sweeps{again: true} // who starts may be here because all was down
+	plan := sweepPlan{again: true} // who starts may be here because all was down
 	timer := time.NewTimer(w.jittered(sweepSoon))
 	defer timer.Stop()
 	for {
@@ -46,21 +46,21 @@ func (w *Worker) keepSweeping(ctx context.Context) {
 	}
 }
 
-// sweeps says when the next sweep is.
-type sweeps struct {
+// sweepPlan says when the next sweep is.
+type sweepPlan struct {
 	soon  bool // one is coming because something has healed
 	again bool // and then another
 	read  int  // by the last sweep
 }
 
 // brief is how soon the next sweep may come.
-func (s *sweeps) brief() time.Duration {
+func (s *sweepPlan) brief() time.Duration {
 	return max(sweepSoon, time.Duration(s.read)*soonPerRead)
 }
 
 // healed brings the next sweep forward, once: while more and more of what was
 // refused succeeds, the sweep must not be put off by each.
-func (s *sweeps) healed(timer *time.Timer, d time.Duration) {
+func (s *sweepPlan) healed(timer *time.Timer, d time.Duration) {
 	s.again = true
 	if !s.soon {
 		s.soon = true
@@ -69,7 +69,7 @@ func (s *sweeps) healed(timer *time.Timer, d time.Duration) {
 }
 
 // next is how long after a sweep the next one comes.
-func (s *sweeps) next(done ledger.Swept, err error) time.Duration {
+func (s *sweepPlan) next(done ledger.Swept, err error) time.Duration {
 	s.read = done.Read
 	switch {
 	case err != nil || done.Blocked || done.Capped:

@@ -42,12 +42,12 @@ var findings = map[doku.Finding]refund.Finding{
 }
 
 // Code is why a broken job is rejected, by the codec's word.
-func Code(word string) refund.Why { return codes[word] }
+func Code(word string) refund.Code { return codes[word] }
 
 // codes are the two reasons for which a job that can be read is rejected.
-var codes = map[string]refund.Why{
-	jobs.CodeInvalidJob: refund.WhyInvalidJob,
-	jobs.CodeCardNumber: refund.WhyCardNumber,
+var codes = map[string]refund.Code{
+	jobs.CodeInvalidJob: refund.CodeInvalidJob,
+	jobs.CodeCardNumber: refund.CodeCardNumber,
 }
 
 // Labels of refund_attempts_total and refund_inquiries_total.
@@ -78,11 +78,11 @@ var (
 const longestSaid = 512
 
 // Said is what a record keeps of DOKU's words; nil where there was no answer.
-func Said(s doku.Said) *refund.Said {
+func Said(s doku.Said) *refund.Response {
 	if s == (doku.Said{}) {
 		return nil
 	}
-	return &refund.Said{
+	return &refund.Response{
 		HTTPStatus:   s.HTTPStatus,
 		Code:         clean(s.Code),
 		Message:      clean(s.Message),

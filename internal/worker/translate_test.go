@@ -117,7 +117,7 @@ func TestRefundThatIsRefusedByItselfIsNotRepeatedAtOnceForEver(t *testing.T) {
 	refused := doku.Verdict{
 		Class: doku.NotExecuted, Cause: doku.Credentials, Said: doku.Said{HTTPStatus: 401, Code: "4010700"},
 	}
-	pace := Pace{Retry: retry.Policy{Initial: time.Second, Max: time.Minute}, Breaker: retry.NewBreaker(retry.BreakerConfig{}), Now: time.Now}
+	pace := Delays{Retry: retry.Policy{Initial: time.Second, Max: time.Minute}, Breaker: retry.NewBreaker(retry.BreakerConfig{}), Now: time.Now}
 	if d := pace.After(refused); d != 0 {
 		t.Errorf("the first refusal is followed after %s, want at once", d)
 	}
@@ -125,7 +125,7 @@ func TestRefundThatIsRefusedByItselfIsNotRepeatedAtOnceForEver(t *testing.T) {
 	if d := pace.After(refused); d < pace.Retry.Initial/2 {
 		t.Errorf("the second in a row is followed after %s", d)
 	}
-	pace.Before = &refund.Said{HTTPStatus: 429, Code: "4290700"}
+	pace.Before = &refund.Response{HTTPStatus: 429, Code: "4290700"}
 	if d := pace.After(refused); d != 0 {
 		t.Errorf("a refusal after another answer is followed after %s, want at once", d)
 	}
@@ -133,7 +133,7 @@ func TestRefundThatIsRefusedByItselfIsNotRepeatedAtOnceForEver(t *testing.T) {
 
 func TestNoJobIsTakenWhileAnAnswerIsHeld(t *testing.T) {
 	t.Parallel()
-	var h held
+	var h unstored
 	if err := h.wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestNoJobIsTakenWhileAnAnswerIsHeld(t *testing.T) {
 
 func TestOneHandlingARefund(t *testing.T) {
 	t.Parallel()
-	w := working{ids: map[string]struct{}{}}
+	w := inFlight{ids: map[string]struct{}{}}
 	if !w.begin("rf-1") || w.begin("rf-1") || !w.begin("rf-2") {
 		t.Error("two handlings have one refund, or one keeps another out")
 	}

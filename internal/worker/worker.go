@@ -14,14 +14,14 @@ import (
 
 // Worker takes jobs of its channels and carries each to its result.
 type Worker struct {
-	cfg     Config
-	lanes   []*lane
-	working working
-	stamps  atomic.Uint64
-	letters letters
-	clock   *clock
-	stop    context.Context // ends when the drain begins
-	drain   context.CancelFunc
+	cfg         Config
+	runners     []*runner
+	inFlight    inFlight
+	stamps      atomic.Uint64
+	deadLetters deadLetterState
+	clock       *clock
+	stop        context.Context // ends when the drain begins
+	drain       context.CancelFunc
 
 	interruption interruption // belongs to the goroutine of checkIntakes
 	storageFull  bool         // by the last look; belongs to the goroutine of checkStorage
@@ -30,16 +30,16 @@ type Worker struct {
 // New returns a worker; [Worker.Run] starts it. The error is about the settings
 // of an intake.
 func New(cfg Config) (*Worker, error) {
-	w := &Worker{cfg: cfg, working: working{ids: map[string]struct{}{}}, clock: newClock(cfg.Now, monotonic())}
+	w := &Worker{cfg: cfg, inFlight: inFlight{ids: map[string]struct{}{}}, clock: newClock(cfg.Now, monotonic())}
 	w.interruption = interruption{log: cfg.Log, now: cfg.Now}
 	cfg.Health.Block("clock", w.clock.unknown.Error())
 	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {
-		l, err := w.newLane(ch)
+		l, err := w.newRunner(ch)
 		if err != nil {
 			return nil, err
 		}
-		w.lanes = append(w.lanes, l)
+		w.runners = append(w.runners, l)
 	}
 	return w, nil
 }
@@ -51,7 +51,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	var intakes, chores sync.WaitGroup
-	for _, l := range w.lanes {
+	for _, l := range w.runners {
 		intakes.Go(func() {
 			if err := l.intake.Run(ctx, work); err != nil {
 				l.log.Error("intake ended", "error", err)
@@ -59,7 +59,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		})
 	}
 	chore, stopChores := context.WithCancel(work)
-	w.startChores(chore, &chores)
+	w.startMaintenance(chore, &chores)
 
 	<-ctx.Done()
 	w.drain()
@@ -85,15 +85,15 @@ func (w *Worker) await(drained <-chan struct{}) error {
 	}
 }
 
-func (w *Worker) newIntake(l *lane) (*intake.Intake, error) {
+func (w *Worker) newIntake(l *runner) (*intake.Intake, error) {
 	return intake.New(intake.Config{
 		JS:          w.cfg.JS,
 		Channel:     l.channel,
 		Concurrency: w.cfg.Concurrency,
 		// An inquiry and a send may follow each other in one handling.
-		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + patience,
+		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + appendTimeout,
 		Gate:       l,
-		FreshGate:  newJobs{l},
+		FreshGate:  newJobsGate{l},
 		Handle:     l.handle,
 		Log:        l.log,
 		Now:        w.cfg.Now,

@@ -217,7 +217,7 @@ func (i incident) judge(ctx context.Context, t *testing.T, s *Stack, a *Audit) {
 func (a *Audit) refusedLate() bool {
 	for _, r := range a.Refunds {
 		for _, e := range r.Records {
-			if e.Why == refund.WhyNotExecuted && strings.Contains(e.Note, "send_by passed") {
+			if e.Code == refund.CodeNotExecuted && strings.Contains(e.Note, "send_by passed") {
 				return true
 			}
 		}

@@ -155,7 +155,7 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 		counts[r.Status()]++
 		movements += len(r.Movements)
 		for _, e := range r.Records {
-			if e.Why == refund.WhyTakenOver {
+			if e.Code == refund.CodeTakenOver {
 				takeovers++
 			}
 		}
@@ -174,7 +174,7 @@ func (r *Refund) path() string {
 	for _, e := range r.Records {
 		since := func(at refund.Time) float64 { return at.Time().Sub(e.EnqueuedAt.Time()).Seconds() }
 		_, _ = fmt.Fprintf(&text, "%s (%s) by %s at %.1f s, due %.1f, ask from %.1f, deadline %.1f; ",
-			e.State, e.Why, e.By, since(e.At), since(max(e.Due, e.EnqueuedAt)), since(max(e.AskFrom, e.EnqueuedAt)), since(e.Deadline))
+			e.State, e.Code, e.By, since(e.At), since(max(e.Due, e.EnqueuedAt)), since(max(e.AskFrom, e.EnqueuedAt)), since(e.Deadline))
 	}
 	return text.String()
 }

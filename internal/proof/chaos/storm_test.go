@@ -58,7 +58,7 @@ func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 	for _, r := range a.Refunds {
 		counts[r.Status()]++
 		for _, e := range r.Records {
-			if e.Why == refund.WhyTakenOver {
+			if e.Code == refund.CodeTakenOver {
 				takeovers++
 			}
 		}

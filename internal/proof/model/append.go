@@ -37,7 +37,7 @@ func (m *model) append(w *world, i int) {
 }
 
 // store appends; unsure keeps the acknowledgement from the hand.
-func (m *model) store(w world, i int, decided refund.Handling, unsure bool) {
+func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 	next := decided.Next()
 	if !m.follows[w.ledger.state][next.State] {
 		m.wrong = check.NoPath
@@ -58,10 +58,10 @@ func (m *model) store(w world, i int, decided refund.Handling, unsure bool) {
 }
 
 // stored goes on from the record that now is the last one.
-func (m *model) stored(w *world, i int, decided refund.Handling) {
+func (m *model) stored(w *world, i int, decided refund.Machine) {
 	h := &w.hands[i]
 	h.stale, h.unsure, h.mine = false, false, false
-	decided = decided.Did()
+	decided = decided.Advance()
 	switch _, more := decided.Effect(); {
 	case more:
 		m.goOn(w, i, decided)
@@ -83,13 +83,13 @@ func (h *hand) overtaken(by core) {
 // refused is an append where another record stands: read, decide again.
 func (m *model) refused(w world, i int) {
 	h := &w.hands[i]
-	moved := refund.Begin(m.full(h.core), m.whole(h.event)).Moved(m.full(w.ledger), m.delivered())
+	moved := refund.Start(m.full(h.core), m.whole(h.event)).Moved(m.full(w.ledger), m.delivered())
 	m.decideOn(&w, i, moved)
 	m.add(losesRace, i, w)
 }
 
 // acknowledgeFirst is a mistake.
-func (m *model) acknowledgeFirst(w *world, i int, decided refund.Handling) {
+func (m *model) acknowledgeFirst(w *world, i int, decided refund.Machine) {
 	if first := m.mistake.ackFirst; first != nil && first(decided.Next().State) {
 		w.acknowledge(i)
 	}

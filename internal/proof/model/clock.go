@@ -40,7 +40,7 @@ func (h *hand) restsOnClock() bool {
 	case preparing, asking:
 		return true
 	case appending, heard:
-		return h.event.kind == refund.Delivered || h.event.kind == refund.Asked && h.event.finding != refund.FoundSuccess
+		return h.event.kind == refund.Delivered || h.event.kind == refund.InquiryEnded && h.event.finding != refund.FoundSuccess
 	default:
 		return false
 	}

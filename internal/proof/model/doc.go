@@ -3,7 +3,7 @@
 // effects, workers that stall, requests and answers that are lost or late,
 // against everything that the documents leave open about DOKU.
 //
-// What decides is production code: [refund.Handling] over the one table. What
+// What decides is production code: [refund.Machine] over the one table. What
 // is modelled is the world around it: the ledger's compare-and-set, the waits,
 // the network, DOKU and its book of money. Roads are walked breadth first, so
 // that the road to a mistake is a shortest one. Time is counted in units of ten

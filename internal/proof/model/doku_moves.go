@@ -113,7 +113,7 @@ func (w world) pay(key, left int8) world {
 // answer puts e into the hand that waits for it. It may be lost from there.
 func (m *model) answer(what deed, w world, r request, e event) {
 	if r.owner >= 0 && w.hands[r.owner].phase == calling {
-		e.kind = refund.Answered
+		e.kind = refund.SendEnded
 		w.hands[r.owner].phase, w.hands[r.owner].event = heard, e
 	}
 	m.add(what, -1, w)
@@ -165,7 +165,7 @@ func (m *model) findings(w *world) []refund.Finding {
 func (m *model) ask(w *world, i int) {
 	for _, f := range m.findings(w) {
 		v := *w
-		e := event{kind: refund.Asked, finding: f, asked: m.clock(w, i)}
+		e := event{kind: refund.InquiryEnded, finding: f, asked: m.clock(w, i)}
 		if m.Skew != 0 { // the clock may jump before the answer is judged
 			v.hands[i].phase, v.hands[i].event = heard, e
 		} else {

@@ -45,13 +45,13 @@ func (m *model) add(what deed, who int, w world) {
 
 // thaw is the handling that hand h stands for, decided anew at the time at
 // which it was decided.
-func (m *model) thaw(h *hand) refund.Handling {
+func (m *model) thaw(h *hand) refund.Machine {
 	return m.mistake.decide(m.full(h.core), m.whole(h.event), m.instant(h.at), m.rules)
 }
 
 // decideOn lets hand i decide on a handling that is open, and stops before the
 // first effect that the world could notice.
-func (m *model) decideOn(w *world, i int, open refund.Handling) {
+func (m *model) decideOn(w *world, i int, open refund.Machine) {
 	h := &w.hands[i]
 	h.phase, h.stale, h.unsure, h.mine = idle, false, false, false
 	h.core, h.event, h.at = m.pack(open.Core()), m.short(open.Event()), m.clock(w, i)
@@ -61,7 +61,7 @@ func (m *model) decideOn(w *world, i int, open refund.Handling) {
 }
 
 // goOn stops at the next effect of a decided handling.
-func (m *model) goOn(w *world, i int, decided refund.Handling) {
+func (m *model) goOn(w *world, i int, decided refund.Machine) {
 	h := &w.hands[i]
 	switch effect, more := decided.Effect(); {
 	case !more:
@@ -72,16 +72,16 @@ func (m *model) goOn(w *world, i int, decided refund.Handling) {
 	case effect == refund.Prepare:
 		h.phase = preparing
 		h.at = 0 // decided again when all is at hand
-	case effect == refund.Ask:
+	case effect == refund.Inquire:
 		m.announce(h, asking, decided.Core())
 	case effect == refund.Send:
 		m.announce(h, sending, decided.Core())
 		m.startTimer(w, i)
 	case effect == refund.LateSuccess:
-		m.goOn(w, i, decided.Did())
-	case effect == refund.Reconsider && m.unsure(w, i):
+		m.goOn(w, i, decided.Advance())
+	case effect == refund.Reread && m.unsure(w, i):
 		w.free(i)
-	case effect == refund.Reconsider:
+	case effect == refund.Reread:
 		m.deliverTo(w, i)
 	case effect == refund.Schedule || effect == refund.Ack:
 		m.end(w, i, decided)
@@ -98,9 +98,9 @@ func (m *model) announce(h *hand, p phase, own refund.Core) {
 
 // end keeps which of the last effects are left. They say nothing about the
 // refund: the handling is forgotten.
-func (m *model) end(w *world, i int, decided refund.Handling) {
+func (m *model) end(w *world, i int, decided refund.Machine) {
 	effect, _ := decided.Effect()
-	_, more := decided.Did().Effect()
+	_, more := decided.Advance().Effect()
 	early := m.mistake.earlyAck && w.hands[i].phase != appending
 	next := acking
 	if effect == refund.Schedule && decided.At() != 0 && !early { // a zero time would never fire
@@ -114,7 +114,7 @@ func (m *model) end(w *world, i int, decided refund.Handling) {
 
 // deliverTo lets hand i look at the refund anew, as any delivery does.
 func (m *model) deliverTo(w *world, i int) {
-	m.decideOn(w, i, refund.Begin(m.full(w.ledger), m.delivered()))
+	m.decideOn(w, i, refund.Start(m.full(w.ledger), m.delivered()))
 }
 
 func (m *model) delivered() refund.Event { return m.whole(event{kind: refund.Delivered}) }
@@ -125,7 +125,7 @@ func (m *model) delivered() refund.Event { return m.whole(event{kind: refund.Del
 func (m *model) learn(w *world, i int, e event) {
 	h := &w.hands[i]
 	e.own = true
-	told := refund.Begin(m.full(h.core), refund.Event{}).Got(m.whole(e))
+	told := refund.Start(m.full(h.core), refund.Event{}).Observe(m.whole(e))
 	if h.stale {
 		told = told.Moved(m.full(w.ledger), m.delivered())
 	}
@@ -154,7 +154,7 @@ func (m *model) work(w *world, i int) {
 		m.giveUp(*w, i, gaveUp)
 	case heard:
 		m.read(*w, i)
-		if w.hands[i].event.kind == refund.Answered {
+		if w.hands[i].event.kind == refund.SendEnded {
 			m.giveUp(*w, i, lostAnswer)
 		}
 	case asking:
@@ -182,7 +182,7 @@ func (m *model) prepare(w *world, i int) {
 		h := &v.hands[i]
 		e := h.event
 		e.ready = r
-		m.decideOn(&v, i, refund.Begin(m.full(h.core), refund.Event{}).Got(m.whole(e)))
+		m.decideOn(&v, i, refund.Start(m.full(h.core), refund.Event{}).Observe(m.whole(e)))
 		v.hands[i].stale = w.hands[i].stale
 		m.add(what, i, v)
 	}
@@ -199,7 +199,7 @@ func (m *model) look(w world, i int) {
 		what = tooLate
 	}
 	if what != looks {
-		m.learn(&w, i, event{kind: refund.Answered, answer: refund.NotExecuted})
+		m.learn(&w, i, event{kind: refund.SendEnded, answer: refund.NotExecuted})
 		m.add(what, i, w)
 		return
 	}
@@ -256,7 +256,7 @@ func (m *model) key(c core) int8 {
 
 func (m *model) giveUp(w world, i int, what deed) {
 	w.abandon(i)
-	m.learn(&w, i, event{kind: refund.Answered})
+	m.learn(&w, i, event{kind: refund.SendEnded})
 	m.add(what, i, w)
 }
 

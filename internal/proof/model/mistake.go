@@ -8,10 +8,10 @@ import (
 )
 
 // decider is how a handling is decided; production's is [decide].
-type decider func(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling
+type decider func(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine
 
-func decide(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-	return refund.Begin(c, e).Decide(now, p)
+func decide(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
+	return refund.Start(c, e).Decide(now, p)
 }
 
 // Mistake is one thing done wrong on purpose: in what is decided, or in how it
@@ -89,55 +89,55 @@ var allNos = []refund.Answer{refund.DefiniteNo, refund.NotExecuted, refund.Repla
 func isOpen(s refund.State) bool { return s == refund.Waiting || s == refund.Unknown }
 
 func believing(list ...refund.Answer) decider {
-	return func(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-		if e.Kind == refund.Answered && e.Own && slices.Contains(list, e.Answer) {
+	return func(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
+		if e.Kind == refund.SendEnded && e.Own && slices.Contains(list, e.Answer) {
 			c.FirstUnknown, c.FirstUnknownAt = 0, 0
 		}
 		return decide(c, e, now, p)
 	}
 }
 
-func nextDay(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-	if e.Kind == refund.Asked && c.State == refund.Unknown {
+func nextDay(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
+	if e.Kind == refund.InquiryEnded && c.State == refund.Unknown {
 		c.FirstUnknownAt = max(c.FirstUnknownAt, now)
 	}
 	return decide(c, e, now, p)
 }
 
-func repeatAnyway(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
+func repeatAnyway(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
 	p.Repeat = refund.RepeatSameDay
 	return decide(c, e, now, p)
 }
 
-func anyNo(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
+func anyNo(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
 	if e.Finding == refund.FoundFailure {
 		c.Sends = 1
 	}
 	return decide(c, e, now, p)
 }
 
-func noAnswerIsNotFound(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-	if e.Kind == refund.Asked && e.Finding == refund.NoAnswer {
+func noAnswerIsNotFound(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
+	if e.Kind == refund.InquiryEnded && e.Finding == refund.NoAnswer {
 		e.Finding = refund.NotFound
 	}
 	return decide(c, e, now, p)
 }
 
-func anyHistory(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
-	if e.Kind == refund.Asked && e.Finding == refund.NotFoundNoHistory {
+func anyHistory(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
+	if e.Kind == refund.InquiryEnded && e.Finding == refund.NotFoundNoHistory {
 		e.Finding = refund.NotFound
 	}
 	return decide(c, e, now, p)
 }
 
-func collisionIsNo(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
+func collisionIsNo(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
 	if e.Answer == refund.Collision {
 		e.Answer = refund.DefiniteNo
 	}
 	return decide(c, e, now, p)
 }
 
-func earlyTakeover(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Handling {
+func earlyTakeover(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
 	if c.State == refund.Sending && e.Kind == refund.Delivered {
 		c.AskFrom = min(c.AskFrom, now)
 	}

@@ -172,7 +172,7 @@ func TestARecordSurvivesBeingPacked(t *testing.T) {
 			t.Errorf("%+v comes back as %+v", c, got)
 		}
 	}
-	e := event{kind: refund.Asked, ready: refund.Ready, own: true, finding: refund.NotFound, asked: 7}
+	e := event{kind: refund.InquiryEnded, ready: refund.Ready, own: true, finding: refund.NotFound, asked: 7}
 	if got := m.short(m.whole(e)); got != e {
 		t.Errorf("%+v comes back as %+v", e, got)
 	}

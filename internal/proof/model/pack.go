@@ -33,7 +33,7 @@ func (m *model) full(c core) refund.Core {
 		AskFrom: m.instant(c.askFrom), FirstUnknownAt: m.instant(c.firstAt), Quiet: m.rules.Quiet,
 	}
 	if c.collided {
-		r.Why = refund.WhyCollision
+		r.Code = refund.CodeIdentifierCollision
 	}
 	return r
 }
@@ -42,7 +42,7 @@ func (m *model) full(c core) refund.Core {
 // forgotten.
 func (m *model) pack(r refund.Core) core {
 	c := core{
-		state: r.State, collided: r.State == refund.Unresolved && r.Why == refund.WhyCollision,
+		state: r.State, collided: r.State == refund.Unresolved && r.Code == refund.CodeIdentifierCollision,
 		sends: int8(r.Sends), firstUnknown: int8(r.FirstUnknown), //nolint:gosec // a handful of sends
 		due: m.units(r.Due), sendBy: m.units(r.SendBy), askFrom: m.units(r.AskFrom), firstAt: m.units(r.FirstUnknownAt),
 	}
@@ -62,7 +62,7 @@ func (m *model) pack(r refund.Core) core {
 func (m *model) whole(e event) refund.Event {
 	r := refund.Event{
 		Kind: e.kind, Ready: e.ready, Own: e.own, Replay: e.replay, Answer: e.answer, Finding: e.finding,
-		AskedAt: m.instant(e.asked), Word: e.word, Delay: time.Duration(m.Step) * unit, Nonce: 1,
+		AskedAt: m.instant(e.asked), Verdict: e.word, Delay: time.Duration(m.Step) * unit, Nonce: 1,
 	}
 	if e.kind == refund.Delivered {
 		r.Same, r.Deadline = true, m.instant(m.Deadline)
@@ -73,6 +73,6 @@ func (m *model) whole(e event) refund.Event {
 func (m *model) short(e refund.Event) event {
 	return event{
 		kind: e.Kind, ready: e.Ready, own: e.Own, replay: e.Replay, answer: e.Answer, finding: e.Finding,
-		asked: m.units(e.AskedAt), word: e.Word,
+		asked: m.units(e.AskedAt), word: e.Verdict,
 	}
 }

@@ -24,13 +24,13 @@ func events(own bool) []event {
 	var list []event
 	for a := refund.NoProof; a <= refund.Collision; a++ {
 		for _, replay := range []bool{false, true} {
-			list = append(list, event{kind: refund.Answered, own: own, answer: a, replay: replay})
+			list = append(list, event{kind: refund.SendEnded, own: own, answer: a, replay: replay})
 		}
 	}
 	for f := refund.NoAnswer; f <= refund.NotFoundNoHistory; f++ {
-		for _, ready := range []refund.Readiness{refund.NotAsked, refund.Ready, refund.NotReady} {
+		for _, ready := range []refund.Readiness{refund.NotChecked, refund.Ready, refund.NotReady} {
 			for _, asked := range []int8{1, 5, 20} {
-				list = append(list, event{kind: refund.Asked, own: own, finding: f, asked: asked, ready: ready})
+				list = append(list, event{kind: refund.InquiryEnded, own: own, finding: f, asked: asked, ready: ready})
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func events(own bool) []event {
 func TestWhatIsLearnedBeginsWithAnAppend(t *testing.T) {
 	t.Parallel()
 	m := newModel(told, Mistake{})
-	harmless := []refund.Effect{refund.Append, refund.Prepare, refund.Reconsider}
+	harmless := []refund.Effect{refund.Append, refund.Prepare, refund.Reread}
 	for _, c := range []core{
 		{state: refund.Sending, sends: 1, sendBy: 2, askFrom: 5},
 		{state: refund.Sending, sends: 2, sendBy: 6, askFrom: 9, firstUnknown: 1, firstAt: 1},
@@ -63,11 +63,11 @@ func TestWhatIsLearnedBeginsWithAnAppend(t *testing.T) {
 func TestNothingIsDoneToARefundThatHasEnded(t *testing.T) {
 	t.Parallel()
 	m := newModel(told, Mistake{})
-	harmless := []refund.Effect{refund.LateSuccess, refund.Ack, refund.Reconsider, refund.Refuse}
+	harmless := []refund.Effect{refund.LateSuccess, refund.Ack, refund.Reread, refund.Refuse}
 	for _, s := range []refund.State{refund.Succeeded, refund.Failed, refund.Rejected} {
 		list := append(events(false), event{kind: refund.Delivered}, event{kind: refund.Cancelled},
-			event{kind: refund.Forwarded}, event{kind: refund.OperatorAsked, finding: refund.FoundSuccess},
-			event{kind: refund.Word, word: refund.Failed})
+			event{kind: refund.BroughtForward}, event{kind: refund.OperatorInquired, finding: refund.FoundSuccess},
+			event{kind: refund.OperatorVerdict, word: refund.Failed})
 		for _, e := range list {
 			if got := first(t, m, core{state: s}, e, 20); !slices.Contains(harmless, got) {
 				t.Errorf("%+v on %v begins with %v", e, s, got)

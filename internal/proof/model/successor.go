@@ -127,7 +127,7 @@ func (m *model) deliver(w world, i int, what deed) {
 // between the question and what follows.
 func (m *model) operate(w *world) {
 	m.command(w, cancels, event{kind: refund.Cancelled})
-	m.command(w, forwards, event{kind: refund.Forwarded})
+	m.command(w, forwards, event{kind: refund.BroughtForward})
 	if w.ledger.state == refund.Unresolved {
 		m.speak(w)
 	}
@@ -135,11 +135,11 @@ func (m *model) operate(w *world) {
 		return
 	}
 	for _, f := range m.findings(w) {
-		e := event{kind: refund.OperatorAsked, finding: f, asked: w.now}
+		e := event{kind: refund.OperatorInquired, finding: f, asked: w.now}
 		m.command(w, operatorAsks+deed(f), e)
 		if i := slices.IndexFunc(w.hands[:], func(h hand) bool { return h.phase == idle }); i >= 0 {
 			v := *w
-			m.decideOn(&v, i, refund.Begin(m.full(w.ledger), m.whole(e)))
+			m.decideOn(&v, i, refund.Start(m.full(w.ledger), m.whole(e)))
 			if v.hands[i].phase != idle {
 				m.add(operatorAsks+deed(f), i, v)
 			}
@@ -151,11 +151,11 @@ func (m *model) operate(w *world) {
 // there. Where something may arrive at any time, a person knows more than that.
 func (m *model) speak(w *world) {
 	if w.moved > 0 {
-		m.command(w, wordYes, event{kind: refund.Word, word: refund.Succeeded})
+		m.command(w, wordYes, event{kind: refund.OperatorVerdict, word: refund.Succeeded})
 		return
 	}
 	if !w.running && !w.stranger && (m.bounded() || !w.pending()) {
-		m.command(w, wordNo, event{kind: refund.Word, word: refund.Failed})
+		m.command(w, wordNo, event{kind: refund.OperatorVerdict, word: refund.Failed})
 	}
 }
 
@@ -187,7 +187,7 @@ func (m *model) command(w *world, what deed, e event) {
 	for i := range v.hands {
 		v.hands[i].overtaken(v.ledger)
 	}
-	if effect, more := decided.Did().Effect(); more && effect == refund.Schedule && decided.At() != 0 {
+	if effect, more := decided.Advance().Effect(); more && effect == refund.Schedule && decided.At() != 0 {
 		v.nudge = true
 	}
 	m.add(what, -1, v)

@@ -18,7 +18,7 @@ func (h *handling) prepare() bool {
 		event := h.steps.Event()
 		event.Ready, event.Delay = ready, delay
 		event.Nonce = refund.Nonce(h.w.rng.Uint64())
-		h.steps = h.steps.Got(event)
+		h.steps = h.steps.Observe(event)
 		return true
 	})
 }
@@ -94,7 +94,7 @@ func (h *handling) order() doku.Order {
 	customer := h.job.Job.Customer
 	return doku.Order{
 		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.Reason(),
+		Amount: r.Job.Amount, Reason: r.ReasonToSend(),
 		RequestID: r.Identity.RequestID, ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
 		Customer: doku.Customer{AccessToken: customer.AccessToken, DeviceID: customer.DeviceID, IPAddress: customer.IPAddress},
 		SendBy:   r.SendBy.Time(),
@@ -206,24 +206,24 @@ func (h *handling) answered(o doku.Order, a doku.Answer) {
 	}
 	h.tell(worker.Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
 	event := refund.Event{
-		Kind: refund.Answered, Own: true, Answer: worker.Answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
+		Kind: refund.SendEnded, Own: true, Answer: worker.Answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
 		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
 	}
 	if h.w.plant == believedNo && event.Answer == refund.DefiniteNo {
 		event.Replay = true
 	}
 	h.learned(event)
-	h.steps = h.steps.Got(event)
+	h.steps = h.steps.Observe(event)
 }
 
 // ask makes a status inquiry.
 func (h *handling) ask() bool {
-	asked := refund.Event{Kind: refund.Asked, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
+	asked := refund.Event{Kind: refund.InquiryEnded, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
 	return h.ready(retry.Call{Subject: h.of.id}, func(ready refund.Readiness, delay time.Duration) bool {
 		asked.Delay = delay
 		switch {
 		case ready != refund.Ready:
-			h.steps = h.steps.Got(asked)
+			h.steps = h.steps.Observe(asked)
 			return true
 		case !h.p.sure():
 			h.handBack()
@@ -265,10 +265,10 @@ func (h *handling) found(asked refund.Event, i doku.Inquiry) {
 	h.tell(worker.Report(i.Cause, i.RetryAfter, i.Said.HTTPStatus))
 	asked.Finding = worker.Finding(i.Finding)
 	asked.Delay = h.pace().Next(i.RetryAfter)
-	h.steps = h.steps.Got(asked)
+	h.steps = h.steps.Observe(asked)
 	if h.w.plant == believedInquiry {
 		once := h.steps.Core()
 		once.Sends = 1
-		h.steps = refund.Begin(once, asked)
+		h.steps = refund.Start(once, asked)
 	}
 }

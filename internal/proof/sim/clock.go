@@ -52,7 +52,7 @@ func (p *process) sure() bool {
 // worker does.
 func (h *handling) restsOnClock(next refund.Effect) bool {
 	switch e := h.steps.Event(); {
-	case e.Kind == refund.Answered, e.Kind == refund.Asked && e.Finding == refund.FoundSuccess:
+	case e.Kind == refund.SendEnded, e.Kind == refund.InquiryEnded && e.Finding == refund.FoundSuccess:
 		if !h.p.sure() {
 			h.w.road(recordedUnsure)
 		}

@@ -17,8 +17,8 @@ type deed struct {
 	w     *world
 	of    *account
 	entry entry
-	steps refund.Handling
-	said  *refund.Said
+	steps refund.Machine
+	said  *refund.Response
 	lost  bool // no message of the refund was left
 }
 
@@ -29,7 +29,7 @@ func (w *world) begin(a *account) *deed { return &deed{w: w, of: a, entry: a.las
 func (d *deed) decide(e refund.Event) {
 	for {
 		now := d.w.operator.clock()
-		d.steps = refund.Begin(d.entry.record.Core, e).Decide(now, d.w.operator.policy)
+		d.steps = refund.Start(d.entry.record.Core, e).Decide(now, d.w.operator.policy)
 		effect, _ := d.steps.Effect()
 		d.w.step(d.of.n, d.steps.Row(), d.w.operator.n, int(effect))
 		if effect != refund.Append {
@@ -56,7 +56,7 @@ func (d *deed) refused(effect refund.Effect) {
 	switch {
 	case effect != refund.Refuse:
 		d.w.problem("%s: row %q asks an operator for %s", d.of.id, d.steps.Row(), effect)
-	case d.steps.Event().Kind == refund.OperatorAsked:
+	case d.steps.Event().Kind == refund.OperatorInquired:
 		d.w.road(inquiryShown)
 	default:
 		d.w.road(operatorRefused)
@@ -78,10 +78,10 @@ func (d *deed) next(now refund.Time) refund.Record {
 	r.Operator, r.Because = "ani", "DOKU's people say so"
 	r.Evidence, r.Note = "", ""
 	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
-	case refund.Word:
+	case refund.OperatorVerdict:
 		r.Evidence = refund.ByOperator
-	case refund.OperatorAsked:
-		r.Evidence, r.Said = refund.ByInquiry, d.said
+	case refund.OperatorInquired:
+		r.Evidence, r.Response = refund.ByInquiry, d.said
 	}
 	return r
 }
@@ -98,7 +98,7 @@ var deedRoads = map[string]road{
 
 func (d *deed) stored() {
 	d.w.road(deedRoads[d.steps.Row()])
-	d.steps = d.steps.Did()
+	d.steps = d.steps.Advance()
 	if effect, more := d.steps.Effect(); more && effect == refund.Schedule && !d.w.chance(50) {
 		d.w.after(d.w.round(), d.reschedule)
 	}
@@ -140,7 +140,7 @@ func (w *world) look(a *account) {
 // ask takes the worker's own road to DOKU and its judge.
 func (d *deed) ask() {
 	h := &handling{w: d.w, p: d.w.operator, of: d.of, entry: d.entry}
-	asked := refund.Event{Kind: refund.OperatorAsked, AskedAt: h.p.clock()}
+	asked := refund.Event{Kind: refund.OperatorInquired, AskedAt: h.p.clock()}
 	h.look(func(i doku.Inquiry) {
 		h.over = true
 		if i.Cause == doku.Credentials {

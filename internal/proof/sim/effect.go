@@ -17,7 +17,7 @@ func (h *handling) carry(e refund.Effect) bool {
 		return h.prepare()
 	case refund.Send:
 		return h.send()
-	case refund.Ask:
+	case refund.Inquire:
 		return h.ask()
 	case refund.Schedule:
 		return h.schedule()
@@ -46,7 +46,7 @@ func (h *handling) append() bool {
 // store appends with the patience that the record deserves: an answer of DOKU's
 // is kept until it is stored.
 func (h *handling) store(r refund.Record) bool {
-	insist := h.steps.Event().Kind == refund.Answered || h.steps.Proof()
+	insist := h.steps.Event().Kind == refund.SendEnded || h.steps.Proof()
 	if h.w.chance(15) && h.w.stores && h.of.last.seq == r.Prev { // stored, and nobody says so
 		h.w.keep(h.of, r)
 		h.after(5*time.Second, func() { h.settle(r) })
@@ -107,7 +107,7 @@ func (h *handling) stored(r refund.Record) {
 	h.release()
 	h.entry = h.of.last
 	h.recorded(r)
-	h.steps = h.steps.Did()
+	h.steps = h.steps.Advance()
 }
 
 // hold keeps the lane from taking new jobs while an answer cannot be stored.
@@ -135,13 +135,13 @@ func (h *handling) schedule() bool {
 	if h.w.plant != droppedEarly || !early {
 		h.w.schedule(&wait{of: h.of, at: h.steps.At(), data: h.m.data, nudge: h.m.nudge})
 	}
-	h.steps = h.steps.Did()
+	h.steps = h.steps.Advance()
 	return true
 }
 
 func (h *handling) ack() bool {
 	h.w.ack(h.m)
-	h.steps = h.steps.Did()
+	h.steps = h.steps.Advance()
 	return true
 }
 
@@ -152,19 +152,19 @@ func (h *handling) deadLetter() bool {
 	}
 	h.w.road(conflictBuried)
 	h.of.buried = h.m.data
-	h.steps = h.steps.Did()
+	h.steps = h.steps.Advance()
 	return true
 }
 
 func (h *handling) lateSuccess() bool {
 	h.w.problem("%s: money moved for a refund that had been given up", h.of.id)
-	h.steps = h.steps.Did()
+	h.steps = h.steps.Advance()
 	return true
 }
 
 func (h *handling) reconsider() bool {
 	h.returnPermit()
 	h.entry = h.of.read()
-	h.steps = refund.Begin(h.entry.record.Core, h.delivered())
+	h.steps = refund.Start(h.entry.record.Core, h.delivered())
 	return true
 }

@@ -11,7 +11,7 @@ import (
 	"refundworker.example/refundworker/internal/worker"
 )
 
-// handling is one delivery in one process. It asks [refund.Handling] what to do
+// handling is one delivery in one process. It asks [refund.Machine] what to do
 // next, as the worker's does, and carries it out in this world.
 type handling struct {
 	w       *world
@@ -22,10 +22,10 @@ type handling struct {
 	turn    int // which delivery of the message
 	job     jobs.Decoded
 	entry   entry // the record that is decided from
-	steps   refund.Handling
+	steps   refund.Machine
 	now     refund.Time // of the current effect, by the process's clock
 	permit  *retry.Permit
-	said    *refund.Said
+	said    *refund.Response
 	holding bool // an answer that could not be stored yet
 	over    bool
 }
@@ -58,7 +58,7 @@ func (p *process) handle(m *message) {
 	if m.feed == intake.Due || m.delivered > 1 {
 		h.entry = h.of.read()
 	}
-	h.steps = refund.Begin(h.entry.record.Core, h.delivered())
+	h.steps = refund.Start(h.entry.record.Core, h.delivered())
 	h.run()
 }
 
@@ -167,10 +167,10 @@ func (h *handling) delivered() refund.Event {
 	}
 	switch {
 	case h.m.nudge:
-		e.Job = refund.Nudge
+		e.Job = refund.WakeUp
 	case recorded.V != 0 && same:
 	case h.job.Outcome == jobs.Broken:
-		e.Job = refund.Broken
+		e.Job = refund.InvalidJob
 		e.Code = worker.Code(h.job.Problems.Code())
 	}
 	return e
@@ -198,9 +198,9 @@ func (h *handling) next() refund.Record {
 	r.Evidence = worker.Evidence(h.steps.Proof(), event)
 	r.Operator, r.Because = "", ""
 	if event.Kind != refund.Delivered && h.said != nil {
-		r.Said = h.said
+		r.Response = h.said
 	}
-	if event.Job == refund.Broken {
+	if event.Job == refund.InvalidJob {
 		r.Note = h.job.Problems.String()
 		return r
 	}

@@ -121,7 +121,7 @@ func (w *world) forward(a *account) {
 		w.road(operatorRefused)
 		return
 	}
-	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.Forwarded}) })
+	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.BroughtForward}) })
 }
 
 func needsCustomer(ch channel.Channel) bool {
@@ -147,7 +147,7 @@ func (w *world) resolve(a *account) {
 		w.road(operatorRefused)
 		return
 	}
-	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.Word, Word: word}) })
+	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.OperatorVerdict, Verdict: word}) })
 }
 
 // replay publishes a dead letter, or else the job, once more. What is no job is

@@ -14,9 +14,9 @@ func (h *handling) tell(o retry.Outcome) {
 	}
 }
 
-func (h *handling) pace() worker.Pace {
-	return worker.Pace{
-		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays, Before: h.entry.record.Said,
+func (h *handling) pace() worker.Delays {
+	return worker.Delays{
+		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays, Before: h.entry.record.Response,
 		Now: func() time.Time { return h.p.clock().Time() },
 	}
 }

@@ -129,7 +129,7 @@ func (h *handling) passed() {
 	if (row == "waiting, early" || row == "unknown, early") && h.w.now >= c.Due {
 		h.w.road(wokenBySlowClock)
 	}
-	if c.State == refund.Unknown && e.Kind == refund.Asked && e.Finding == refund.FoundFailure && c.Sends > 1 {
+	if c.State == refund.Unknown && e.Kind == refund.InquiryEnded && e.Finding == refund.FoundFailure && c.Sends > 1 {
 		h.w.road(noAfterRepeat)
 	}
 }
@@ -175,7 +175,7 @@ func (h *handling) diedBefore(next refund.Effect) {
 	switch {
 	case next == refund.Send:
 		h.w.road(diedBeforeCall)
-	case next == refund.Append && h.steps.Event().Kind == refund.Answered:
+	case next == refund.Append && h.steps.Event().Kind == refund.SendEnded:
 		h.w.road(diedWithAnswer)
 	}
 }

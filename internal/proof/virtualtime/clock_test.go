@@ -242,7 +242,7 @@ func (s *stack) announceBehind(p posted, by time.Duration) time.Time {
 		V: refund.RecordVersion, ClientID: clientID, Environment: "simulator", Job: job,
 		Fingerprint: decoded.Fingerprint().String(), EnqueuedAt: now, At: now, By: "another-1",
 		Core: refund.Core{
-			State: refund.Sending, Why: refund.WhySend, Sends: 1, Nonce: 7, Deadline: now.Add(24 * time.Hour),
+			State: refund.Sending, Code: refund.CodeSend, Sends: 1, Nonce: 7, Deadline: now.Add(24 * time.Hour),
 			SendBy: now.Add(refund.SendWindow), AskFrom: now.Add(130 * time.Second), Quiet: time.Minute,
 		},
 	}

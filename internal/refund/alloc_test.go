@@ -7,18 +7,18 @@ import "testing"
 // A model makes millions of decisions; a third would be a quarter of its time.
 const mostAllocations = 0
 
-func TestDecideAllocatesNoMoreThanItsSituationAndItsRecord(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
+func TestADecisionAllocatesNoMoreThanItsSituationAndItsRecord(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts for the whole process
 	for _, c := range rowCases() {
-		if n := testing.AllocsPerRun(20, func() { Decide(c.core, c.event, c.now, usual) }); n > mostAllocations {
+		if n := testing.AllocsPerRun(20, func() { decide(c.core, c.event, c.now, usual) }); n > mostAllocations {
 			t.Errorf("row %q: %v allocations", c.row, n)
 		}
 	}
 }
 
-func BenchmarkDecide(b *testing.B) {
+func BenchmarkMachine(b *testing.B) {
 	c, e := sent(1), answered(NoProof)
 	b.ReportAllocs()
 	for b.Loop() {
-		Decide(c, e, morning, usual)
+		decide(c, e, morning, usual)
 	}
 }

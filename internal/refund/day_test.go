@@ -81,7 +81,7 @@ func TestRepeatMustBeOverBeforeTheDayEnds(t *testing.T) {
 			t.Parallel()
 			core := doubted(1)
 			core.FirstUnknownAt, core.AskFrom, core.Deadline = c.first, c.first, c.now.Add(time.Hour)
-			step := Decide(core, readied(asked(NotFound, c.now)), c.now, usual)
+			step := decide(core, readied(asked(NotFound, c.now)), c.now, usual)
 			if got := step.Next.State == Sending; got != c.repeat {
 				t.Errorf("first unknown send at %v, now %v: row %q", c.first.Time(), c.now.Time(), step.Row)
 			}
@@ -115,11 +115,11 @@ func TestRepeatIsAllowedOnlyWhenEveryConditionHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, e, p := allowed()
-			if step := Decide(c, e, now, p); step.Next.State != Sending {
+			if step := decide(c, e, now, p); step.Next.State != Sending {
 				t.Fatalf("nothing spoilt: row %q", step.Row)
 			}
 			spoil(&c, &e, &p)
-			if step := Decide(c, e, now, p); step.Next.State == Sending {
+			if step := decide(c, e, now, p); step.Next.State == Sending {
 				t.Errorf("row %q", step.Row)
 			}
 		})
@@ -130,7 +130,7 @@ func TestRepeatUsesTheStoredAskFromAndNotTodaysSettings(t *testing.T) {
 	t.Parallel()
 	c := doubted(1)
 	c.AskFrom = later(20 * time.Minute) // its sender had long timeouts
-	step := Decide(c, readied(asked(NotFound, c.AskFrom-1)), c.AskFrom-1, usual)
+	step := decide(c, readied(asked(NotFound, c.AskFrom-1)), c.AskFrom-1, usual)
 	if step.Next.State != Unknown {
 		t.Errorf("row %q before the stored ask_from", step.Row)
 	}
@@ -150,10 +150,10 @@ func TestTrustedInquiryAllowsARepeatBeyondTheDaysEnd(t *testing.T) {
 		return c, readied(asked(NotFound, nextDay))
 	}
 	c, e := allowed()
-	if step := Decide(c, e, nextDay, usual); step.Next.State != Unknown {
+	if step := decide(c, e, nextDay, usual); step.Next.State != Unknown {
 		t.Fatalf("under same-day: row %q; no day has ended", step.Row)
 	}
-	if step := Decide(c, e, nextDay, trusting); step.Next.State != Sending || step.Next.ExternalKey() != c.ExternalKey() {
+	if step := decide(c, e, nextDay, trusting); step.Next.State != Sending || step.Next.ExternalKey() != c.ExternalKey() {
 		t.Errorf("row %q; want a repeat under the same identifiers", step.Row)
 	}
 	for name, spoil := range map[string]func(*Core, *Event){
@@ -167,7 +167,7 @@ func TestTrustedInquiryAllowsARepeatBeyondTheDaysEnd(t *testing.T) {
 	} {
 		c, e := allowed()
 		spoil(&c, &e)
-		if step := Decide(c, e, nextDay, trusting); step.Next.State == Sending {
+		if step := decide(c, e, nextDay, trusting); step.Next.State == Sending {
 			t.Errorf("%s: row %q", name, step.Row)
 		}
 	}
@@ -181,7 +181,7 @@ func TestAbsentHistoryAllowsARepeatWithinTheDayOnly(t *testing.T) {
 	for repeat, want := range map[Repeat]State{RepeatNever: Unknown, RepeatSameDay: Sending, RepeatTrustInquiry: Sending} {
 		p := usual
 		p.Repeat = repeat
-		if step := Decide(doubted(1), readied(asked(NotFoundNoHistory, now)), now, p); step.Next.State != want {
+		if step := decide(doubted(1), readied(asked(NotFoundNoHistory, now)), now, p); step.Next.State != want {
 			t.Errorf("policy %d: row %q, want %v", repeat, step.Row, want)
 		}
 	}

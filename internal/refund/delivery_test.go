@@ -106,7 +106,7 @@ func TestNothingIsPreparedBeforeItIsDue(t *testing.T) {
 	t.Parallel()
 	early := delivered()
 	early.NotBefore = later(time.Hour)
-	for _, step := range []Step{
+	for _, step := range []step{
 		wantState(t, Core{}, early, morning, Waiting),
 		wantState(t, waited(1), delivered(), waited(1).Due-1, Waiting),
 		wantState(t, doubted(1), delivered(), doubted(1).Due-1, Unknown),
@@ -157,7 +157,7 @@ func TestEverySendIsAnnouncedWithItsOwnWindowAndNonce(t *testing.T) {
 	}{
 		{Core{}, deliveredReady(Ready), 1}, {waited(2), deliveredReady(Ready), 3}, {doubted(1), readied(asked(NotFound, now)), 2},
 	} {
-		next := Decide(c.core, c.event, now, p).Next
+		next := decide(c.core, c.event, now, p).Next
 		if next.Sends != c.sends || next.Nonce != 9 || next.Due != 0 || next.Quiet != 45*time.Second {
 			t.Errorf("record %+v", next)
 		}

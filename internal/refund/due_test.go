@@ -42,7 +42,7 @@ func drawCore(t *rapid.T) Core {
 	for range rapid.IntRange(0, 8).Draw(t, "steps") {
 		e := drawEvent(t, c.State)
 		now = max(now, c.Due, drawTime(t, "then"))
-		if step := Decide(c, e, now, usual); slices.Contains(step.Effects, Append) {
+		if step := decide(c, e, now, usual); slices.Contains(step.Effects, Append) {
 			c = step.Next
 		}
 	}
@@ -54,7 +54,7 @@ func TestNoDueTimeLiesBeyondTheDeadlineButTheLastQuestion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCore(t)
 		e, now := drawEvent(t, c.State), drawTime(t, "now")
-		step := Decide(c, e, now, usual)
+		step := decide(c, e, now, usual)
 		if !slices.Contains(step.Effects, Append) {
 			return
 		}
@@ -77,7 +77,7 @@ func TestEveryScheduleHasATimeAndFiresWhenTheRefundMayBeLookedAt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCore(t)
 		e, now := drawEvent(t, c.State), drawTime(t, "now")
-		step := Decide(c, e, now, usual)
+		step := decide(c, e, now, usual)
 		if !slices.Contains(step.Effects, Schedule) {
 			return
 		}
@@ -98,7 +98,7 @@ func TestEveryPossibleSituationHasARow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawCore(t)
 		e, now := drawEvent(t, c.State), drawTime(t, "now")
-		if step := Decide(c, e, now, usual); step.Row == "no row" {
+		if step := decide(c, e, now, usual); step.Row == "no row" {
 			t.Fatalf("%+v, %+v, %v", c, e, now.Time())
 		}
 	})
@@ -183,19 +183,19 @@ func TestProofFoundByTheLastQuestionIsStillProof(t *testing.T) {
 func TestDeadlineIsTheJobsOrCountsFromTheLaterOfNowAndNotBefore(t *testing.T) {
 	t.Parallel()
 	e := deliveredReady(Ready)
-	if got := Decide(Core{}, e, morning, usual).Next.Deadline; got != later(24*time.Hour) {
+	if got := decide(Core{}, e, morning, usual).Next.Deadline; got != later(24*time.Hour) {
 		t.Errorf("neither given: %v", got.Time())
 	}
 	e.NotBefore = later(time.Hour)
-	if got := Decide(Core{}, e, morning, usual).Next.Deadline; got != later(25*time.Hour) {
+	if got := decide(Core{}, e, morning, usual).Next.Deadline; got != later(25*time.Hour) {
 		t.Errorf("not_before later: %v", got.Time())
 	}
 	e.NotBefore = later(-time.Hour)
-	if got := Decide(Core{}, e, morning, usual).Next.Deadline; got != later(24*time.Hour) {
+	if got := decide(Core{}, e, morning, usual).Next.Deadline; got != later(24*time.Hour) {
 		t.Errorf("not_before past: %v", got.Time())
 	}
 	e.Deadline = later(time.Minute)
-	if got := Decide(Core{}, e, morning, usual).Next.Deadline; got != later(time.Minute) {
+	if got := decide(Core{}, e, morning, usual).Next.Deadline; got != later(time.Minute) {
 		t.Errorf("given: %v", got.Time())
 	}
 }
@@ -219,17 +219,17 @@ func TestDelaysGrowAndStartAnewWithTheFirstUnknown(t *testing.T) {
 	if c.Delays != 5 {
 		t.Errorf("%d delays", c.Delays)
 	}
-	c = Decide(c, deliveredReady(Ready), c.Due, usual).Next
+	c = decide(c, deliveredReady(Ready), c.Due, usual).Next
 	if c.Delays != 5 {
 		t.Errorf("%d delays after a send", c.Delays)
 	}
-	if c = Decide(c, answered(NoProof), c.SendBy, usual).Next; c.Delays != 0 {
+	if c = decide(c, answered(NoProof), c.SendBy, usual).Next; c.Delays != 0 {
 		t.Errorf("%d delays after the first unknown", c.Delays)
 	}
-	if c = Decide(c, asked(NoAnswer, c.Due), c.Due, usual).Next; c.Delays != 1 {
+	if c = decide(c, asked(NoAnswer, c.Due), c.Due, usual).Next; c.Delays != 1 {
 		t.Errorf("%d delays after the first question", c.Delays)
 	}
-	if c = Decide(c.in(Sending), answered(NoProof), c.Due, usual).Next; c.Delays != 1 {
+	if c = decide(c.in(Sending), answered(NoProof), c.Due, usual).Next; c.Delays != 1 {
 		t.Errorf("%d delays after the second unknown", c.Delays)
 	}
 }

@@ -112,21 +112,21 @@ type Policy struct {
 	Repeat        Repeat
 }
 
-// Effect is one thing to do. The effects of a [Step] are done in order; one
-// that cannot be done ends the handling without acknowledging the message.
+// Effect is one thing to do. The effects of a row are done in order; one that
+// cannot be done ends the execution without acknowledging the message.
 type Effect uint8
 
 // The effects.
 const (
-	Append      Effect = iota // store Step.Next, guarded by the record that was decided from
-	Prepare                   // get ready for a call, then Decide again with the same event and its Ready set
-	Send                      // make the refund call of the record just appended, then Decide on Answered
-	Inquire                   // make a status inquiry, then Decide on Asked
-	Schedule                  // store a wait that fires at Step.At
+	Append      Effect = iota // store [Machine.Next], guarded by the record that was decided from
+	Prepare                   // get ready for a call, then observe the same event with its Ready set
+	Send                      // send the refund request of the record just appended, then observe SendEnded
+	Inquire                   // make a status inquiry, then observe InquiryEnded
+	Schedule                  // store a message that is delivered at [Machine.At]
 	Ack                       // acknowledge the message
 	DeadLetter                // store the message as a dead letter (refund_id_conflict)
 	LateSuccess               // alarm: money moved for a refund that was given up
-	Reread                    // read the record again and Decide on Delivered
+	Reread                    // read the record again and observe Delivered
 	Refuse                    // tell the operator that the state does not allow it
 )
 
@@ -136,12 +136,3 @@ var effectNames = [...]string{
 
 // String names the effect as the documentation does.
 func (e Effect) String() string { return effectNames[e] }
-
-// Step is what follows from an event.
-type Step struct {
-	Row     string // the name of the row that matched
-	Next    Core   // to be appended, where Effects says so
-	At      Time   // when the wait fires, where Effects says so
-	Proof   bool   // the row settles the refund by what DOKU or an operator said
-	Effects []Effect
-}

@@ -1,6 +1,6 @@
 package refund
 
-// guard is one named condition of a row; its name stands in the documentation.
+// guard is one named condition of a row; the documentation shows its name.
 type guard struct {
 	name  string
 	holds func(situation) bool
@@ -60,8 +60,8 @@ var (
 		return repeatAllowed(s.core, s.event, s.now, s.policy)
 	}}
 
-	verdictSucceeded = guard{"word: succeeded", func(s situation) bool { return s.event.Verdict == Succeeded }}
-	verdictFailed    = guard{"word: failed, after `ask_from` and the quiet period of the last send", func(s situation) bool {
+	verdictSucceeded = guard{"verdict: succeeded", func(s situation) bool { return s.event.Verdict == Succeeded }}
+	verdictFailed    = guard{"verdict: failed, after `ask_from` and the quiet period of the last send", func(s situation) bool {
 		return s.event.Verdict == Failed && s.now >= s.core.AskFrom.Add(s.core.Quiet)
 	}}
 )

@@ -121,8 +121,8 @@ func TestRefusedSendGetsAFreshExternalIDAndAnUnknownOneItsOwnAgain(t *testing.T)
 		c = wantState(t, c, e, now, want).Next
 		return c.ExternalKey()
 	}
-	refuse := func() { c = Decide(c, answered(NotExecuted), c.SendBy, usual).Next }
-	doubt := func() { c = Decide(c, answered(NoProof), c.SendBy, usual).Next }
+	refuse := func() { c = decide(c, answered(NotExecuted), c.SendBy, usual).Next }
+	doubt := func() { c = decide(c, answered(NoProof), c.SendBy, usual).Next }
 
 	if k := c.ExternalKey(); k != 0 {
 		t.Errorf("before the first send: k=%d", k)

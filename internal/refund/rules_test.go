@@ -14,16 +14,16 @@ var (
 	utcEnd     = At(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
 )
 
-func wantState(t *testing.T, c Core, e Event, now Time, want State) Step {
+func wantState(t *testing.T, c Core, e Event, now Time, want State) step {
 	t.Helper()
-	step := Decide(c, e, now, usual)
+	step := decide(c, e, now, usual)
 	if step.Next.State != want {
 		t.Errorf("%v after %+v leads to %v by row %q, want %v", c.State, e, step.Next.State, step.Row, want)
 	}
 	return step
 }
 
-func wantEffects(t *testing.T, step Step, want ...Effect) {
+func wantEffects(t *testing.T, step step, want ...Effect) {
 	t.Helper()
 	if !slices.Equal(step.Effects, want) {
 		t.Errorf("row %q: effects %v, want %v", step.Row, step.Effects, want)
@@ -115,7 +115,7 @@ func TestCollisionWhileNothingIsUnknownIsUnresolved(t *testing.T) {
 func TestCollisionAfterOurOwnRefusalBlamesNobodyElse(t *testing.T) {
 	t.Parallel()
 	for sends, want := range map[int32]Code{1: CodeIdentifierCollision, 2: CodeIdentifierUsed, 5: CodeIdentifierUsed} {
-		if step := Decide(sent(sends), answered(Collision), morning, usual); step.Next.Code != want {
+		if step := decide(sent(sends), answered(Collision), morning, usual); step.Next.Code != want {
 			t.Errorf("after %d sends: %s, want %s", sends, step.Next.Code, want)
 		}
 	}
@@ -199,7 +199,7 @@ func TestOutcomeNeverChangesOnceItIsFinal(t *testing.T) {
 	t.Parallel()
 	for _, s := range []State{Succeeded, Failed, Rejected} {
 		for _, e := range everyEvent() {
-			step := Decide(doubted(1).in(s), e, later(time.Hour), usual)
+			step := decide(doubted(1).in(s), e, later(time.Hour), usual)
 			if slices.Contains(step.Effects, Append) || slices.Contains(step.Effects, Send) {
 				t.Errorf("%v after %+v: row %q does %v", s, e, step.Row, step.Effects)
 			}
@@ -210,7 +210,7 @@ func TestOutcomeNeverChangesOnceItIsFinal(t *testing.T) {
 func TestUnresolvedIsOnlySettledNeverReopened(t *testing.T) {
 	t.Parallel()
 	for _, e := range everyEvent() {
-		step := Decide(doubted(1).in(Unresolved), e, later(time.Hour), usual)
+		step := decide(doubted(1).in(Unresolved), e, later(time.Hour), usual)
 		if slices.Contains(step.Effects, Append) && (!step.Proof || !step.Next.State.Final()) {
 			t.Errorf("%+v: row %q leads to %v", e, step.Row, step.Next.State)
 		}
@@ -221,7 +221,7 @@ func TestEveryEventHasARowInEveryState(t *testing.T) {
 	t.Parallel()
 	for s := range states {
 		for _, e := range everyEvent() {
-			if step := Decide(doubted(1).in(s), e, later(time.Hour), usual); step.Row == "no row" {
+			if step := decide(doubted(1).in(s), e, later(time.Hour), usual); step.Row == "no row" {
 				t.Errorf("%v after %+v", s, e)
 			}
 		}
@@ -234,7 +234,7 @@ func TestWaitingMeansThatNothingWasEverUnknown(t *testing.T) {
 		for _, e := range everyEvent() {
 			c := repeated(2).in(s)
 			c.Due = morning
-			step := Decide(c, e, later(time.Hour), usual)
+			step := decide(c, e, later(time.Hour), usual)
 			if step.Next.State == Waiting || step.Next.State == Rejected {
 				t.Errorf("%v after %+v: row %q leads to %v", s, e, step.Row, step.Next.State)
 			}
@@ -293,7 +293,7 @@ func TestTakeoverKeepsTheNonceAndTheSendersTimes(t *testing.T) {
 	t.Parallel()
 	p := usual
 	p.Timeout, p.Quiet = 5*time.Minute, 5*time.Minute // settings differ between processes
-	step := Decide(sent(1), delivered(), sent(1).AskFrom, p)
+	step := decide(sent(1), delivered(), sent(1).AskFrom, p)
 	next := step.Next
 	if next.State != Unknown || next.Nonce != 7 || next.AskFrom != sent(1).AskFrom || next.SendBy != sent(1).SendBy ||
 		next.Quiet != time.Minute {
@@ -309,7 +309,7 @@ func TestFirstUnknownSendIsNeverForgotten(t *testing.T) {
 	for _, s := range []State{Sending, Unknown, Unresolved} {
 		for _, e := range everyEvent() {
 			c := repeated(2).in(s)
-			next := Decide(c, e, later(time.Hour), usual).Next
+			next := decide(c, e, later(time.Hour), usual).Next
 			if next.FirstUnknown != c.FirstUnknown || next.FirstUnknownAt != c.FirstUnknownAt {
 				t.Errorf("%v after %+v: first unknown send %d at %v", s, e, next.FirstUnknown, next.FirstUnknownAt.Time())
 			}

@@ -1,7 +1,7 @@
 package refund
 
 // stay and decided stand in the column "to": no record follows, or the state
-// that the operator's word names.
+// that the operator's verdict names.
 const (
 	stay         = states
 	verdictState = states + 1
@@ -41,7 +41,7 @@ var (
 	wait = []Effect{Append, Schedule, Ack}
 )
 
-// row is one line of the transition table of design.md §4.
+// row is one line of the transition table.
 type row struct {
 	name  string
 	from  stateSet
@@ -56,7 +56,7 @@ type row struct {
 }
 
 // table is tried from the top; the first row that matches decides. It is the
-// only place that says what may follow what: Decide, its tests and
+// only place that says what may follow what: [Machine], its tests and
 // docs/state-machine.md read it.
 var table = []row{
 	// What holds for every refund that has a record.
@@ -75,7 +75,7 @@ var table = []row{
 	{name: "already ended", from: anyResult, on: on(Delivered), to: stay, then: []Effect{Ack}},
 
 	// No record yet.
-	{name: "nudge without a record", from: in(None), on: on(Delivered), when: []guard{isWakeUp}, to: stay, then: []Effect{Ack}},
+	{name: "wake-up without a record", from: in(None), on: on(Delivered), when: []guard{isWakeUp}, to: stay, then: []Effect{Ack}},
 	{
 		name: "bad job", from: in(None), on: on(Delivered), when: []guard{invalid},
 		to: Rejected, code: CodeInvalidJob, then: end,
@@ -245,11 +245,11 @@ var table = []row{
 		to:   Failed, code: CodeInquiry, proof: true, then: []Effect{Append},
 	},
 	{
-		name: "operator's word: succeeded", from: in(Unresolved), on: on(OperatorVerdict), when: []guard{verdictSucceeded},
+		name: "operator's verdict: succeeded", from: in(Unresolved), on: on(OperatorVerdict), when: []guard{verdictSucceeded},
 		to: verdictState, code: CodeOperator, proof: true, then: []Effect{Append},
 	},
 	{
-		name: "operator's word: failed", from: in(Unresolved), on: on(OperatorVerdict), when: []guard{verdictFailed},
+		name: "operator's verdict: failed", from: in(Unresolved), on: on(OperatorVerdict), when: []guard{verdictFailed},
 		to: verdictState, code: CodeOperator, proof: true, then: []Effect{Append},
 	},
 	{

@@ -23,7 +23,7 @@ func TestEveryRowDoesWhatTheTableSays(t *testing.T) {
 	for _, c := range rowCases() {
 		t.Run(c.row, func(t *testing.T) {
 			t.Parallel()
-			step := Decide(c.core, c.event, c.now, usual)
+			step := decide(c.core, c.event, c.now, usual)
 			if step.Row != c.row {
 				t.Fatalf("row %q matched", step.Row)
 			}
@@ -47,7 +47,7 @@ func TestEveryRowHasATestAndAName(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{}
 	for _, c := range rowCases() {
-		tested[Decide(c.core, c.event, c.now, usual).Row] = true
+		tested[decide(c.core, c.event, c.now, usual).Row] = true
 	}
 	named := map[string]bool{}
 	for _, r := range table {
@@ -66,8 +66,8 @@ func TestEveryRowHasATestAndAName(t *testing.T) {
 func settles(row string) bool {
 	return slices.Contains([]string{
 		"success", "definite no", "definite no replayed", "customer token refused", "late proof: answer", "proof: inquiry",
-		"inquiry says no", "operator's inquiry: yes", "operator's inquiry: no", "operator's word: succeeded",
-		"operator's word: failed",
+		"inquiry says no", "operator's inquiry: yes", "operator's inquiry: no", "operator's verdict: succeeded",
+		"operator's verdict: failed",
 	}, row)
 }
 
@@ -133,7 +133,7 @@ func noRecordCases() []rowCase {
 	earlyFirst.NotBefore, earlyFirst.Deadline = later(time.Hour), later(25*time.Hour)
 	soon := later(2 * time.Second)
 	return []rowCase{
-		{"nudge without a record", Core{}, nudge, morning, Core{}, 0, onlyAck},
+		{"wake-up without a record", Core{}, nudge, morning, Core{}, 0, onlyAck},
 		{"bad job", Core{}, bad, morning, first.to(Rejected, CodeCardNumber, 0), 0, ending},
 		{"expired before the first send", Core{}, expired, morning, expiredFirst.to(Rejected, CodeDeadlineExceeded, 0), 0, ending},
 		{
@@ -264,11 +264,11 @@ func operatorCases() []rowCase {
 		{"operator's inquiry: yes", open, yes, after, open.to(Succeeded, CodeInquiry, 0), 0, []Effect{Append}},
 		{"operator's inquiry: no", open, no, after, open.to(Failed, CodeInquiry, 0), 0, []Effect{Append}},
 		{
-			"operator's word: succeeded", open, Event{Kind: OperatorVerdict, Verdict: Succeeded}, morning,
+			"operator's verdict: succeeded", open, Event{Kind: OperatorVerdict, Verdict: Succeeded}, morning,
 			open.to(Succeeded, CodeOperator, 0), 0, []Effect{Append},
 		},
 		{
-			"operator's word: failed", open, Event{Kind: OperatorVerdict, Verdict: Failed}, later(190 * time.Second),
+			"operator's verdict: failed", open, Event{Kind: OperatorVerdict, Verdict: Failed}, later(190 * time.Second),
 			open.to(Failed, CodeOperator, 0), 0, []Effect{Append},
 		},
 		{"not allowed", sent(1), Event{Kind: Cancelled}, after, sent(1), 0, []Effect{Refuse}},

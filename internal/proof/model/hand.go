@@ -101,9 +101,9 @@ func (m *model) announce(h *hand, p phase, own refund.Core) {
 func (m *model) end(w *world, i int, decided refund.Machine) {
 	effect, _ := decided.Effect()
 	_, more := decided.Advance().Effect()
-	early := m.mistake.earlyAck && w.hands[i].phase != appending
+	unscheduled := m.mistake.unscheduled || m.mistake.earlyAck && w.hands[i].phase != appending
 	next := acking
-	if effect == refund.Schedule && decided.At() != 0 && !early { // a zero time would never fire
+	if effect == refund.Schedule && decided.At() != 0 && !unscheduled { // a zero time would never fire
 		next = scheduling
 		if !more {
 			next = forwarding

@@ -31,6 +31,7 @@ type Mistake struct {
 	ackFirst      func(next refund.State) bool
 	sendFirst     bool // then recorded
 	earlyAck      bool // an early delivery is acknowledged without a new schedule
+	unscheduled   bool // a record is stored, and the message that it needs is not scheduled
 	sendLate      bool // nobody looks at send_by
 	nonceIsOwn    bool // a record with our nonce is taken for ours, whatever its state
 	clockIgnored  bool // a worker that is not sure of its clock goes on
@@ -73,6 +74,7 @@ func wrongDeeds() []Mistake {
 		{Name: "result after the acknowledgement", Group: Open, Under: bare409, Want: forgotten, ackFirst: refund.State.Result},
 		{Name: "sent before it is recorded", Group: Told, Under: bare, Want: twice, sendFirst: true},
 		{Name: "early delivery acknowledged without a new schedule", Group: Open, Under: bare409, Want: forgotten, earlyAck: true},
+		{Name: "recorded without a scheduled message", Group: Open, Under: bare409, Want: forgotten, unscheduled: true},
 		{Name: "send_by ignored", Group: Told, Under: bare, Want: twice, sendLate: true},
 		{Name: "record with our nonce in another state taken for our own", Group: Told, Under: unacknowledged, Want: noPath, nonceIsOwn: true},
 		{Name: "a worker whose clock is ahead goes on", Group: Told, Under: ahead, Want: twice, clockIgnored: true},

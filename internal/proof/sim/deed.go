@@ -92,8 +92,8 @@ var deedRoads = map[string]road{
 	"brought forward":            broughtForward,
 	"operator's inquiry: yes":    inquirySettled,
 	"operator's inquiry: no":     inquirySettled,
-	"operator's word: succeeded": wordSucceeded,
-	"operator's word: failed":    wordFailed,
+	"operator's verdict: succeeded": wordSucceeded,
+	"operator's verdict: failed":    wordFailed,
 }
 
 func (d *deed) stored() {

@@ -1,20 +1,5 @@
 package refund
 
-// Decide returns what follows when e happens to a refund whose last record is
-// c, at now. It never fails: a situation that no row names is refused to an
-// operator and otherwise read again.
-func Decide(c Core, e Event, now Time, p Policy) Step {
-	s := situation{core: c, event: e, now: now, policy: p}
-	for i := range table {
-		if table[i].matches(s) {
-			return table[i].apply(s)
-		}
-	}
-	return Step{Row: "no row", Next: c, Effects: rereadOnly}
-}
-
-var rereadOnly = []Effect{Reread}
-
 // situation is what guards look at.
 type situation struct {
 	core   Core
@@ -35,16 +20,16 @@ func (r *row) matches(s situation) bool {
 	return true
 }
 
-func (r *row) apply(s situation) Step {
-	step := Step{Row: r.name, Next: s.core, Proof: r.proof, Effects: r.then}
+// apply returns the record that follows, and when a scheduled message is due.
+func (r *row) apply(s situation) (next Core, at Time) {
+	next = s.core
 	if r.to != stay {
-		step.Next = r.enter(s)
+		next = r.enter(s)
 	}
-	step.At = step.Next.Due
 	if r.at != nil {
-		step.At = r.at(s)
+		return next, r.at(s)
 	}
-	return step
+	return next, next.Due
 }
 
 // enter builds the record that the row leads to.

@@ -1,6 +1,0 @@
-//go:build !race
-
-package refund
-
-// underRace shrinks what is slow under the race detector.
-const underRace = false

@@ -58,7 +58,7 @@ func (s *show) sendEarlier(ctx context.Context, a act) error {
 		Channel: job.Channel, InvoiceNumber: job.InvoiceNumber, OriginalRequestID: job.OriginalRequestID,
 		Amount: job.Amount, RequestID: refund.RequestID(devstack.ClientID, job.RefundID),
 	}
-	var last doku.Verdict
+	var last doku.RefundOutcome
 	for range 5 { // a slow machine may miss an answer; the same request again is harmless
 		order.SendBy = time.Now().Add(refund.SendWindow)
 		last = client.Refund(ctx, order)

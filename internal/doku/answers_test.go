@@ -108,7 +108,7 @@ func signed(key, id, target string, body []byte, withDigest bool) string {
 // classes is what the answer is taken for: its class, and with it the cause
 // where that decides as well.
 func (s sample) classes() []string {
-	judge := NewJudge(testClientID, secret.New(testKey))
+	judge := NewClassifier(testClientID, secret.New(testKey))
 	switch s.Op {
 	case "refund":
 		v := judge.Refund(s.order(), s.answer())

@@ -37,7 +37,7 @@ func cardBody(o Order) ([]byte, error) {
 	return json.Marshal(body)
 }
 
-func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
+func (c *Client) refundCard(ctx context.Context, o Order, l *limit) RefundOutcome {
 	if err := o.checkCard(); err != nil {
 		return unsent(err)
 	}
@@ -47,11 +47,11 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 	}
 	sent := c.cardText(o.RequestID, cardRefundPath)
 	sent.digest = cardDigest(body)
-	var s seal
+	var s signatureStatus
 	got := c.wire.send(ctx, request{
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
 		header: c.cardHeader(sent), body: body, limit: l,
-		seal: func(r reply) seal {
+		seal: func(r reply) signatureStatus {
 			s = r.seal(c.keys.Load().shared, sent)
 			return s
 		},
@@ -59,7 +59,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) Verdict {
 	return classifyCard(o, got.matched(s), s, c.cfg.DefiniteCodes...)
 }
 
-func (c *Client) inquireCard(ctx context.Context, o Order) Inquiry {
+func (c *Client) inquireCard(ctx context.Context, o Order) InquiryOutcome {
 	if err := o.checkCard(); err != nil {
 		return unasked(err)
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // cardAnswer is what is read of the answer to a refund (seed 1).
@@ -67,7 +69,7 @@ const (
 
 // classifyCard says what the answer to a card refund proves. further are definite
 // codes of the merchant's settings.
-func classifyCard(o Order, r reply, s seal, further ...string) Verdict {
+func classifyCard(o Order, r reply, s signatureStatus, further ...string) RefundOutcome {
 	if v, ok := r.undelivered(); ok {
 		return v
 	}
@@ -78,20 +80,20 @@ func classifyCard(o Order, r reply, s seal, further ...string) Verdict {
 }
 
 // finished adds what follows from class and status.
-func (v Verdict) finished(status int) Verdict {
+func (v RefundOutcome) finished(status int) RefundOutcome {
 	switch {
 	case v.Class != Unknown && v.Evidence == "":
-		v.Evidence = ByResponse
+		v.Evidence = refund.ByResponse
 	case v.Class == Unknown && v.Cause == Plain && status >= http.StatusInternalServerError:
 		v.Cause = Failing
 	}
 	return v
 }
 
-func (a *cardAnswer) judge(o Order, r reply, s seal, further []string) Verdict {
-	bare := Said{HTTPStatus: r.status}
+func (a *cardAnswer) judge(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
+	bare := refund.Response{HTTPStatus: r.status}
 	if !r.final() {
-		return Verdict{Said: bare, Cause: Failing, Problem: "not a final answer"}
+		return RefundOutcome{Response: bare, Cause: Failing, Problem: "not a final answer"}
 	}
 	if err := r.decode(a); err != nil {
 		return brokenCard(r, err)
@@ -100,19 +102,19 @@ func (a *cardAnswer) judge(o Order, r reply, s seal, further []string) Verdict {
 		return a.wrongSeal(r)
 	}
 	v := a.opened(o, r, s, further)
-	v.Said = a.said(r.status)
+	v.Response = a.said(r.status)
 	return v
 }
 
 // opened judges an answer that could be read, and whose signature is right or
 // absent.
-func (a *cardAnswer) opened(o Order, r reply, s seal, further []string) Verdict {
+func (a *cardAnswer) opened(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
 	fields := a.others(o)
 	switch {
 	case listed(idempotencyCodes, a.Error.code):
 		return a.usedBefore(o, r, fields)
 	case len(fields) > 0:
-		return Verdict{Cause: collision(r), Mismatches: fields, Problem: "the answer speaks of another refund"}
+		return RefundOutcome{Cause: collision(r), Mismatches: fields, Problem: "the answer speaks of another refund"}
 	default:
 		return a.ours(o, r, s, further)
 	}
@@ -121,78 +123,78 @@ func (a *cardAnswer) opened(o Order, r reply, s seal, further []string) Verdict 
 // usedBefore: DOKU has seen the Request-Id before. A 409 may carry what it
 // answered then; beside this code, nobody can tell whether SUCCESS or FAILED
 // means the first request or its repeat.
-func (a *cardAnswer) usedBefore(o Order, r reply, fields []string) Verdict {
+func (a *cardAnswer) usedBefore(o Order, r reply, fields []string) RefundOutcome {
 	if r.status == http.StatusConflict && a.names(o) && a.Refund.Status != "" {
-		return Verdict{Problem: "the stored answer to our request, with an error of its repeat"}
+		return RefundOutcome{Problem: "the stored answer to our request, with an error of its repeat"}
 	}
-	return Verdict{Cause: Collision, Mismatches: fields, Problem: "the request id was used before"}
+	return RefundOutcome{Cause: Collision, Mismatches: fields, Problem: "the request id was used before"}
 }
 
 // brokenCard: a few statuses decide without a body.
-func brokenCard(r reply, err error) Verdict {
+func brokenCard(r reply, err error) RefundOutcome {
 	v := byStatus(r.status)
 	switch {
 	case r.garbled():
-		v = Verdict{Cause: Failing, Problem: err.Error()}
+		v = RefundOutcome{Cause: Failing, Problem: err.Error()}
 	case v.Class == Unknown:
 		v.Problem = err.Error()
 		if r.fault == whole && r.status == http.StatusConflict { // one cut short may have been a replay: worth asking
 			v.Cause = Collision
 		}
 	}
-	v.Said = Said{HTTPStatus: r.status}
+	v.Response = refund.Response{HTTPStatus: r.status}
 	return v
 }
 
 // wrongSeal believes nothing that the body says, but for what a wrong key of
 // ours looks like: then DOKU's own signatures look wrong to us as well.
-func (a *cardAnswer) wrongSeal(r reply) Verdict {
-	var v Verdict
+func (a *cardAnswer) wrongSeal(r reply) RefundOutcome {
+	var v RefundOutcome
 	denied := r.status == http.StatusUnauthorized && !listed(idempotencyCodes, a.Error.code)
 	if a.Refund.Status == "" && (denied || strings.EqualFold(a.Error.code, "invalid_signature")) {
 		v = byCode(r.status, a.Error.code)
 	}
 	if v.Class == Unknown {
-		v = Verdict{Cause: Failing, Problem: "the answer's signature is wrong"}
+		v = RefundOutcome{Cause: Failing, Problem: "the answer's signature is wrong"}
 		if r.status == http.StatusConflict {
 			v.Cause = Collision
 		}
 	}
-	v.Said = Said{HTTPStatus: r.status}
+	v.Response = refund.Response{HTTPStatus: r.status}
 	return v
 }
 
 // ours judges an answer that is not somebody else's.
-func (a *cardAnswer) ours(o Order, r reply, s seal, further []string) Verdict {
+func (a *cardAnswer) ours(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
 	switch {
 	case r.status == http.StatusConflict && !a.names(o):
-		return Verdict{Cause: Collision, Problem: "409 without the stored answer to our request"}
+		return RefundOutcome{Cause: Collision, Problem: "409 without the stored answer to our request"}
 	case r.status == http.StatusConflict:
 		v := a.outcome(r.status, further)
 		if v.Class != Unknown {
-			v.Evidence = ByReplay
+			v.Evidence = refund.ByReplay
 		}
 		return v
 	case s == sealAbsent && a.Refund.Status == cardFailed && !r.ok():
 		return byCode(r.status, a.Error.code, further...) // the word FAILED is not believed unsigned, a refusal by code is
 	case s == sealAbsent && a.Refund.Status != "":
-		return Verdict{Problem: "the answer's signature is missing"}
+		return RefundOutcome{Problem: "the answer's signature is missing"}
 	default:
 		return a.outcome(r.status, further)
 	}
 }
 
 // outcome reads refund.status, or else the table.
-func (a *cardAnswer) outcome(status int, further []string) Verdict {
+func (a *cardAnswer) outcome(status int, further []string) RefundOutcome {
 	switch {
 	case a.Refund.Status == cardSuccess && !a.faulty():
-		return Verdict{Class: Succeeded, Problem: "status SUCCESS"}
+		return RefundOutcome{Class: Succeeded, Problem: "status SUCCESS"}
 	case a.Refund.Status == cardSuccess:
-		return Verdict{Problem: "SUCCESS with an error"}
+		return RefundOutcome{Problem: "SUCCESS with an error"}
 	case a.Refund.Status == cardFailed:
-		return Verdict{Class: Failed, Problem: "status FAILED"}
+		return RefundOutcome{Class: Failed, Problem: "status FAILED"}
 	case a.Refund.Status != "":
-		return Verdict{Problem: "unknown refund.status"}
+		return RefundOutcome{Problem: "unknown refund.status"}
 	default:
 		return byCode(status, a.Error.code, further...)
 	}
@@ -231,8 +233,8 @@ func (a *cardAnswer) others(o Order) []string {
 	return fields
 }
 
-func (a *cardAnswer) said(status int) Said {
-	return Said{
+func (a *cardAnswer) said(status int) refund.Response {
+	return refund.Response{
 		HTTPStatus: status, Code: a.Error.code, Message: string(a.Refund.Message), ErrorMessage: a.Error.message,
 		Type: a.Error.kind, RefundType: a.Refund.Type, ApprovalCode: a.Refund.ApprovalCode,
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // cardFailedBody is seed 1's failed sample, about our order.
@@ -17,9 +19,9 @@ func TestCardSuccessKeepsWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
 	v := classifyCard(cardOrder(), respond(200, cardSuccessBody), sealRight)
 	wantVerdict(t, v, Succeeded, Plain)
-	want := Said{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
-	if v.Said != want || v.Evidence != ByResponse {
-		t.Errorf("said %+v, evidence %s", v.Said, v.Evidence)
+	want := refund.Response{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
+	if v.Response != want || v.Evidence != refund.ByResponse {
+		t.Errorf("said %+v, evidence %s", v.Response, v.Evidence)
 	}
 }
 
@@ -27,12 +29,12 @@ func TestCardFailureKeepsWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
 	v := classifyCard(cardOrder(), respond(200, cardFailedBody), sealRight)
 	wantVerdict(t, v, Failed, Plain)
-	want := Said{
+	want := refund.Response{
 		HTTPStatus: 200, Code: "PAYMENT_FAILED", RefundType: "FULL_REFUND", Type: "Payment Failed",
 		ErrorMessage: "Total Refund amount is Bigger than Original Transaction",
 	}
-	if v.Said != want {
-		t.Errorf("said %+v", v.Said)
+	if v.Response != want {
+		t.Errorf("said %+v", v.Response)
 	}
 }
 
@@ -43,8 +45,8 @@ func TestEveryCardRefundTypeIsASuccess(t *testing.T) {
 			t.Parallel()
 			v := classifyCard(cardOrder(), respond(200, edit(t, cardSuccessBody, "FULL_REFUND", kind)), sealRight)
 			wantVerdict(t, v, Succeeded, Plain)
-			if v.Said.RefundType != kind {
-				t.Errorf("type %s", v.Said.RefundType)
+			if v.Response.RefundType != kind {
+				t.Errorf("type %s", v.Response.RefundType)
 			}
 		})
 	}
@@ -55,7 +57,7 @@ type cardCase struct {
 	name   string
 	status int
 	body   string
-	seal   seal
+	seal   signatureStatus
 	class  Class
 	cause  Cause
 }
@@ -283,7 +285,7 @@ func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
 		{"nothing", 409, ``, sealAbsent, Unknown, Collision},
 	})
 	for _, body := range []string{cardSuccessBody, cardFailedBody, refusal("TOO_MANY_REQUESTS")} {
-		if v := classifyCard(cardOrder(), respond(409, body), sealAbsent); v.Evidence != ByReplay {
+		if v := classifyCard(cardOrder(), respond(409, body), sealAbsent); v.Evidence != refund.ByReplay {
 			t.Errorf("evidence %q of %s", v.Evidence, body)
 		}
 	}

@@ -3,6 +3,8 @@ package doku
 import (
 	"net/http"
 	"slices"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // cardStatus is what is read of the answer to a status inquiry.
@@ -30,21 +32,21 @@ const cardVoided = "VOIDED"
 // cardFinding is what an answer that names our Request-Id proves, by
 // transaction.status.
 type cardFinding struct {
-	finding Finding
+	finding refund.Finding
 	agrees  string // what card_payment.transaction_status must say: the order's status is not this request's
 	full    bool   // that status and our amount must both be there
 }
 
 // cardFindings: under any other status the refund still runs.
 var cardFindings = map[string]cardFinding{
-	"REFUNDED": {finding: FoundSuccess, agrees: cardSuccess},
-	cardVoided: {finding: FoundSuccess, agrees: cardSuccess},
-	cardFailed: {finding: FoundFailure, agrees: cardFailed},
+	"REFUNDED": {finding: refund.FoundSuccess, agrees: cardSuccess},
+	cardVoided: {finding: refund.FoundSuccess, agrees: cardSuccess},
+	cardFailed: {finding: refund.FoundFailure, agrees: cardFailed},
 	// One of the three spellings may be DOKU's. They may also speak of the order,
 	// of which another refund gave back a part.
-	"PARTIAL_REFUND":     {finding: FoundSuccess, agrees: cardSuccess, full: true},
-	"PARTIAL_REFUNDED":   {finding: FoundSuccess, agrees: cardSuccess, full: true},
-	"PARTIALLY_REFUNDED": {finding: FoundSuccess, agrees: cardSuccess, full: true},
+	"PARTIAL_REFUND":     {finding: refund.FoundSuccess, agrees: cardSuccess, full: true},
+	"PARTIAL_REFUNDED":   {finding: refund.FoundSuccess, agrees: cardSuccess, full: true},
+	"PARTIALLY_REFUNDED": {finding: refund.FoundSuccess, agrees: cardSuccess, full: true},
 }
 
 // paymentStatuses are those of a payment. Only they say that the invoice shows
@@ -53,44 +55,44 @@ var paymentStatuses = []string{"PENDING", cardSuccess, cardFailed, "EXPIRED", "T
 
 // findCard says what the answer to a card inquiry proves. further are definite
 // codes of the merchant's settings.
-func findCard(o Order, r reply, s seal, further ...string) Inquiry {
+func findCard(o Order, r reply, s signatureStatus, further ...string) InquiryOutcome {
 	if i, ok := r.unheard(); ok {
 		return i
 	}
 	var a cardStatus
 	i := a.find(o, r, s, further)
 	i.RetryAfter = r.retryAfter()
-	i.Said.HTTPStatus = r.status
+	i.Response.HTTPStatus = r.status
 	return i.finished(r.status)
 }
 
 // finished adds what follows from the status.
-func (i Inquiry) finished(status int) Inquiry {
-	if i.Finding == NoAnswer && i.Cause == Plain && status >= http.StatusInternalServerError {
+func (i InquiryOutcome) finished(status int) InquiryOutcome {
+	if i.Finding == refund.NoAnswer && i.Cause == Plain && status >= http.StatusInternalServerError {
 		i.Cause = Failing
 	}
 	return i
 }
 
-func (a *cardStatus) find(o Order, r reply, s seal, further []string) Inquiry {
+func (a *cardStatus) find(o Order, r reply, s signatureStatus, further []string) InquiryOutcome {
 	if err := r.decode(a); err != nil {
-		return Inquiry{Cause: byStatus(r.status).Cause, Problem: err.Error()}
+		return InquiryOutcome{Cause: byStatus(r.status).Cause, Problem: err.Error()}
 	}
 	if s == sealWrong {
-		return Inquiry{Cause: byStatus(r.status).Cause, Problem: "the answer's signature is wrong"}
+		return InquiryOutcome{Cause: byStatus(r.status).Cause, Problem: "the answer's signature is wrong"}
 	}
 	i := a.judge(o, r, further)
-	i.Said.Code, i.Said.ErrorMessage, i.Said.Type = a.Error.code, a.Error.message, a.Error.kind
+	i.Response.Code, i.Response.ErrorMessage, i.Response.Type = a.Error.code, a.Error.message, a.Error.kind
 	return i
 }
 
-func (a *cardStatus) judge(o Order, r reply, further []string) Inquiry {
+func (a *cardStatus) judge(o Order, r reply, further []string) InquiryOutcome {
 	switch {
 	case r.status == http.StatusNotFound && a.missing():
-		return Inquiry{Finding: NotFound, Problem: "not found"}
+		return InquiryOutcome{Finding: refund.NotFound, Problem: "not found"}
 	case !r.ok() || a.CardPayment.RequestID == "" && a.Transaction.Status == "":
 		v := byCode(r.status, a.Error.code, further...)
-		return Inquiry{Cause: v.Cause, Unlisted: v.Unlisted, Problem: "no answer to the question"}
+		return InquiryOutcome{Cause: v.Cause, Unlisted: v.Unlisted, Problem: "no answer to the question"}
 	case a.CardPayment.RequestID == o.RequestID:
 		return a.ours(o)
 	default:
@@ -105,24 +107,24 @@ func (a *cardStatus) missing() bool {
 }
 
 // ours judges an answer that names our Request-Id.
-func (a *cardStatus) ours(o Order) Inquiry {
+func (a *cardStatus) ours(o Order) InquiryOutcome {
 	if a.Order.InvoiceNumber != "" && a.Order.InvoiceNumber != o.InvoiceNumber || a.Refund.Amount.differs(o.Amount) {
-		return Inquiry{Finding: Contradiction, Problem: "our request id with another amount or invoice"}
+		return InquiryOutcome{Finding: refund.Contradiction, Problem: "our request id with another amount or invoice"}
 	}
 	found, ok := cardFindings[a.Transaction.Status]
 	switch {
 	case !ok:
-		return Inquiry{Finding: FoundRunning, Problem: "our refund has not ended"}
-	case found.finding == FoundSuccess && a.Error.present:
-		return Inquiry{Problem: "a success with an error"}
+		return InquiryOutcome{Finding: refund.FoundRunning, Problem: "our refund has not ended"}
+	case found.finding == refund.FoundSuccess && a.Error.present:
+		return InquiryOutcome{Problem: "a success with an error"}
 	case a.CardPayment.Status != found.agrees && (a.CardPayment.Status != "" || found.full):
-		return Inquiry{Problem: "transaction.status and card_payment.transaction_status do not agree"}
+		return InquiryOutcome{Problem: "transaction.status and card_payment.transaction_status do not agree"}
 	case found.full && !a.Refund.Amount.is(o.Amount):
-		return Inquiry{Problem: "a part was refunded, and not plainly ours"}
+		return InquiryOutcome{Problem: "a part was refunded, and not plainly ours"}
 	}
-	i := Inquiry{Finding: found.finding, Problem: "transaction.status " + a.Transaction.Status}
+	i := InquiryOutcome{Finding: found.finding, Problem: "transaction.status " + a.Transaction.Status}
 	if a.Transaction.Status == cardVoided {
-		i.Said.RefundType = "VOID"
+		i.Response.RefundType = "VOID"
 	}
 	return i
 }
@@ -130,11 +132,11 @@ func (a *cardStatus) ours(o Order) Inquiry {
 // another judges an answer that does not name our Request-Id. It says "not
 // there" only if it is plainly about our invoice and its payment: what is left
 // out might be us.
-func (a *cardStatus) another(o Order) Inquiry {
+func (a *cardStatus) another(o Order) InquiryOutcome {
 	if a.Order.InvoiceNumber == o.InvoiceNumber && a.CardPayment.RequestID != "" && !a.Error.present &&
 		slices.Contains(paymentStatuses, a.Transaction.Status) &&
 		(a.CardPayment.Status == "" || slices.Contains(paymentStatuses, a.CardPayment.Status)) {
-		return Inquiry{Finding: NotFound, Problem: "the invoice shows another request"}
+		return InquiryOutcome{Finding: refund.NotFound, Problem: "the invoice shows another request"}
 	}
-	return Inquiry{Problem: "the answer proves nothing"}
+	return InquiryOutcome{Problem: "the answer proves nothing"}
 }

@@ -78,26 +78,26 @@ func (r cardRow) fits(status int, code string) bool {
 
 // byCode looks the refusal up. further are definite codes of the merchant's
 // settings.
-func byCode(status int, code string, further ...string) Verdict {
+func byCode(status int, code string, further ...string) RefundOutcome {
 	for _, row := range cardRows {
 		if row.fits(status, code) {
-			return Verdict{Class: row.class, Cause: row.cause, Problem: row.why}
+			return RefundOutcome{Class: row.class, Cause: row.cause, Problem: row.why}
 		}
 	}
 	switch {
 	case definite(status) && code != "" && listed(further, code):
-		return Verdict{Class: Failed, Problem: "refused, by a code of the settings"}
+		return RefundOutcome{Class: Failed, Problem: "refused, by a code of the settings"}
 	case code == "":
-		return Verdict{Cause: Failing, Problem: "no answer of DOKU's: neither a refund nor an error code"}
+		return RefundOutcome{Cause: Failing, Problem: "no answer of DOKU's: neither a refund nor an error code"}
 	case inCardTable(code) || listed(further, code):
-		return Verdict{Problem: "the error code proves nothing with this http status"}
+		return RefundOutcome{Problem: "the error code proves nothing with this http status"}
 	default:
-		return Verdict{Cause: Failing, Unlisted: true, Problem: "the error code stands in no table"}
+		return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "the error code stands in no table"}
 	}
 }
 
 // byStatus looks up what a status alone decides.
-func byStatus(status int) Verdict {
+func byStatus(status int) RefundOutcome {
 	v := byCode(status, "")
 	if v.Class == Unknown {
 		v.Problem = "the http status proves nothing"

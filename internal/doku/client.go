@@ -1,7 +1,7 @@
 // Package doku speaks DOKU's two refund protocols: credit cards (HMAC-SHA256,
 // Request-Id) and SNAP (B2B token, HMAC-SHA512, X-EXTERNAL-ID). It signs and
-// sends one request at a time and turns whatever comes back into one [Verdict]
-// or one [Inquiry]; it decides nothing, stores nothing and repeats nothing.
+// sends one request at a time and turns whatever comes back into one [RefundOutcome]
+// or one [InquiryOutcome]; it decides nothing, stores nothing and repeats nothing.
 //
 // What an answer proves is read from one table a family, by code, and what no
 // table names proves nothing. A transport of its own makes sure that a refund
@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/printable"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -102,41 +103,41 @@ func (c *Client) Prepare(ctx context.Context, ch channel.Channel) error {
 
 // Refund sends one refund call, at most once and with no byte after SendBy, and
 // says what its answer proves. Call Prepare before SendBy is fixed.
-func (c *Client) Refund(ctx context.Context, o Order) Verdict {
+func (c *Client) Refund(ctx context.Context, o Order) RefundOutcome {
 	l := newLimit(o.SendBy, c.cfg.Now)
 	if l.past() {
-		return Verdict{Class: NotExecuted, Cause: TooLate, Problem: "send_by passed before the call"}
+		return RefundOutcome{Class: NotExecuted, Cause: TooLate, Problem: "send_by passed before the call"}
 	}
 	call := c.refundCard
 	if o.Channel.Facts().Family == channel.SNAP {
 		call = c.refundSNAP
 	}
 	v := call(ctx, o, l)
-	v.Said = v.Said.scrubbed(c.secrets(o)...)
+	v.Response, v.Problem = cleaned(v.Response, c.secrets(o)), kept(v.Problem)
 	c.mismatched(ctx, o, v.Mismatches)
 	if v.Unlisted {
-		c.unlisted(ctx, OpRefund, v.Said.HTTPStatus, v.Said.Code)
+		c.unlisted(ctx, OpRefund, v.Response.HTTPStatus, v.Response.Code)
 	}
 	return v
 }
 
 // Inquire asks what became of a refund. It moves no money, and may wait for a
 // B2B token. Of the order it needs all but Customer, ExternalID and SendBy.
-func (c *Client) Inquire(ctx context.Context, o Order) Inquiry {
+func (c *Client) Inquire(ctx context.Context, o Order) InquiryOutcome {
 	call := c.inquireCard
 	if o.Channel.Facts().Family == channel.SNAP {
 		call = c.inquireSNAP
 	}
 	i := call(ctx, o)
-	i.Said = i.Said.scrubbed(c.secrets(o)...)
+	i.Response, i.Problem = cleaned(i.Response, c.secrets(o)), kept(i.Problem)
 	if i.Unlisted {
-		c.unlisted(ctx, OpInquiry, i.Said.HTTPStatus, i.Said.Code)
+		c.unlisted(ctx, OpInquiry, i.Response.HTTPStatus, i.Response.Code)
 	}
 	return i
 }
 
 // findSNAP counts what the pure function found to differ.
-func (c *Client) findSNAP(ctx context.Context, o Order, r reply) Inquiry {
+func (c *Client) findSNAP(ctx context.Context, o Order, r reply) InquiryOutcome {
 	i, fields := findSNAP(o, r)
 	c.mismatched(ctx, o, fields)
 	return i
@@ -155,7 +156,7 @@ func (c *Client) mismatched(ctx context.Context, o Order, fields []string) {
 func (c *Client) unlisted(ctx context.Context, operation string, status int, code string) {
 	c.cfg.Observe.unlistedCode(operation)
 	c.cfg.Log.WarnContext(ctx, "answer holds a code that no table lists",
-		"operation", operation, "http_status", status, "code", printable(cut(code, maxCode)))
+		"operation", operation, "http_status", status, "code", printable.Kept(code, maxCode))
 }
 
 // secrets is what DOKU's words must not repeat into our records.
@@ -166,11 +167,11 @@ func (c *Client) secrets(o Order) []secret.Text {
 }
 
 // unsent is the verdict on an order that cannot be made a request of.
-func unsent(err error) Verdict {
-	return Verdict{Class: NotExecuted, Cause: NotWritten, Problem: "nothing sent: " + err.Error()}
+func unsent(err error) RefundOutcome {
+	return RefundOutcome{Class: NotExecuted, Cause: NotWritten, Problem: "nothing sent: " + err.Error()}
 }
 
 // unasked is the same of an inquiry.
-func unasked(err error) Inquiry {
-	return Inquiry{Cause: NotWritten, Problem: "nothing asked: " + err.Error()}
+func unasked(err error) InquiryOutcome {
+	return InquiryOutcome{Cause: NotWritten, Problem: "nothing asked: " + err.Error()}
 }

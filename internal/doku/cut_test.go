@@ -12,6 +12,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // framing is how an answer says where it ends.
@@ -188,13 +190,13 @@ var cutInquiries = []struct {
 	order   func() Order
 	status  int
 	body    string
-	finding Finding
+	finding refund.Finding
 }{
-	{"card success", cardOrder, 200, cardStatusBody, FoundSuccess},
-	{"card not found", cardOrder, 404, `{"error":{"code":"DATA_NOT_FOUND"}}`, NotFound},
-	{"snap success", snapOrder, 200, snapStatusBody, FoundSuccess},
-	{"snap not found", snapOrder, 404, `{"responseCode":"4045501"}`, NotFound},
-	{"snap status 07", snapOrder, 200, `{"responseCode":"2005500","latestTransactionStatus":"07"}`, NotFound},
+	{"card success", cardOrder, 200, cardStatusBody, refund.FoundSuccess},
+	{"card not found", cardOrder, 404, `{"error":{"code":"DATA_NOT_FOUND"}}`, refund.NotFound},
+	{"snap success", snapOrder, 200, snapStatusBody, refund.FoundSuccess},
+	{"snap not found", snapOrder, 404, `{"responseCode":"4045501"}`, refund.NotFound},
+	{"snap status 07", snapOrder, 200, `{"responseCode":"2005500","latestTransactionStatus":"07"}`, refund.NotFound},
 }
 
 func TestInquiryAnswerCutAfterAnyByteFindsNothing(t *testing.T) {
@@ -209,7 +211,7 @@ func TestInquiryAnswerCutAfterAnyByteFindsNothing(t *testing.T) {
 					t.Fatalf("whole: %v (%s), want %v", i.Finding, i.Problem, tt.finding)
 				}
 				for d.cut = 0; d.cut < d.all; d.cut++ {
-					if i := c.Inquire(t.Context(), tt.order()); i.Finding != NoAnswer || i.Problem == "" {
+					if i := c.Inquire(t.Context(), tt.order()); i.Finding != refund.NoAnswer || i.Problem == "" {
 						t.Errorf("cut after %d of %d bytes: %v (%s)", d.cut, d.all, i.Finding, i.Problem)
 					}
 				}
@@ -230,13 +232,13 @@ func TestRequestCutAfterAnyByteIsUnknownAndBeforeTheFirstNotSent(t *testing.T) {
 			ready(t, c, order())
 			d.refused = true
 			wantVerdict(t, c.Refund(t.Context(), order()), NotExecuted, NotWritten)
-			if i := c.Inquire(t.Context(), order()); i.Finding != NoAnswer || i.Cause != NotWritten {
+			if i := c.Inquire(t.Context(), order()); i.Finding != refund.NoAnswer || i.Cause != NotWritten {
 				t.Errorf("inquiry: %+v", i)
 			}
 			d.refused = false
 			d.everyByte(t, func() { wantVerdict(t, c.Refund(t.Context(), order()), Unknown, Failing) })
 			d.everyByte(t, func() {
-				if i := c.Inquire(t.Context(), order()); i.Finding != NoAnswer || i.Cause != Failing {
+				if i := c.Inquire(t.Context(), order()); i.Finding != refund.NoAnswer || i.Cause != Failing {
 					t.Errorf("inquiry cut after %d bytes: %+v", d.request, i)
 				}
 			})

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Whatever DOKU or something in between answers: no panic, every verdict says
@@ -23,7 +25,7 @@ func FuzzCardAnswer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, s uint8, body string) {
-		r, sealed := respond(status, body), seal(s%3)
+		r, sealed := respond(status, body), signatureStatus(s%3)
 		v := classifyCard(cardOrder(), r, sealed)
 		checkVerdict(t, v, status)
 		signed := sealed == sealRight || sealed == sealAbsent && status == http.StatusConflict
@@ -33,15 +35,15 @@ func FuzzCardAnswer(f *testing.F) {
 		if v.Class == Failed && sealed == sealWrong {
 			t.Fatalf("failed under a wrong signature: %s", body)
 		}
-		if v.Evidence == ByReplay && status != http.StatusConflict ||
-			v.Cause == Collision && status != http.StatusConflict && !listed(idempotencyCodes, v.Said.Code) {
+		if v.Evidence == refund.ByReplay && status != http.StatusConflict ||
+			v.Cause == Collision && status != http.StatusConflict && !listed(idempotencyCodes, v.Response.Code) {
 			t.Fatalf("%v %v on %d", v.Evidence, v.Cause, status)
 		}
 		i := findCard(cardOrder(), r, sealed)
-		if i.Finding != NoAnswer && sealed == sealWrong {
+		if i.Finding != refund.NoAnswer && sealed == sealWrong {
 			t.Fatalf("%v under a wrong signature: %s", i.Finding, body)
 		}
-		if (i.Finding == FoundSuccess || i.Finding == FoundFailure) && !r.ok() {
+		if (i.Finding == refund.FoundSuccess || i.Finding == refund.FoundFailure) && !r.ok() {
 			t.Fatalf("%v on %d: %s", i.Finding, status, body)
 		}
 	})
@@ -60,7 +62,7 @@ func FuzzSNAPAnswer(f *testing.F) {
 		r := respond(status, body)
 		v := classifySNAP(snapOrder(), r)
 		checkVerdict(t, v, status)
-		if v.Class == Failed && status == http.StatusOK && !strings.HasPrefix(v.Said.Code, "200") && v.Said.RefundNo+v.Said.RefundTime != "" {
+		if v.Class == Failed && status == http.StatusOK && !strings.HasPrefix(v.Response.Code, "200") && v.Response.RefundNo+v.Response.RefundTime != "" {
 			t.Fatalf("a definite no beside a refund: %s", body)
 		}
 		if v.Class == Succeeded && status != http.StatusOK || v.Class == InProgress && status != http.StatusOK && status != http.StatusAccepted {
@@ -70,7 +72,7 @@ func FuzzSNAPAnswer(f *testing.F) {
 			t.Fatalf("collision on %d: %s", status, body)
 		}
 		i, _ := findSNAP(snapOrder(), r)
-		if i.Finding != NoAnswer && status != http.StatusOK && (status != http.StatusNotFound || i.Finding != NotFound) {
+		if i.Finding != refund.NoAnswer && status != http.StatusOK && (status != http.StatusNotFound || i.Finding != refund.NotFound) {
 			t.Fatalf("%v on %d: %s", i.Finding, status, body)
 		}
 		if got, failed := readToken(r, time.Unix(0, 0)); failed == nil && (status != http.StatusOK || headerValue("token", got.value.Reveal()) != nil) {
@@ -79,17 +81,17 @@ func FuzzSNAPAnswer(f *testing.F) {
 	})
 }
 
-func checkVerdict(t *testing.T, v Verdict, status int) {
+func checkVerdict(t *testing.T, v RefundOutcome, status int) {
 	t.Helper()
-	if v.Problem == "" || v.Said.HTTPStatus != status || int(v.Class) >= len(classNames) || int(v.Cause) >= len(causeNames) {
+	if v.Problem == "" || v.Response.HTTPStatus != status || int(v.Class) >= len(classNames) || int(v.Cause) >= len(causeNames) {
 		t.Fatalf("%+v", v)
 	}
 	unknownOnly := v.Cause == Collision || v.Cause == Failing
 	if v.Cause != Plain && !unknownOnly && v.Class != NotExecuted || unknownOnly && v.Class != Unknown {
 		t.Fatalf("%v with %v", v.Class, v.Cause)
 	}
-	if v.Unlisted && (v.Cause != Failing || v.Said.Code == "") {
-		t.Fatalf("unlisted, and %v/%v, code %q", v.Class, v.Cause, v.Said.Code)
+	if v.Unlisted && (v.Cause != Failing || v.Response.Code == "") {
+		t.Fatalf("unlisted, and %v/%v, code %q", v.Class, v.Cause, v.Response.Code)
 	}
 	if status >= 500 && v.Class == Unknown && v.Cause == Plain {
 		t.Fatalf("%d does not count as failing", status)

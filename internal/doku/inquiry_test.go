@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestCardInquiryHasNoBodyAndAnIDOfItsOwn(t *testing.T) {
@@ -19,7 +21,7 @@ func TestCardInquiryHasNoBodyAndAnIDOfItsOwn(t *testing.T) {
 	c := newTestClient(t, s.URL, func(c *Config) { c.Now = func() time.Time { return at } })
 	o := cardOrder()
 	for range 2 {
-		if i := c.Inquire(t.Context(), o); i.Finding != FoundSuccess {
+		if i := c.Inquire(t.Context(), o); i.Finding != refund.FoundSuccess {
 			t.Fatalf("got %+v", i)
 		}
 	}
@@ -66,7 +68,7 @@ func TestSNAPInquirySendsOnlyWhatIsAgreed(t *testing.T) {
 	})
 	o := snapOrder()
 	o.SendBy = time.Time{} // an inquiry is never too late
-	if i := newTestClient(t, s.URL).Inquire(t.Context(), o); i.Finding != FoundSuccess {
+	if i := newTestClient(t, s.URL).Inquire(t.Context(), o); i.Finding != refund.FoundSuccess {
 		t.Fatalf("got %+v", i)
 	}
 	r := <-got
@@ -90,7 +92,7 @@ func TestInquiryWithoutTokenTellsWhy(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
 	i := newTestClient(t, s.URL).Inquire(t.Context(), snapOrder())
-	if i.Finding != NoAnswer || i.Cause != Throttled || i.RetryAfter != 9*time.Second {
+	if i.Finding != refund.NoAnswer || i.Cause != Throttled || i.RetryAfter != 9*time.Second {
 		t.Errorf("got %+v", i)
 	}
 }

@@ -130,7 +130,7 @@ func prepare(t testing.TB, c *Client) {
 }
 
 // wantVerdict compares what a decision depends on.
-func wantVerdict(t testing.TB, got Verdict, class Class, cause Cause) {
+func wantVerdict(t testing.TB, got RefundOutcome, class Class, cause Cause) {
 	t.Helper()
 	if got.Class != class || got.Cause != cause {
 		t.Errorf("got %v/%v (%s), want %v/%v", got.Class, got.Cause, got.Problem, class, cause)

@@ -14,13 +14,6 @@ var causeNames = []string{
 // String returns the cause as it stands in logs.
 func (c Cause) String() string { return name(causeNames, int(c)) }
 
-var findingNames = []string{
-	"no_answer", "found_success", "found_failure", "found_running", "not_found", "contradiction", "not_found_no_history",
-}
-
-// String returns the finding as it stands in logs.
-func (f Finding) String() string { return name(findingNames, int(f)) }
-
 func name(names []string, i int) string {
 	if i < len(names) {
 		return names[i]

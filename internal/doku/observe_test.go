@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -152,8 +153,8 @@ func exercise(t *testing.T, s *httptest.Server, planted []string) string {
 
 func TestAnswersTextsAreCutForTheRecord(t *testing.T) {
 	t.Parallel()
-	said := Said{Message: strings.Repeat("é", 400)}.scrubbed()
-	if len(said.Message) > maxSaid || !strings.HasPrefix(strings.Repeat("é", 400), said.Message) || len(said.Message) < maxSaid-1 {
+	said := cleaned(refund.Response{Message: strings.Repeat("é", 400)}, nil)
+	if len(said.Message) > longestKept || !strings.HasPrefix(strings.Repeat("é", 400), said.Message) || len(said.Message) < longestKept-1 {
 		t.Errorf("%d bytes: %s", len(said.Message), said.Message)
 	}
 }

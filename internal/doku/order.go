@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -28,4 +29,21 @@ type Customer struct {
 	AccessToken secret.Text
 	DeviceID    secret.Text
 	IPAddress   secret.Text
+}
+
+// NewOrder returns the order of a recorded refund. Everything but the customer
+// comes from the record, so that a repeat has the same bytes.
+func NewOrder(r *refund.Record, c Customer) Order {
+	return Order{
+		Channel:           r.Job.Channel,
+		InvoiceNumber:     r.Job.InvoiceNumber,
+		OriginalRequestID: r.Job.OriginalRequestID,
+		Amount:            r.Job.Amount,
+		Reason:            r.ReasonToSend(),
+		RequestID:         r.Identity.RequestID,
+		ExternalID:        r.Identity.ExternalID,
+		PartnerRefundNo:   r.Identity.PartnerRefundNo,
+		Customer:          c,
+		SendBy:            r.SendBy.Time(),
+	}
 }

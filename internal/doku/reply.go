@@ -18,6 +18,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
 	"refundworker.example/refundworker/internal/secret"
 )
@@ -72,15 +73,15 @@ func (r reply) decompressed(ctx context.Context) reply {
 	return r
 }
 
-// seal is what the signature of the answer to a card refund is worth: DOKU's
+// signatureStatus is what the signature of the answer to a card refund is worth: DOKU's
 // digest may be of the body before or after it was compressed.
-func (r reply) seal(keys []secret.Text, sent cardText) seal {
-	return checkSeal(keys, sent, r.header, r.bodies()...)
+func (r reply) seal(keys []secret.Text, sent cardText) signatureStatus {
+	return checkSignature(keys, sent, r.header, r.bodies()...)
 }
 
 // getSeal is the same of the answer to a card inquiry.
-func (r reply) getSeal(keys []secret.Text, sent cardText) seal {
-	return checkGetSeal(keys, sent, r.header, r.bodies()...)
+func (r reply) getSeal(keys []secret.Text, sent cardText) signatureStatus {
+	return checkGetSignature(keys, sent, r.header, r.bodies()...)
 }
 
 func (r reply) bodies() [][]byte {
@@ -91,7 +92,7 @@ func (r reply) bodies() [][]byte {
 }
 
 // matched takes the doubt from an answer that is signed for this very request.
-func (r reply) matched(s seal) reply {
+func (r reply) matched(s signatureStatus) reply {
 	if r.fault == unmatched && s == sealRight {
 		r.fault, r.problem = whole, ""
 	}
@@ -240,39 +241,39 @@ func checkNames(body []byte) error {
 }
 
 // undelivered is the verdict on a refund whose request got no answer at all.
-func (r reply) undelivered() (Verdict, bool) {
+func (r reply) undelivered() (RefundOutcome, bool) {
 	switch r.fault {
 	case notWritten:
-		return Verdict{Class: NotExecuted, Cause: NotWritten, Problem: r.problem}, true
+		return RefundOutcome{Class: NotExecuted, Cause: NotWritten, Problem: r.problem}, true
 	case late:
-		return Verdict{Class: NotExecuted, Cause: TooLate, Problem: r.problem}, true
+		return RefundOutcome{Class: NotExecuted, Cause: TooLate, Problem: r.problem}, true
 	case noSocket:
-		return Verdict{Class: NotExecuted, Cause: NoSocket, Problem: r.problem}, true
+		return RefundOutcome{Class: NotExecuted, Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
-		return Verdict{Class: Unknown, Cause: Failing, Problem: r.problem}, true
+		return RefundOutcome{Class: Unknown, Cause: Failing, Problem: r.problem}, true
 	case abandoned:
-		return Verdict{Class: Unknown, Problem: r.problem}, true
+		return RefundOutcome{Class: Unknown, Problem: r.problem}, true
 	case unmatched:
-		return Verdict{Class: Unknown, Cause: Failing, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
+		return RefundOutcome{Class: Unknown, Cause: Failing, Problem: r.problem, Response: refund.Response{HTTPStatus: r.status}}, true
 	default:
-		return Verdict{}, false
+		return RefundOutcome{}, false
 	}
 }
 
 // unheard is what an inquiry learned that got no answer at all.
-func (r reply) unheard() (Inquiry, bool) {
+func (r reply) unheard() (InquiryOutcome, bool) {
 	switch r.fault {
 	case notWritten, late:
-		return Inquiry{Cause: NotWritten, Problem: r.problem}, true
+		return InquiryOutcome{Cause: NotWritten, Problem: r.problem}, true
 	case noSocket:
-		return Inquiry{Cause: NoSocket, Problem: r.problem}, true
+		return InquiryOutcome{Cause: NoSocket, Problem: r.problem}, true
 	case noAnswer:
-		return Inquiry{Cause: Failing, Problem: r.problem}, true
+		return InquiryOutcome{Cause: Failing, Problem: r.problem}, true
 	case abandoned:
-		return Inquiry{Problem: r.problem}, true
+		return InquiryOutcome{Problem: r.problem}, true
 	case unmatched:
-		return Inquiry{Cause: Failing, Problem: r.problem, Said: Said{HTTPStatus: r.status}}, true
+		return InquiryOutcome{Cause: Failing, Problem: r.problem, Response: refund.Response{HTTPStatus: r.status}}, true
 	default:
-		return Inquiry{}, false
+		return InquiryOutcome{}, false
 	}
 }

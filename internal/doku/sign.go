@@ -60,27 +60,27 @@ func cardSignature(key secret.Text, text string) string {
 	return "HMACSHA256=" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// seal says what an answer's signature is worth. The zero value is the one
+// signatureStatus says what an answer's signature is worth. The zero value is the one
 // that is never believed.
-type seal uint8
+type signatureStatus uint8
 
 const (
-	sealWrong seal = iota
+	sealWrong signatureStatus = iota
 	sealAbsent
 	sealRight
 )
 
-// checkSeal checks the signature of the answer to a POST against each key. It
+// checkSignature checks the signature of the answer to a POST against each key. It
 // signs what we sent, not what the answer's headers repeat: else the answer to
 // another request would pass for ours. bodies are the forms of the body that the
 // signature may cover; any of them will do.
-func checkSeal(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) seal {
+func checkSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
 	return sealOf(keys, header, sent.answers(digests(bodies)))
 }
 
-// checkGetSeal checks the signature of the answer to a GET. DOKU's page speaks of
+// checkGetSignature checks the signature of the answer to a GET. DOKU's page speaks of
 // the Digest for POST alone, and answers to GET are signed with and without it.
-func checkGetSeal(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) seal {
+func checkGetSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
 	return sealOf(keys, header, sent.answers(append(digests(bodies), "")))
 }
 
@@ -107,7 +107,7 @@ func (t cardText) answers(digests []string) func(stamp string) []string {
 	}
 }
 
-func sealOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) seal {
+func sealOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) signatureStatus {
 	signatures := header.Values("Signature")
 	if len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "" {
 		return sealAbsent

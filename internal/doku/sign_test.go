@@ -200,7 +200,7 @@ func TestAnswerIsBelievedBySignatureOverEveryPart(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*answer)
-		want   seal
+		want   signatureStatus
 	}{
 		{"as signed", func(*answer) {}, sealRight},
 		{"signed with the older key", func(a *answer) { a.keys = []secret.Text{secret.New("new"), secret.New(testKey)} }, sealRight},
@@ -230,7 +230,7 @@ func TestAnswerIsBelievedBySignatureOverEveryPart(t *testing.T) {
 				body: cardSuccessBody,
 			}
 			tt.change(&a)
-			if got := checkSeal(a.keys, a.sent, a.header, []byte(a.body)); got != tt.want {
+			if got := checkSignature(a.keys, a.sent, a.header, []byte(a.body)); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

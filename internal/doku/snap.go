@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -65,13 +66,13 @@ func snapRefundBody(o Order) ([]byte, error) {
 
 // refundSNAP uses the B2B token that Prepare left. It never gets one itself:
 // that could take longer than send_by allows.
-func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
+func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) RefundOutcome {
 	if err := o.checkSNAPRefund(); err != nil {
 		return unsent(err)
 	}
 	token, ok := c.tokens.atHand()
 	if !ok {
-		return Verdict{Class: NotExecuted, Cause: NoToken, Problem: "no b2b token at hand"}
+		return RefundOutcome{Class: NotExecuted, Cause: NoToken, Problem: "no b2b token at hand"}
 	}
 	body, err := snapRefundBody(o)
 	if err != nil {
@@ -84,11 +85,11 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) Verdict {
 	})
 	v := classifySNAP(o, got)
 	c.tokenRefused(token, v.Cause, got.status) // from here on nobody but us knows the token that may be quoted
-	v.Said = v.Said.scrubbed(token)
+	v.Response = cleaned(v.Response, []secret.Text{token})
 	return v
 }
 
-func (c *Client) inquireSNAP(ctx context.Context, o Order) Inquiry {
+func (c *Client) inquireSNAP(ctx context.Context, o Order) InquiryOutcome {
 	if err := o.checkSNAP(); err != nil {
 		return unasked(err)
 	}
@@ -104,9 +105,9 @@ func (c *Client) inquireSNAP(ctx context.Context, o Order) Inquiry {
 	}
 	token, failed := c.tokens.get(ctx)
 	if failed != nil {
-		return Inquiry{
+		return InquiryOutcome{
 			Cause: failed.Cause, RetryAfter: failed.RetryAfter,
-			Said: Said{HTTPStatus: failed.HTTPStatus, Code: failed.Code}, Problem: failed.Error(),
+			Response: refund.Response{HTTPStatus: failed.HTTPStatus, Code: failed.Code}, Problem: failed.Error(),
 		}
 	}
 	id, err := c.inquiryID()
@@ -119,7 +120,7 @@ func (c *Client) inquireSNAP(ctx context.Context, o Order) Inquiry {
 	})
 	i := c.findSNAP(ctx, o, got)
 	c.tokenRefused(token, i.Cause, got.status)
-	i.Said = i.Said.scrubbed(token)
+	i.Response = cleaned(i.Response, []secret.Text{token})
 	return i
 }
 

@@ -3,6 +3,8 @@ package doku
 import (
 	"net/http"
 	"strings"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // snapAnswer is what is read of the answer to a refund.
@@ -75,7 +77,7 @@ func (m *snapMoney) differs(amount int64) bool {
 func (m *snapMoney) foreign() bool { return m.Currency != "" && !strings.EqualFold(m.Currency, "IDR") }
 
 // latest: what latestTransactionStatus makes of a 200/00 (doku-api.md §2).
-var latest = map[string]Verdict{
+var latest = map[string]RefundOutcome{
 	"":   {Class: Succeeded, Problem: "done"},
 	"00": {Class: Succeeded, Problem: "done"},
 	"03": {Class: InProgress, Problem: "latestTransactionStatus 03"},
@@ -89,7 +91,7 @@ const (
 	fieldSNAPAmount  = "refundAmount"
 )
 
-// MismatchFields returns the closed set of names in [Verdict].Mismatches.
+// MismatchFields returns the closed set of names in [RefundOutcome].Mismatches.
 func MismatchFields() []string {
 	return []string{
 		fieldInvoice, fieldOriginalRequest, fieldAmount, fieldSNAPInvoice, fieldPartnerNo, fieldSNAPAmount,
@@ -97,36 +99,36 @@ func MismatchFields() []string {
 }
 
 // classifySNAP says what the answer to a SNAP refund proves.
-func classifySNAP(o Order, r reply) Verdict {
+func classifySNAP(o Order, r reply) RefundOutcome {
 	if v, ok := r.undelivered(); ok {
 		return v
 	}
 	var a snapAnswer
 	v := a.judge(o, r)
-	v.Said.HTTPStatus = r.status
+	v.Response.HTTPStatus = r.status
 	v.RetryAfter = r.retryAfter()
 	return v.finished(r.status)
 }
 
-func (a *snapAnswer) judge(o Order, r reply) Verdict {
+func (a *snapAnswer) judge(o Order, r reply) RefundOutcome {
 	if err := r.decode(a); err != nil {
 		if r.garbled() {
-			return Verdict{Cause: Failing, Problem: err.Error()}
+			return RefundOutcome{Cause: Failing, Problem: err.Error()}
 		}
 		return bySNAPStatus(r, err.Error())
 	}
 	v := a.verdict(o, r)
-	v.Said = a.said()
+	v.Response = a.said()
 	v.Mismatches = a.others(o)
 	return v
 }
 
-func (a *snapAnswer) verdict(o Order, r reply) Verdict {
+func (a *snapAnswer) verdict(o Order, r reply) RefundOutcome {
 	switch {
 	case !r.final():
-		return Verdict{Cause: Failing, Problem: "not a final answer"}
+		return RefundOutcome{Cause: Failing, Problem: "not a final answer"}
 	case a.another():
-		return Verdict{Problem: "the answer to another request"}
+		return RefundOutcome{Problem: "the answer to another request"}
 	case a.ResponseCode.status == 0:
 		return a.uncoded(r)
 	case a.ResponseCode.status != r.status:
@@ -137,13 +139,13 @@ func (a *snapAnswer) verdict(o Order, r reply) Verdict {
 		return v
 	}
 	if a.RefundAmount.differs(o.Amount) {
-		return Verdict{Problem: "another amount was refunded"}
+		return RefundOutcome{Problem: "another amount was refunded"}
 	}
 	return a.done()
 }
 
 // uncoded judges an answer without a seven-digit code.
-func (a *snapAnswer) uncoded(r reply) Verdict {
+func (a *snapAnswer) uncoded(r reply) RefundOutcome {
 	v := bySNAPStatus(r, "no seven-digit response code")
 	v.Unlisted = v.Class == Unknown && a.ResponseCode.text != ""
 	return v
@@ -151,7 +153,7 @@ func (a *snapAnswer) uncoded(r reply) Verdict {
 
 // disagreeing: some banks put a definite no into an HTTP 200. It is one, unless
 // there is a trace of a refund. No other code is believed against its status.
-func (a *snapAnswer) disagreeing(r reply) Verdict {
+func (a *snapAnswer) disagreeing(r reply) RefundOutcome {
 	v := bySNAPCode(a.ResponseCode, string(a.ResponseMessage))
 	if r.status == http.StatusOK && v.Class == Failed && !a.traces() {
 		v.Problem += ", inside http 200"
@@ -163,18 +165,18 @@ func (a *snapAnswer) disagreeing(r reply) Verdict {
 	if v.Cause != Failing {
 		v.Cause = Plain
 	}
-	return Verdict{Cause: v.Cause, Problem: "response code and http status disagree"}
+	return RefundOutcome{Cause: v.Cause, Problem: "response code and http status disagree"}
 }
 
 // done looks at the status inside an answer that says "done".
-func (a *snapAnswer) done() Verdict {
+func (a *snapAnswer) done() RefundOutcome {
 	inside := a.AdditionalInfo.value.Latest
 	if inside == "" {
 		inside = a.Latest
 	}
 	v, ok := latest[inside]
 	if !ok || a.Latest != "" && a.Latest != inside {
-		return Verdict{Problem: "unclear latestTransactionStatus"}
+		return RefundOutcome{Problem: "unclear latestTransactionStatus"}
 	}
 	return v
 }
@@ -195,10 +197,10 @@ func (a *snapAnswer) others(o Order) []string {
 	return fields
 }
 
-func (a *snapAnswer) said() Said {
-	return Said{
+func (a *snapAnswer) said() refund.Response {
+	return refund.Response{
 		Code: a.ResponseCode.text, Message: string(a.ResponseMessage),
 		RefundNo: a.RefundNo, ReferenceNo: a.OriginalReferenceNo,
-		RefundTime: a.RefundTime, PartnerRefundNo: a.PartnerRefundNo,
+		RefundTime: a.RefundTime,
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestSNAPSuccessKeepsWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
 	v := classifySNAP(snapOrder(), respond(200, snapSuccessBody))
 	wantVerdict(t, v, Succeeded, Plain)
-	want := Said{
+	want := refund.Response{
 		HTTPStatus: 200, Code: "2000700", Message: "Successful", RefundNo: "R2", ReferenceNo: "R1",
-		RefundTime: "2024-01-01T09:09:00.123", PartnerRefundNo: "INV-REF-0001",
+		RefundTime: "2024-01-01T09:09:00.123",
 	}
-	if v.Said != want || v.Evidence != ByResponse || v.Mismatches != nil {
+	if v.Response != want || v.Evidence != refund.ByResponse || v.Mismatches != nil {
 		t.Errorf("got %+v", v)
 	}
 }
@@ -208,7 +209,7 @@ func TestSNAPAnswersThatTheCodeDoesNotDecide(t *testing.T) {
 // configuration or our clock is wrong for every refund alike.
 func TestSNAPRefusalThatNamesAHeaderOfOurs(t *testing.T) {
 	t.Parallel()
-	for message, want := range map[string]Verdict{
+	for message, want := range map[string]RefundOutcome{
 		"Invalid Field Format X-TIMESTAMP":                {Class: NotExecuted, Cause: Credentials},
 		"Invalid Mandatory Field X-SIGNATURE":             {Class: NotExecuted, Cause: Credentials},
 		"Invalid Mandatory Field {X-PARTNER-ID}":          {Class: NotExecuted, Cause: Credentials},
@@ -286,103 +287,103 @@ func TestSNAPInquiryProvesWhatTheTableSays(t *testing.T) {
 		name    string
 		status  int
 		body    string
-		finding Finding
+		finding refund.Finding
 		cause   Cause
 	}{
-		{"done", 200, snapStatusBody, FoundSuccess, Plain},
-		{"done, under the libraries' name", 200, change(`"partnerRefundNo"`, `"partnerReferenceNo"`), FoundSuccess, Plain},
-		{"the documented name goes first", 200, change(`"partnerRefundNo":"INV-REF-0001"`, `"partnerRefundNo":"X","partnerReferenceNo":"INV-REF-0001"`), NoAnswer, Plain},
-		{"done, code as a number", 200, change(`"2005500"`, `2005500`), FoundSuccess, Plain},
-		{"failed", 200, history("00", no), FoundFailure, Plain},
-		{"running", 200, history("00", runs), FoundRunning, Plain},
-		{"another service", 200, change("2005500", "2000700"), NoAnswer, Plain},
-		{"another case", 200, change("2005500", "2005501"), NoAnswer, Failing},
-		{"another amount", 200, change("10000.00", "9000.00"), Contradiction, Plain},
-		{"another currency", 200, change("IDR", "USD"), Contradiction, Plain},
-		{"no amount", 200, change(`"refundAmount":{"value":"10000.00","currency":"IDR"},`, ``), NoAnswer, Plain},
-		{"no amount, running", 200, history("00", `{"partnerRefundNo":"INV-REF-0001","refundStatus":"03"}`), FoundRunning, Plain},
-		{"a status of no meaning", 200, history("00", entry(ours, sum, "99")), NoAnswer, Plain},
-		{"contradiction beats a yes", 200, history("00", yes, entry(ours, "1.00", "06")), Contradiction, Plain},
-		{"a yes beats running and a no", 200, history("00", no, runs, yes), FoundSuccess, Plain},
-		{"running beats a no", 200, history("00", no, runs), FoundRunning, Plain},
-		{"a no beside an unclear entry", 200, history("00", no, entry(ours, sum, "99")), NoAnswer, Plain},
-		{"others do not matter", 200, history("00", entry("X", "1.00", "06"), yes), FoundSuccess, Plain},
-		{"only others, paid", 200, history("00", entry("X", "1.00", "00")), NotFound, Plain},
-		{"only others, failed", 200, history("06", entry("X", "1.00", "00"), entry("Y", "20000.00", "06")), NotFound, Plain},
-		{"our amount under another number", 200, history("00", entry("X", sum, "00")), NoAnswer, Plain},
-		{"our amount under another number, written otherwise", 200, history("00", entry("X", "1.0E4", "06")), NoAnswer, Plain},
-		{"our amount under another number, beside ours", 200, history("00", entry("X", sum, "00"), no), FoundFailure, Plain},
-		{"another number without an amount", 200, history("00", `{"partnerRefundNo":"X","refundStatus":"00"}`), NoAnswer, Plain},
-		{"an entry without a number", 200, history("00", `{"refundAmount":{"value":"1.00"},"refundStatus":"00"}`), NoAnswer, Plain},
-		{"an entry with an empty number", 200, history("00", entry("", "1.00", "00")), NoAnswer, Plain},
-		{"an entry that is null", 200, history("00", `null`), NoAnswer, Plain},
-		{"our number in the libraries' place beside another", 200, history("00", `{"partnerRefundNo":"X","partnerReferenceNo":"INV-REF-0001","refundAmount":{"value":"1.00"},"refundStatus":"00"}`), NoAnswer, Plain},
-		{"an entry that is a number", 200, history("00", yes, `5`), NoAnswer, Failing},
-		{"in additionalInfo: done", 200, inside("04", yes), FoundSuccess, Plain},
-		{"in additionalInfo: done, though the payment is", 200, inside("00", yes), FoundSuccess, Plain},
-		{"in additionalInfo: failed", 200, inside("00", no), FoundFailure, Plain},
-		{"in additionalInfo: another amount", 200, inside("00", entry(ours, "1.00", "00")), Contradiction, Plain},
-		{"in additionalInfo: only others", 200, inside("00", entry("X", "1.00", "00")), NotFound, Plain},
-		{"in additionalInfo: our amount under another number", 200, inside("00", entry("X", sum, "00")), NoAnswer, Plain},
-		{"in additionalInfo: empty", 200, inside("00"), NotFoundNoHistory, Plain},
-		{"in both places: a yes beats a no", 200, edit(t, inside("00", yes), `"additionalInfo"`, `"refundHistory":[`+no+`],"additionalInfo"`), FoundSuccess, Plain},
-		{"additionalInfo empty as an array", 200, more(`[]`), NotFoundNoHistory, Plain},
-		{"additionalInfo empty as a text", 200, more(`""`), NotFoundNoHistory, Plain},
-		{"additionalInfo null", 200, more(`null`), NotFoundNoHistory, Plain},
-		{"additionalInfo a text", 200, more(`"refunded"`), NoAnswer, Failing},
-		{"additionalInfo a list", 200, more(`[{"refundHistory":[]}]`), NoAnswer, Failing},
-		{"another status in additionalInfo", 200, more(`{"latestTransactionStatus":"04"}`), NoAnswer, Plain},
-		{"the same status in additionalInfo", 200, more(`{"latestTransactionStatus":"00"}`), NotFoundNoHistory, Plain},
-		{"a word for a status", 200, history("COMPLETED"), NoAnswer, Plain},
-		{"a status of one digit", 200, edit(t, history("00"), `"00"`, `0`), NoAnswer, Plain},
-		{"a status of no meaning, and no history", 200, history("08"), NoAnswer, Plain},
-		{"initiated", 200, history("01"), NotFoundNoHistory, Plain},
-		{"paying", 200, history("02"), NotFoundNoHistory, Plain},
-		{"pending", 200, history("03"), NotFoundNoHistory, Plain},
-		{"cancelled", 200, history("05"), NotFoundNoHistory, Plain},
-		{"failed payment", 200, history("06"), NotFoundNoHistory, Plain},
-		{"not found beside others", 200, history("07", entry("X", "1.00", "00")), NotFound, Plain},
-		{"not found beside what may be ours", 200, history("07", entry("X", sum, "00")), NoAnswer, Plain},
-		{"404/01 of a refund", 404, `{"responseCode":"4040701"}`, NoAnswer, Plain},
-		{"404/01 of a refund, by the standard", 404, `{"responseCode":"4045801"}`, NoAnswer, Plain},
-		{"404/01 of a token", 404, `{"responseCode":"4047301"}`, NoAnswer, Plain},
-		{"404/01 with a history", 404, `{"responseCode":"4045501","refundHistory":[` + yes + `]}`, NoAnswer, Plain},
-		{"404/01 as a number", 404, `{"responseCode":4045501}`, NotFound, Plain},
-		{"a definite no under 200", 200, `{"responseCode":"4005500"}`, NoAnswer, Plain},
-		{"400/02 naming our time", 400, `{"responseCode":"4005502","responseMessage":"Invalid Mandatory Field X-TIMESTAMP"}`, NoAnswer, Credentials},
-		{"404/08", 404, `{"responseCode":"4045508"}`, NoAnswer, Credentials},
-		{"a code that no table lists", 400, `{"responseCode":"4005577"}`, NoAnswer, Failing},
-		{"a six-digit code", 400, `{"responseCode":"400550"}`, NoAnswer, Failing},
-		{"the family of cards", 400, `{"error":{"code":"invalid_signature"}}`, NoAnswer, Failing},
-		{"502 with html", 502, `<html>`, NoAnswer, Failing},
-		{"redirect", 302, snapStatusBody, NoAnswer, Failing},
-		{"only others, refunded", 200, history("04", entry("X", sum, "00")), NoAnswer, Plain},
-		{"empty history, paid", 200, history("00"), NotFoundNoHistory, Plain},
-		{"empty history, refunded", 200, history("04"), NoAnswer, Plain},
-		{"no history, not found", 200, `{"responseCode":"2005500","latestTransactionStatus":"07"}`, NotFound, Plain},
-		{"history null", 200, `{"responseCode":"2005500","latestTransactionStatus":"00","refundHistory":null}`, NotFoundNoHistory, Plain},
-		{"neither status nor history", 200, `{"responseCode":"2005500"}`, NoAnswer, Plain},
-		{"404/01", 404, `{"responseCode":"4045501"}`, NotFound, Plain},
-		{"404/00", 404, `{"responseCode":"4045500"}`, NoAnswer, Plain},
-		{"404 with html", 404, `<html>`, NoAnswer, Failing},
-		{"404/01 under 200", 200, `{"responseCode":"4045501"}`, NoAnswer, Plain},
-		{"a 500 inside 200", 200, `{"responseCode":"5005500"}`, NoAnswer, Failing},
-		{"401", 401, `{"responseCode":"4015500"}`, NoAnswer, Credentials},
-		{"401/02", 401, `{"responseCode":"4015502"}`, NoAnswer, Credentials},
-		{"401 with html", 401, `<html>`, NoAnswer, Credentials},
-		{"401 without a code", 401, `{}`, NoAnswer, Credentials},
-		{"429", 429, `{"responseCode":"4295500"}`, NoAnswer, Throttled},
-		{"403/04", 403, `{"responseCode":"4035504"}`, NoAnswer, Unavailable},
-		{"409", 409, `{"responseCode":"4095500"}`, NoAnswer, Plain},
-		{"500 that looks done", 500, snapStatusBody, NoAnswer, Failing},
-		{"broken", 200, snapStatusBody[:80], NoAnswer, Failing},
-		{"entry twice named", 200, change(`"refundStatus":"00"`, `"refundStatus":"06","refundStatus":"00"`), NoAnswer, Failing},
+		{"done", 200, snapStatusBody, refund.FoundSuccess, Plain},
+		{"done, under the libraries' name", 200, change(`"partnerRefundNo"`, `"partnerReferenceNo"`), refund.FoundSuccess, Plain},
+		{"the documented name goes first", 200, change(`"partnerRefundNo":"INV-REF-0001"`, `"partnerRefundNo":"X","partnerReferenceNo":"INV-REF-0001"`), refund.NoAnswer, Plain},
+		{"done, code as a number", 200, change(`"2005500"`, `2005500`), refund.FoundSuccess, Plain},
+		{"failed", 200, history("00", no), refund.FoundFailure, Plain},
+		{"running", 200, history("00", runs), refund.FoundRunning, Plain},
+		{"another service", 200, change("2005500", "2000700"), refund.NoAnswer, Plain},
+		{"another case", 200, change("2005500", "2005501"), refund.NoAnswer, Failing},
+		{"another amount", 200, change("10000.00", "9000.00"), refund.Contradiction, Plain},
+		{"another currency", 200, change("IDR", "USD"), refund.Contradiction, Plain},
+		{"no amount", 200, change(`"refundAmount":{"value":"10000.00","currency":"IDR"},`, ``), refund.NoAnswer, Plain},
+		{"no amount, running", 200, history("00", `{"partnerRefundNo":"INV-REF-0001","refundStatus":"03"}`), refund.FoundRunning, Plain},
+		{"a status of no meaning", 200, history("00", entry(ours, sum, "99")), refund.NoAnswer, Plain},
+		{"contradiction beats a yes", 200, history("00", yes, entry(ours, "1.00", "06")), refund.Contradiction, Plain},
+		{"a yes beats running and a no", 200, history("00", no, runs, yes), refund.FoundSuccess, Plain},
+		{"running beats a no", 200, history("00", no, runs), refund.FoundRunning, Plain},
+		{"a no beside an unclear entry", 200, history("00", no, entry(ours, sum, "99")), refund.NoAnswer, Plain},
+		{"others do not matter", 200, history("00", entry("X", "1.00", "06"), yes), refund.FoundSuccess, Plain},
+		{"only others, paid", 200, history("00", entry("X", "1.00", "00")), refund.NotFound, Plain},
+		{"only others, failed", 200, history("06", entry("X", "1.00", "00"), entry("Y", "20000.00", "06")), refund.NotFound, Plain},
+		{"our amount under another number", 200, history("00", entry("X", sum, "00")), refund.NoAnswer, Plain},
+		{"our amount under another number, written otherwise", 200, history("00", entry("X", "1.0E4", "06")), refund.NoAnswer, Plain},
+		{"our amount under another number, beside ours", 200, history("00", entry("X", sum, "00"), no), refund.FoundFailure, Plain},
+		{"another number without an amount", 200, history("00", `{"partnerRefundNo":"X","refundStatus":"00"}`), refund.NoAnswer, Plain},
+		{"an entry without a number", 200, history("00", `{"refundAmount":{"value":"1.00"},"refundStatus":"00"}`), refund.NoAnswer, Plain},
+		{"an entry with an empty number", 200, history("00", entry("", "1.00", "00")), refund.NoAnswer, Plain},
+		{"an entry that is null", 200, history("00", `null`), refund.NoAnswer, Plain},
+		{"our number in the libraries' place beside another", 200, history("00", `{"partnerRefundNo":"X","partnerReferenceNo":"INV-REF-0001","refundAmount":{"value":"1.00"},"refundStatus":"00"}`), refund.NoAnswer, Plain},
+		{"an entry that is a number", 200, history("00", yes, `5`), refund.NoAnswer, Failing},
+		{"in additionalInfo: done", 200, inside("04", yes), refund.FoundSuccess, Plain},
+		{"in additionalInfo: done, though the payment is", 200, inside("00", yes), refund.FoundSuccess, Plain},
+		{"in additionalInfo: failed", 200, inside("00", no), refund.FoundFailure, Plain},
+		{"in additionalInfo: another amount", 200, inside("00", entry(ours, "1.00", "00")), refund.Contradiction, Plain},
+		{"in additionalInfo: only others", 200, inside("00", entry("X", "1.00", "00")), refund.NotFound, Plain},
+		{"in additionalInfo: our amount under another number", 200, inside("00", entry("X", sum, "00")), refund.NoAnswer, Plain},
+		{"in additionalInfo: empty", 200, inside("00"), refund.NotFoundNoHistory, Plain},
+		{"in both places: a yes beats a no", 200, edit(t, inside("00", yes), `"additionalInfo"`, `"refundHistory":[`+no+`],"additionalInfo"`), refund.FoundSuccess, Plain},
+		{"additionalInfo empty as an array", 200, more(`[]`), refund.NotFoundNoHistory, Plain},
+		{"additionalInfo empty as a text", 200, more(`""`), refund.NotFoundNoHistory, Plain},
+		{"additionalInfo null", 200, more(`null`), refund.NotFoundNoHistory, Plain},
+		{"additionalInfo a text", 200, more(`"refunded"`), refund.NoAnswer, Failing},
+		{"additionalInfo a list", 200, more(`[{"refundHistory":[]}]`), refund.NoAnswer, Failing},
+		{"another status in additionalInfo", 200, more(`{"latestTransactionStatus":"04"}`), refund.NoAnswer, Plain},
+		{"the same status in additionalInfo", 200, more(`{"latestTransactionStatus":"00"}`), refund.NotFoundNoHistory, Plain},
+		{"a word for a status", 200, history("COMPLETED"), refund.NoAnswer, Plain},
+		{"a status of one digit", 200, edit(t, history("00"), `"00"`, `0`), refund.NoAnswer, Plain},
+		{"a status of no meaning, and no history", 200, history("08"), refund.NoAnswer, Plain},
+		{"initiated", 200, history("01"), refund.NotFoundNoHistory, Plain},
+		{"paying", 200, history("02"), refund.NotFoundNoHistory, Plain},
+		{"pending", 200, history("03"), refund.NotFoundNoHistory, Plain},
+		{"cancelled", 200, history("05"), refund.NotFoundNoHistory, Plain},
+		{"failed payment", 200, history("06"), refund.NotFoundNoHistory, Plain},
+		{"not found beside others", 200, history("07", entry("X", "1.00", "00")), refund.NotFound, Plain},
+		{"not found beside what may be ours", 200, history("07", entry("X", sum, "00")), refund.NoAnswer, Plain},
+		{"404/01 of a refund", 404, `{"responseCode":"4040701"}`, refund.NoAnswer, Plain},
+		{"404/01 of a refund, by the standard", 404, `{"responseCode":"4045801"}`, refund.NoAnswer, Plain},
+		{"404/01 of a token", 404, `{"responseCode":"4047301"}`, refund.NoAnswer, Plain},
+		{"404/01 with a history", 404, `{"responseCode":"4045501","refundHistory":[` + yes + `]}`, refund.NoAnswer, Plain},
+		{"404/01 as a number", 404, `{"responseCode":4045501}`, refund.NotFound, Plain},
+		{"a definite no under 200", 200, `{"responseCode":"4005500"}`, refund.NoAnswer, Plain},
+		{"400/02 naming our time", 400, `{"responseCode":"4005502","responseMessage":"Invalid Mandatory Field X-TIMESTAMP"}`, refund.NoAnswer, Credentials},
+		{"404/08", 404, `{"responseCode":"4045508"}`, refund.NoAnswer, Credentials},
+		{"a code that no table lists", 400, `{"responseCode":"4005577"}`, refund.NoAnswer, Failing},
+		{"a six-digit code", 400, `{"responseCode":"400550"}`, refund.NoAnswer, Failing},
+		{"the family of cards", 400, `{"error":{"code":"invalid_signature"}}`, refund.NoAnswer, Failing},
+		{"502 with html", 502, `<html>`, refund.NoAnswer, Failing},
+		{"redirect", 302, snapStatusBody, refund.NoAnswer, Failing},
+		{"only others, refunded", 200, history("04", entry("X", sum, "00")), refund.NoAnswer, Plain},
+		{"empty history, paid", 200, history("00"), refund.NotFoundNoHistory, Plain},
+		{"empty history, refunded", 200, history("04"), refund.NoAnswer, Plain},
+		{"no history, not found", 200, `{"responseCode":"2005500","latestTransactionStatus":"07"}`, refund.NotFound, Plain},
+		{"history null", 200, `{"responseCode":"2005500","latestTransactionStatus":"00","refundHistory":null}`, refund.NotFoundNoHistory, Plain},
+		{"neither status nor history", 200, `{"responseCode":"2005500"}`, refund.NoAnswer, Plain},
+		{"404/01", 404, `{"responseCode":"4045501"}`, refund.NotFound, Plain},
+		{"404/00", 404, `{"responseCode":"4045500"}`, refund.NoAnswer, Plain},
+		{"404 with html", 404, `<html>`, refund.NoAnswer, Failing},
+		{"404/01 under 200", 200, `{"responseCode":"4045501"}`, refund.NoAnswer, Plain},
+		{"a 500 inside 200", 200, `{"responseCode":"5005500"}`, refund.NoAnswer, Failing},
+		{"401", 401, `{"responseCode":"4015500"}`, refund.NoAnswer, Credentials},
+		{"401/02", 401, `{"responseCode":"4015502"}`, refund.NoAnswer, Credentials},
+		{"401 with html", 401, `<html>`, refund.NoAnswer, Credentials},
+		{"401 without a code", 401, `{}`, refund.NoAnswer, Credentials},
+		{"429", 429, `{"responseCode":"4295500"}`, refund.NoAnswer, Throttled},
+		{"403/04", 403, `{"responseCode":"4035504"}`, refund.NoAnswer, Unavailable},
+		{"409", 409, `{"responseCode":"4095500"}`, refund.NoAnswer, Plain},
+		{"500 that looks done", 500, snapStatusBody, refund.NoAnswer, Failing},
+		{"broken", 200, snapStatusBody[:80], refund.NoAnswer, Failing},
+		{"entry twice named", 200, change(`"refundStatus":"00"`, `"refundStatus":"06","refundStatus":"00"`), refund.NoAnswer, Failing},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			i, _ := findSNAP(snapOrder(), respond(tt.status, tt.body))
-			if i.Finding != tt.finding || i.Cause != tt.cause || i.Said.HTTPStatus != tt.status || i.Problem == "" {
+			if i.Finding != tt.finding || i.Cause != tt.cause || i.Response.HTTPStatus != tt.status || i.Problem == "" {
 				t.Errorf("got %v/%v %+v", i.Finding, i.Cause, i)
 			}
 		})
@@ -392,12 +393,12 @@ func TestSNAPInquiryProvesWhatTheTableSays(t *testing.T) {
 func TestSNAPInquiryKeepsWhatTheEntrySays(t *testing.T) {
 	t.Parallel()
 	i, fields := findSNAP(snapOrder(), respond(200, snapStatusBody))
-	want := Said{
+	want := refund.Response{
 		HTTPStatus: 200, Code: "2005500", Message: "Successful", RefundNo: "R2",
-		RefundTime: "2026-11-21", PartnerRefundNo: "INV-REF-0001",
+		RefundTime: "2026-11-21",
 	}
-	if i.Said != want || fields != nil {
-		t.Errorf("got %+v, %v", i.Said, fields)
+	if i.Response != want || fields != nil {
+		t.Errorf("got %+v, %v", i.Response, fields)
 	}
 	_, fields = findSNAP(snapOrder(), respond(200, edit(t, snapStatusBody, `"INV-0001"`, `"X"`)))
 	if !reflect.DeepEqual(fields, []string{fieldSNAPInvoice}) {

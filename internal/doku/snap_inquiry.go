@@ -3,6 +3,8 @@ package doku
 import (
 	"net/http"
 	"slices"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // snapFound is what is read of the answer to a status inquiry.
@@ -71,21 +73,21 @@ var (
 )
 
 // findSNAP says what the answer to a SNAP inquiry proves.
-func findSNAP(o Order, r reply) (Inquiry, []string) {
+func findSNAP(o Order, r reply) (InquiryOutcome, []string) {
 	if i, ok := r.unheard(); ok {
 		return i, nil
 	}
 	var a snapFound
 	if err := r.decode(&a); err != nil {
-		return Inquiry{
+		return InquiryOutcome{
 			Cause: inquiryCause(bySNAPStatus(r, "")), RetryAfter: r.retryAfter(),
-			Said: Said{HTTPStatus: r.status}, Problem: err.Error(),
+			Response: refund.Response{HTTPStatus: r.status}, Problem: err.Error(),
 		}, nil
 	}
 	i := a.find(o, r)
 	i.RetryAfter = r.retryAfter()
-	i.Said.HTTPStatus, i.Said.Code, i.Said.Message = r.status, a.ResponseCode.text, string(a.ResponseMessage)
-	i.Said.ReferenceNo = a.OriginalReferenceNo
+	i.Response.HTTPStatus, i.Response.Code, i.Response.Message = r.status, a.ResponseCode.text, string(a.ResponseMessage)
+	i.Response.ReferenceNo = a.OriginalReferenceNo
 	i = i.finished(r.status)
 	if a.OriginalPartnerReferenceNo != "" && a.OriginalPartnerReferenceNo != o.InvoiceNumber {
 		return i, []string{fieldSNAPInvoice}
@@ -93,25 +95,25 @@ func findSNAP(o Order, r reply) (Inquiry, []string) {
 	return i, nil
 }
 
-func (a *snapFound) find(o Order, r reply) Inquiry {
+func (a *snapFound) find(o Order, r reply) InquiryOutcome {
 	code := a.ResponseCode
 	switch {
 	case !r.final():
-		return Inquiry{Cause: Failing, Problem: "not a final answer"}
+		return InquiryOutcome{Cause: Failing, Problem: "not a final answer"}
 	case code.status == 0:
 		v := bySNAPStatus(r, "")
-		return Inquiry{
+		return InquiryOutcome{
 			Cause: inquiryCause(v), Unlisted: v.Class == Unknown && code.text != "", Problem: "no seven-digit response code",
 		}
 	case code.status != r.status:
 		return disagreeing(code)
 	case code.status == http.StatusNotFound && code.caseNo == 1 && !a.strange():
-		return Inquiry{Finding: NotFound, Problem: "not found"}
+		return InquiryOutcome{Finding: refund.NotFound, Problem: "not found"}
 	case code.status == http.StatusOK && code.caseNo == 0 && code.service != serviceStatus:
-		return Inquiry{Problem: "the answer of another service"}
+		return InquiryOutcome{Problem: "the answer of another service"}
 	case code.status != http.StatusOK || code.caseNo != 0:
 		v := bySNAPCode(code, string(a.ResponseMessage))
-		return Inquiry{Cause: inquiryCause(v), Unlisted: v.Unlisted, Problem: "no answer to the question"}
+		return InquiryOutcome{Cause: inquiryCause(v), Unlisted: v.Unlisted, Problem: "no answer to the question"}
 	}
 	if ours := a.ours(o); len(ours) > 0 {
 		return judgeEntries(o, ours)
@@ -121,8 +123,8 @@ func (a *snapFound) find(o Order, r reply) Inquiry {
 
 // disagreeing: a code that contradicts its status says nothing. One that no table
 // lists is told all the same.
-func disagreeing(code snapCode) Inquiry {
-	i := Inquiry{Problem: "response code and http status disagree"}
+func disagreeing(code snapCode) InquiryOutcome {
+	i := InquiryOutcome{Problem: "response code and http status disagree"}
 	if v := bySNAPCode(code, ""); v.Cause == Failing {
 		i.Cause, i.Unlisted = Failing, v.Unlisted
 	}
@@ -148,51 +150,51 @@ func (a *snapFound) ours(o Order) []snapEntry {
 
 // absent: the history does not show our refund. Under a status that may mean one,
 // or beside an entry that may be ours, that is no word about us.
-func (a *snapFound) absent(o Order) Inquiry {
+func (a *snapFound) absent(o Order) InquiryOutcome {
 	entries, inside := a.entries(), a.AdditionalInfo.value.Latest
 	known := a.Latest == snapMissing || slices.Contains(snapUnrefunded, a.Latest)
 	switch {
 	case !known || inside != "" && inside != a.Latest:
-		return Inquiry{Problem: "refunded, or a status of no meaning, and no entry of ours"}
+		return InquiryOutcome{Problem: "refunded, or a status of no meaning, and no entry of ours"}
 	case slices.ContainsFunc(entries, func(e snapEntry) bool { return !e.foreign(o) }):
-		return Inquiry{Problem: "an entry that may be ours under another number"}
+		return InquiryOutcome{Problem: "an entry that may be ours under another number"}
 	case a.Latest == snapMissing, len(entries) > 0:
-		return Inquiry{Finding: NotFound, Problem: "no entry of ours"}
+		return InquiryOutcome{Finding: refund.NotFound, Problem: "no entry of ours"}
 	default:
-		return Inquiry{Finding: NotFoundNoHistory, Problem: "no history of refunds"}
+		return InquiryOutcome{Finding: refund.NotFoundNoHistory, Problem: "no history of refunds"}
 	}
 }
 
 // judgeEntries: another amount anywhere is a contradiction; else any 00 is a
 // yes; else any 03 is in progress; else 06 is a no. An entry without amount or
 // with a status of no meaning proves nothing, and spoils a no.
-func judgeEntries(o Order, entries []snapEntry) Inquiry {
+func judgeEntries(o Order, entries []snapEntry) InquiryOutcome {
 	byStatus := map[string]snapEntry{}
 	for _, e := range entries {
 		if e.RefundAmount.differs(o.Amount) {
-			return Inquiry{Finding: Contradiction, Problem: "our number with another amount"}
+			return InquiryOutcome{Finding: refund.Contradiction, Problem: "our number with another amount"}
 		}
 		byStatus[e.class(o)] = e
 	}
 	for _, rule := range entryRules {
 		if e, ok := byStatus[rule.status]; ok {
-			return Inquiry{Finding: rule.finding, Said: e.said(), Problem: rule.why}
+			return InquiryOutcome{Finding: rule.finding, Response: e.said(), Problem: rule.why}
 		}
 	}
-	return Inquiry{Problem: "our entry is unclear"}
+	return InquiryOutcome{Problem: "our entry is unclear"}
 }
 
 const snapUnclear = "unclear"
 
 var entryRules = []struct {
 	status  string
-	finding Finding
+	finding refund.Finding
 	why     string
 }{
-	{snapDone, FoundSuccess, "refundStatus 00"},
-	{snapPending, FoundRunning, "refundStatus 03"},
-	{snapUnclear, NoAnswer, "our entry is unclear"},
-	{snapFailed, FoundFailure, "refundStatus 06"},
+	{snapDone, refund.FoundSuccess, "refundStatus 00"},
+	{snapPending, refund.FoundRunning, "refundStatus 03"},
+	{snapUnclear, refund.NoAnswer, "our entry is unclear"},
+	{snapFailed, refund.FoundFailure, "refundStatus 06"},
 }
 
 // class is refundStatus where it means something.
@@ -207,13 +209,13 @@ func (e snapEntry) class(o Order) string {
 	}
 }
 
-func (e snapEntry) said() Said {
-	return Said{RefundNo: e.RefundNo, RefundTime: e.RefundDate, PartnerRefundNo: e.number()}
+func (e snapEntry) said() refund.Response {
+	return refund.Response{RefundNo: e.RefundNo, RefundTime: e.RefundDate}
 }
 
 // inquiryCause keeps what speaks of the call. A customer's token was not sent:
 // DOKU can only mean ours.
-func inquiryCause(v Verdict) Cause {
+func inquiryCause(v RefundOutcome) Cause {
 	switch v.Cause {
 	case CustomerToken:
 		return Credentials

@@ -100,16 +100,16 @@ func (r snapRow) fits(c snapCode) bool {
 
 // bySNAPCode looks the code up. message decides in one place only: which header
 // is wrong or missing.
-func bySNAPCode(c snapCode, message string) Verdict {
+func bySNAPCode(c snapCode, message string) RefundOutcome {
 	if v, ok := byHeader(c, message); ok {
 		return v
 	}
 	for _, row := range snapRows {
 		if row.fits(c) {
-			return Verdict{Class: row.class, Cause: row.cause, Problem: row.why}
+			return RefundOutcome{Class: row.class, Cause: row.cause, Problem: row.why}
 		}
 	}
-	return Verdict{Cause: Failing, Unlisted: true, Problem: "the response code stands in no table"}
+	return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "the response code stands in no table"}
 }
 
 // ourHeaders are made of our configuration and our clock: they are wrong for
@@ -123,16 +123,16 @@ var headerName = regexp.MustCompile(`[A-Za-z0-9_-]+`)
 
 // byHeader judges a field that is malformed (01) or missing (02) where the
 // message names one of our own headers.
-func byHeader(c snapCode, message string) (Verdict, bool) {
+func byHeader(c snapCode, message string) (RefundOutcome, bool) {
 	if c.status != http.StatusBadRequest || c.caseNo != 1 && c.caseNo != 2 {
-		return Verdict{}, false
+		return RefundOutcome{}, false
 	}
 	var ours, others bool
 	for _, word := range headerName.FindAllString(message, -1) {
 		name := strings.ToUpper(strings.Trim(word, "-_"))
 		switch {
 		case name == externalIDHeader:
-			return Verdict{Problem: "the external id is refused"}, true
+			return RefundOutcome{Problem: "the external id is refused"}, true
 		case slices.Contains(ourHeaders, name):
 			ours = true
 		case strings.HasPrefix(name, "X-"):
@@ -141,19 +141,19 @@ func byHeader(c snapCode, message string) (Verdict, bool) {
 	}
 	switch {
 	case ours && others:
-		return Verdict{Problem: "headers of ours and of the refund's are refused"}, true
+		return RefundOutcome{Problem: "headers of ours and of the refund's are refused"}, true
 	case ours:
-		return Verdict{Class: NotExecuted, Cause: Credentials, Problem: "a header is refused: our configuration"}, true
+		return RefundOutcome{Class: NotExecuted, Cause: Credentials, Problem: "a header is refused: our configuration"}, true
 	default:
-		return Verdict{}, false
+		return RefundOutcome{}, false
 	}
 }
 
 // bySNAPStatus is the verdict where there is no code to be read: two statuses
 // speak for themselves.
-func bySNAPStatus(r reply, problem string) Verdict {
+func bySNAPStatus(r reply, problem string) RefundOutcome {
 	if r.status == http.StatusUnauthorized || r.status == http.StatusTooManyRequests {
 		return bySNAPCode(snapCode{status: r.status}, "")
 	}
-	return Verdict{Cause: Failing, Problem: problem}
+	return RefundOutcome{Cause: Failing, Problem: problem}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // suiteCases returns the 318 cases of JSONTestSuite by file name: y_ is JSON,
@@ -34,14 +36,14 @@ var suiteStatuses = []int{200, 202, 302, 400, 401, 403, 404, 409, 422, 429, 500,
 
 // opinions is what all decoders make of one body.
 type opinions struct {
-	refunds   []Verdict
-	inquiries []Inquiry
+	refunds   []RefundOutcome
+	inquiries []InquiryOutcome
 }
 
 func judgeAll(status int, body string) opinions {
 	r := respond(status, body)
 	var j opinions
-	for _, s := range []seal{sealAbsent, sealRight, sealWrong} {
+	for _, s := range []signatureStatus{sealAbsent, sealRight, sealWrong} {
 		j.refunds = append(j.refunds, classifyCard(cardOrder(), r, s))
 		j.inquiries = append(j.inquiries, findCard(cardOrder(), r, s))
 	}
@@ -65,7 +67,7 @@ func TestNoCaseOfTheSuiteIsAProof(t *testing.T) {
 				}
 			}
 			for _, i := range j.inquiries {
-				if i.Finding != NoAnswer || i.Problem == "" {
+				if i.Finding != refund.NoAnswer || i.Problem == "" {
 					t.Errorf("%s on %d: %v (%s)", name, status, i.Finding, i.Problem)
 				}
 			}
@@ -81,8 +83,8 @@ func proofs(t *testing.T, body string) map[string]bool {
 		cardSuccessBody: classifyCard(cardOrder(), respond(200, body), sealRight).Class == Succeeded,
 		cardFailedBody:  classifyCard(cardOrder(), respond(200, body), sealRight).Class == Failed,
 		snapSuccessBody: classifySNAP(snapOrder(), respond(200, body)).Class == Succeeded,
-		cardStatusBody:  findCard(cardOrder(), respond(200, body), sealRight).Finding == FoundSuccess,
-		snapStatusBody:  i.Finding == FoundSuccess,
+		cardStatusBody:  findCard(cardOrder(), respond(200, body), sealRight).Finding == refund.FoundSuccess,
+		snapStatusBody:  i.Finding == refund.FoundSuccess,
 	}
 }
 

@@ -42,9 +42,9 @@ const (
 type request struct {
 	operation, method, path string
 	header                  http.Header
-	body                    []byte           // nil: none
-	limit                   *limit           // refund calls only
-	seal                    func(reply) seal // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
+	body                    []byte                      // nil: none
+	limit                   *limit                      // refund calls only
+	seal                    func(reply) signatureStatus // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
 }
 
 // fault says what kept an answer from being whole.

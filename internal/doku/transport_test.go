@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // rawServer hands each accepted connection to handle, with its number from 1.
@@ -194,7 +195,7 @@ func TestAnswerThatIsNotWholeIsUnknown(t *testing.T) {
 
 func TestAnswerOfMoreThan64KiBIsUnknownHoweverItBegins(t *testing.T) {
 	t.Parallel()
-	for size, want := range map[int]Verdict{maxBody: {Class: Succeeded}, maxBody + 1: {Class: Unknown, Cause: Failing}} {
+	for size, want := range map[int]RefundOutcome{maxBody: {Class: Succeeded}, maxBody + 1: {Class: Unknown, Cause: Failing}} {
 		s := snapServer(t, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, snapSuccessBody+strings.Repeat(" ", size-len(snapSuccessBody)))
 		})
@@ -219,7 +220,7 @@ func TestRefusedConnectionIsNotExecuted(t *testing.T) {
 	s.Close()
 	c := newTestClient(t, s.URL)
 	wantVerdict(t, c.Refund(t.Context(), cardOrder()), NotExecuted, NotWritten)
-	if i := c.Inquire(t.Context(), cardOrder()); i.Finding != NoAnswer || i.Cause != NotWritten {
+	if i := c.Inquire(t.Context(), cardOrder()); i.Finding != refund.NoAnswer || i.Cause != NotWritten {
 		t.Errorf("inquiry: %+v", i)
 	}
 }

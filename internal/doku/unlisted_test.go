@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -31,7 +32,7 @@ func TestNoOtherCardCodeIsADefiniteNo(t *testing.T) {
 	t.Parallel()
 	for status := 100; status < 600; status++ {
 		for _, code := range codeWords {
-			for _, s := range []seal{sealAbsent, sealRight, sealWrong} {
+			for _, s := range []signatureStatus{sealAbsent, sealRight, sealWrong} {
 				body := fmt.Sprintf(`{"error":{"code":%q,"type":"invalid_request_error"}}`, strings.ReplaceAll(code, "\u0000", " "))
 				v := classifyCard(cardOrder(), respond(status, body), s)
 				checkVerdict(t, v, status)
@@ -56,10 +57,10 @@ func TestNoOtherCardCodeIsNotFound(t *testing.T) {
 	for status := 100; status < 600; status++ {
 		for _, code := range codeWords {
 			i := findCard(cardOrder(), respond(status, fmt.Sprintf(`{"error":{"code":%q}}`, code)), sealAbsent)
-			if want := status == 404 && listed(notFoundCodes, code); (i.Finding == NotFound) != want || !want && i.Finding != NoAnswer {
+			if want := status == 404 && listed(notFoundCodes, code); (i.Finding == refund.NotFound) != want || !want && i.Finding != refund.NoAnswer {
 				t.Fatalf("%d %q: %v", status, code, i.Finding)
 			}
-			if i.Finding == NoAnswer && status >= 500 && i.Cause == Plain || i.Cause == Collision {
+			if i.Finding == refund.NoAnswer && status >= 500 && i.Cause == Plain || i.Cause == Collision {
 				t.Fatalf("%d %q: %v", status, code, i.Cause)
 			}
 		}
@@ -81,7 +82,7 @@ func TestNoSNAPCodeIsBelievedAgainstItsStatus(t *testing.T) {
 				if v.Class != Unknown && (status != 200 || v.Class != Failed || v.Cause != Plain) {
 					t.Fatalf("%s with %d: %v", body, status, v.Class)
 				}
-				if i, _ := findSNAP(snapOrder(), respond(status, body)); i.Finding != NoAnswer {
+				if i, _ := findSNAP(snapOrder(), respond(status, body)); i.Finding != refund.NoAnswer {
 					t.Fatalf("%s with %d: %v", body, status, i.Finding)
 				}
 			}
@@ -91,7 +92,7 @@ func TestNoSNAPCodeIsBelievedAgainstItsStatus(t *testing.T) {
 
 // told is what the client counts and logs of one answer to a refund, an inquiry
 // and a request for a token each.
-func told(t *testing.T, o Order, status int, body string, codes ...string) (counted []string, log string, v Verdict) {
+func told(t *testing.T, o Order, status int, body string, codes ...string) (counted []string, log string, v RefundOutcome) {
 	t.Helper()
 	s := snapServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)

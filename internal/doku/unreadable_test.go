@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // descriptions is all that is ever said of an answer that cannot be read.
@@ -59,7 +61,7 @@ func TestWhatCannotBeReadNamesAPlaceInAHistory(t *testing.T) {
 		`{"responseCode":"2005500","additionalInfo":{"refundHistory":[{"refundAmount":true}]}}`: ", /additionalInfo/refundHistory/0/refundAmount;",
 	} {
 		i, _ := findSNAP(snapOrder(), respond(200, body))
-		if i.Finding != NoAnswer || i.Cause != Failing || !strings.Contains(i.Problem, want) || !descriptions.MatchString(i.Problem) {
+		if i.Finding != refund.NoAnswer || i.Cause != Failing || !strings.Contains(i.Problem, want) || !descriptions.MatchString(i.Problem) {
 			t.Errorf("%s: %s", body, i.Problem)
 		}
 	}

@@ -57,7 +57,7 @@ func (o Operator) Resolve(ctx context.Context, refundID string, word refund.Stat
 // Asked is what an inquiry by hand found, and led to.
 type Asked struct {
 	Done
-	Inquiry doku.Inquiry
+	Inquiry doku.InquiryOutcome
 	Settled bool
 }
 

@@ -186,7 +186,7 @@ func TestInquiryByHandSettlesByProofAndShowsTheRest(t *testing.T) {
 		{"rf-waiting", refund.Waiting, doku.FoundSuccess, refund.Waiting},
 	} {
 		f.put(t, record(tt.id, tt.state))
-		asked, err := f.asking(doku.Inquiry{Finding: tt.finding, Said: doku.Said{HTTPStatus: 200, Code: "00"}}).Inquire(ctx, tt.id, "")
+		asked, err := f.asking(doku.InquiryOutcome{Finding: tt.finding, Response: doku.Said{HTTPStatus: 200, Code: "00"}}).Inquire(ctx, tt.id, "")
 		if got := f.last(t, tt.id); err != nil || got.State != tt.want || asked.Settled != (tt.want != tt.state) {
 			t.Errorf("%s: %s, settled %v, %v", tt.id, got.State, asked.Settled, err)
 		}
@@ -195,7 +195,7 @@ func TestInquiryByHandSettlesByProofAndShowsTheRest(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	f.put(t, record("rf-new", refund.Waiting, neverSent))
-	_, err := f.asking(doku.Inquiry{}).Inquire(ctx, "rf-new", "")
+	_, err := f.asking(doku.InquiryOutcome{}).Inquire(ctx, "rf-new", "")
 	refused(t, err)
 }
 

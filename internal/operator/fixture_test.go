@@ -24,9 +24,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const clientID = "BRN-1"
 
 // asker is DOKU with one answer.
-type asker struct{ answer doku.Inquiry }
+type asker struct{ answer doku.InquiryOutcome }
 
-func (a asker) Inquire(context.Context, doku.Order) doku.Inquiry { return a.answer }
+func (a asker) Inquire(context.Context, doku.Order) doku.InquiryOutcome { return a.answer }
 
 type fixture struct {
 	operator.Operator
@@ -68,7 +68,7 @@ func on(n *devstack.NATS, js jetstream.JetStream, clientID string) fixture {
 }
 
 // asking is the operator with DOKU's answer in store.
-func (f fixture) asking(answer doku.Inquiry) operator.Operator {
+func (f fixture) asking(answer doku.InquiryOutcome) operator.Operator {
 	f.cfg.Asker = asker{answer}
 	return operator.New(f.cfg)
 }

@@ -20,7 +20,7 @@ import (
 
 // Asker asks DOKU what became of a refund; it moves no money.
 type Asker interface {
-	Inquire(ctx context.Context, o doku.Order) doku.Inquiry
+	Inquire(ctx context.Context, o doku.Order) doku.InquiryOutcome
 }
 
 // Config is what an [Operator] works with. Asker is needed by Inquire alone,

@@ -18,7 +18,7 @@ type deed struct {
 	action  string // continues "refused to …"
 	because string
 	begun   refund.Record // where there is no record yet
-	inquiry *doku.Inquiry // what DOKU said, where it was asked
+	inquiry *doku.InquiryOutcome // what DOKU said, where it was asked
 	entry   ledger.Entry
 	steps   refund.Machine
 }
@@ -72,7 +72,7 @@ func (d *deed) next(now refund.Time) refund.Record {
 		r.Evidence = refund.ByOperator
 	case refund.OperatorInquired:
 		r.Evidence, r.Note = refund.ByInquiry, kept(d.inquiry.Problem)
-		r.Response = SaidOf(d.inquiry.Said)
+		r.Response = SaidOf(d.inquiry.Response)
 	}
 	return r
 }

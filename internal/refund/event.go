@@ -66,6 +66,13 @@ const (
 	NotFoundNoHistory // not found, said by an absent or empty history: allows a repeat within the day only
 )
 
+var findingNames = [...]string{
+	"no_answer", "found_success", "found_failure", "found_running", "not_found", "contradiction", "not_found_no_history",
+}
+
+// String names the finding as logs do.
+func (f Finding) String() string { return findingNames[f] }
+
 // Event is one thing that happened to a refund. Fields that do not belong to
 // its kind stay zero.
 type Event struct {

@@ -80,6 +80,50 @@ type Record struct {
 	Prev     uint64    `json:"prev"` // stream sequence of the record that this one follows; 0: none
 }
 
+// Details is what a record holds besides what the [Machine] decides.
+type Details struct {
+	At       Time     // by the writer's clock
+	By       string   // the writing process and its count of records
+	Prev     uint64   // stream sequence of the record that this one follows; 0: none
+	Response Response // of the call that has ended; zero: DOKU said nothing
+	Note     string
+	Operator string
+	Because  string
+}
+
+// Record builds the record to append after last. Every writer of the ledger
+// uses it: worker, operator and simulation.
+func (m Machine) Record(last Record, d Details) Record {
+	r := last
+	r.Core = m.next
+	r.At, r.By, r.Prev = d.At, d.By, d.Prev
+	r.Note, r.Operator, r.Because = d.Note, d.Operator, d.Because // of this record alone
+	r.Evidence = m.evidence()
+	if m.event.Kind != Delivered && d.Response != (Response{}) {
+		r.Response = &d.Response
+	}
+	// An operator sends nothing; of an invalid job not every field is known.
+	if m.event.Kind <= InquiryEnded && m.event.Job != InvalidJob {
+		r.Identify()
+	}
+	return r
+}
+
+// evidence names how a settled refund was proven.
+func (m Machine) evidence() Evidence {
+	switch {
+	case !m.Proof():
+		return ""
+	case m.event.Kind == InquiryEnded, m.event.Kind == OperatorInquired:
+		return ByInquiry
+	case m.event.Kind == OperatorVerdict:
+		return ByOperator
+	case m.event.Replay:
+		return ByReplay
+	}
+	return ByResponse
+}
+
 // CoreStored returns the core of a record that the server stored at this time,
 // by its own clock. Where the writer's was behind by more than two clocks may be
 // apart, its ask_from would come too early by as much, and is moved back. Smaller

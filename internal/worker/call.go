@@ -105,12 +105,12 @@ func (h *execution) takePlace(ctx context.Context) error {
 func (h *execution) send(ctx context.Context) error {
 	began := h.cfg.Now()
 	verdict := h.refund(ctx)
-	h.response, h.problem = Said(verdict.Said), clean(verdict.Problem)
-	h.report(Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
+	h.response, h.problem = Said(verdict.Response), clean(verdict.Problem)
+	h.report(Report(verdict.Cause, verdict.RetryAfter, verdict.Response.HTTPStatus))
 	a := Answer(verdict)
 	h.cfg.Metrics.Attempts.WithLabelValues(string(h.channel), attemptOutcomes[a]).Inc()
 	h.log.Debug("refund call ended", "refund_id", h.id(), "attempt", h.entry.Record.Sends,
-		"code", verdict.Said.Code, "duration", h.cfg.Now().Sub(began), "problem", verdict.Problem)
+		"code", verdict.Response.Code, "duration", h.cfg.Now().Sub(began), "problem", verdict.Problem)
 	h.machine = h.machine.Observe(refund.Event{
 		Kind: refund.SendEnded, Own: true, Answer: a, Replay: verdict.Evidence == doku.ByReplay,
 		Delay: h.delays().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
@@ -120,9 +120,9 @@ func (h *execution) send(ctx context.Context) error {
 
 // refund makes the call, unless the clock has come into doubt since the send was
 // recorded: then no byte leaves, as after send_by.
-func (h *execution) refund(ctx context.Context) doku.Verdict {
+func (h *execution) refund(ctx context.Context) doku.RefundOutcome {
 	if err := h.clock.check(); err != nil {
-		return doku.Verdict{Class: doku.NotExecuted, Cause: doku.TooLate, Problem: "nothing sent: " + err.Error()}
+		return doku.RefundOutcome{Class: doku.NotExecuted, Cause: doku.TooLate, Problem: "nothing sent: " + err.Error()}
 	}
 	return h.cfg.Gateway.Refund(ctx, h.order())
 }
@@ -160,8 +160,8 @@ func (h *execution) inquireIfReady(ctx context.Context) error {
 func (h *execution) inquire(ctx context.Context, asked refund.Event) refund.Event {
 	asked.AskedAt = refund.At(h.cfg.Now())
 	inquiry := h.cfg.Gateway.Inquire(ctx, h.order())
-	h.response, h.problem = Said(inquiry.Said), clean(inquiry.Problem)
-	h.report(Report(inquiry.Cause, inquiry.RetryAfter, inquiry.Said.HTTPStatus))
+	h.response, h.problem = Said(inquiry.Response), clean(inquiry.Problem)
+	h.report(Report(inquiry.Cause, inquiry.RetryAfter, inquiry.Response.HTTPStatus))
 	asked.Finding = Finding(inquiry.Finding)
 	asked.Delay = h.delays().Next(inquiry.RetryAfter)
 	h.cfg.Metrics.Inquiries.WithLabelValues(string(h.channel), inquiryOutcomes[asked.Finding]).Inc()

@@ -18,8 +18,8 @@ import (
 type broken struct{}
 
 func (broken) Prepare(context.Context, channel.Channel) error       { panic("a bug") }
-func (broken) Refund(context.Context, doku.Order) (v doku.Verdict)  { return v }
-func (broken) Inquire(context.Context, doku.Order) (i doku.Inquiry) { return i }
+func (broken) Refund(context.Context, doku.Order) (v doku.RefundOutcome)  { return v }
+func (broken) Inquire(context.Context, doku.Order) (i doku.InquiryOutcome) { return i }
 
 // A handler that panics is survived. While it held the permit of the only probe,
 // the breaker would let nothing through until the process ends.

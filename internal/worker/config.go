@@ -21,9 +21,9 @@ type Gateway interface {
 	// Prepare gets what a call to the channel needs besides the job.
 	Prepare(ctx context.Context, ch channel.Channel) error
 	// Refund makes one refund call.
-	Refund(ctx context.Context, o doku.Order) doku.Verdict
+	Refund(ctx context.Context, o doku.Order) doku.RefundOutcome
 	// Inquire makes one status inquiry.
-	Inquire(ctx context.Context, o doku.Order) doku.Inquiry
+	Inquire(ctx context.Context, o doku.Order) doku.InquiryOutcome
 }
 
 // Config is what a [Worker] works with. Every field but Interrupt is required.

@@ -45,7 +45,7 @@ const longWait = 4
 // After is how long a refund waits after a call that was not executed. After a
 // first 401, its own or another refund's, the token is new, and the next try
 // comes at once.
-func (p Delays) After(v doku.Verdict) time.Duration {
+func (p Delays) After(v doku.RefundOutcome) time.Duration {
 	first := v.Cause == doku.NoToken || v.Cause == doku.Credentials && !p.saidBefore(v)
 	switch {
 	case v.Class == doku.NotExecuted && first && p.Breaker.OpenUntil().IsZero():
@@ -59,8 +59,8 @@ func (p Delays) After(v doku.Verdict) time.Duration {
 // saidBefore reports whether DOKU refused this refund in the same way before.
 // While others are served the breaker stays closed, and a refund that is refused
 // by itself would be sent again and again without a pause.
-func (p Delays) saidBefore(v doku.Verdict) bool {
-	return p.Before != nil && p.Before.HTTPStatus == v.Said.HTTPStatus && p.Before.Code == clean(v.Said.Code)
+func (p Delays) saidBefore(v doku.RefundOutcome) bool {
+	return p.Before != nil && p.Before.HTTPStatus == v.Response.HTTPStatus && p.Before.Code == clean(v.Response.Code)
 }
 
 // Next is the refund's next retry delay, or what DOKU asked for.

@@ -16,7 +16,7 @@ var answers = map[doku.Class]refund.Answer{
 }
 
 // Answer is what a verdict proves to the state machine.
-func Answer(v doku.Verdict) refund.Answer {
+func Answer(v doku.RefundOutcome) refund.Answer {
 	switch {
 	case v.Class == doku.NotExecuted && v.Cause == doku.CustomerToken:
 		return refund.CustomerTokenRefused

@@ -19,22 +19,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestVerdictsProveWhatTheyProveAndNothingElse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		verdict doku.Verdict
+		verdict doku.RefundOutcome
 		want    refund.Answer
 	}{
-		"zero value":             {doku.Verdict{}, refund.NoProof},
-		"a class from elsewhere": {doku.Verdict{Class: 99}, refund.NoProof},
-		"unknown":                {doku.Verdict{Class: doku.Unknown, Evidence: doku.ByReplay}, refund.NoProof},
-		"in progress":            {doku.Verdict{Class: doku.InProgress}, refund.NoProof},
-		"success":                {doku.Verdict{Class: doku.Succeeded, Evidence: doku.ByResponse}, refund.Success},
-		"success replayed":       {doku.Verdict{Class: doku.Succeeded, Evidence: doku.ByReplay}, refund.Success},
-		"no":                     {doku.Verdict{Class: doku.Failed, Evidence: doku.ByResponse}, refund.DefiniteNo},
-		"no replayed":            {doku.Verdict{Class: doku.Failed, Evidence: doku.ByReplay}, refund.DefiniteNo},
-		"429":                    {doku.Verdict{Class: doku.NotExecuted, Cause: doku.Throttled}, refund.NotExecuted},
-		"nothing written":        {doku.Verdict{Class: doku.NotExecuted, Cause: doku.NotWritten}, refund.NotExecuted},
-		"refusal replayed":       {doku.Verdict{Class: doku.NotExecuted, Cause: doku.Throttled, Evidence: doku.ByReplay}, refund.ReplayedRefusal},
-		"customer token":         {doku.Verdict{Class: doku.NotExecuted, Cause: doku.CustomerToken}, refund.CustomerTokenRefused},
-		"collision":              {doku.Verdict{Class: doku.Unknown, Cause: doku.Collision}, refund.Collision},
+		"zero value":             {doku.RefundOutcome{}, refund.NoProof},
+		"a class from elsewhere": {doku.RefundOutcome{Class: 99}, refund.NoProof},
+		"unknown":                {doku.RefundOutcome{Class: doku.Unknown, Evidence: doku.ByReplay}, refund.NoProof},
+		"in progress":            {doku.RefundOutcome{Class: doku.InProgress}, refund.NoProof},
+		"success":                {doku.RefundOutcome{Class: doku.Succeeded, Evidence: doku.ByResponse}, refund.Success},
+		"success replayed":       {doku.RefundOutcome{Class: doku.Succeeded, Evidence: doku.ByReplay}, refund.Success},
+		"no":                     {doku.RefundOutcome{Class: doku.Failed, Evidence: doku.ByResponse}, refund.DefiniteNo},
+		"no replayed":            {doku.RefundOutcome{Class: doku.Failed, Evidence: doku.ByReplay}, refund.DefiniteNo},
+		"429":                    {doku.RefundOutcome{Class: doku.NotExecuted, Cause: doku.Throttled}, refund.NotExecuted},
+		"nothing written":        {doku.RefundOutcome{Class: doku.NotExecuted, Cause: doku.NotWritten}, refund.NotExecuted},
+		"refusal replayed":       {doku.RefundOutcome{Class: doku.NotExecuted, Cause: doku.Throttled, Evidence: doku.ByReplay}, refund.ReplayedRefusal},
+		"customer token":         {doku.RefundOutcome{Class: doku.NotExecuted, Cause: doku.CustomerToken}, refund.CustomerTokenRefused},
+		"collision":              {doku.RefundOutcome{Class: doku.Unknown, Cause: doku.Collision}, refund.Collision},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,14 +114,14 @@ func TestCallsSayWhatTheyShowOfTheChannel(t *testing.T) {
 // opens: only the refund's own delays keep it from being sent without a pause.
 func TestRefundThatIsRefusedByItselfIsNotRepeatedAtOnceForEver(t *testing.T) {
 	t.Parallel()
-	refused := doku.Verdict{
-		Class: doku.NotExecuted, Cause: doku.Credentials, Said: doku.Said{HTTPStatus: 401, Code: "4010700"},
+	refused := doku.RefundOutcome{
+		Class: doku.NotExecuted, Cause: doku.Credentials, Response: doku.Said{HTTPStatus: 401, Code: "4010700"},
 	}
 	pace := Delays{Retry: retry.Policy{Initial: time.Second, Max: time.Minute}, Breaker: retry.NewBreaker(retry.BreakerConfig{}), Now: time.Now}
 	if d := pace.After(refused); d != 0 {
 		t.Errorf("the first refusal is followed after %s, want at once", d)
 	}
-	pace.Before = Said(refused.Said)
+	pace.Before = Said(refused.Response)
 	if d := pace.After(refused); d < pace.Retry.Initial/2 {
 		t.Errorf("the second in a row is followed after %s", d)
 	}

@@ -77,12 +77,12 @@ const (
 	opToken   = "token"
 )
 
-func ofVerdict(v doku.Verdict) Classified {
-	return Classified{opRefund, v.Class.String(), v.Cause.String(), v.Said.Code}
+func ofVerdict(v doku.RefundOutcome) Classified {
+	return Classified{opRefund, v.Class.String(), v.Cause.String(), v.Response.Code}
 }
 
-func ofInquiry(i doku.Inquiry) Classified {
-	return Classified{opInquiry, i.Finding.String(), i.Cause.String(), i.Said.Code}
+func ofInquiry(i doku.InquiryOutcome) Classified {
+	return Classified{opInquiry, i.Finding.String(), i.Cause.String(), i.Response.Code}
 }
 
 // String is the line as a person reads it.

@@ -200,11 +200,11 @@ func (c *call) end(a doku.Answer) {
 // answered learns what became of the refund call.
 func (h *handling) answered(o doku.Order, a doku.Answer) {
 	verdict := h.w.doku.Refund(o, a)
-	h.said = worker.Said(verdict.Said)
+	h.said = worker.Said(verdict.Response)
 	if verdict.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(worker.Report(verdict.Cause, verdict.RetryAfter, verdict.Said.HTTPStatus))
+	h.tell(worker.Report(verdict.Cause, verdict.RetryAfter, verdict.Response.HTTPStatus))
 	event := refund.Event{
 		Kind: refund.SendEnded, Own: true, Answer: worker.Answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
 		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
@@ -239,11 +239,11 @@ func (h *handling) inquire(asked refund.Event) {
 	if h.w.plant == trustedInquiry {
 		asked.AskedAt = max(asked.AskedAt, h.entry.record.AskFrom)
 	}
-	h.look(func(i doku.Inquiry) { h.found(asked, i) })
+	h.look(func(i doku.InquiryOutcome) { h.found(asked, i) })
 }
 
 // look takes an inquiry to DOKU, and what it proves to then.
-func (h *handling) look(then func(doku.Inquiry)) {
+func (h *handling) look(then func(doku.InquiryOutcome)) {
 	c := &call{h: h, order: h.order(), fault: h.w.draw(h.of.lane, inquiryOdds)}
 	id := strconv.Itoa(h.p.stamps)
 	c.then = func(a doku.Answer) { then(h.w.doku.Inquiry(c.order, id, a)) }
@@ -257,12 +257,12 @@ func (h *handling) look(then func(doku.Inquiry)) {
 	})
 }
 
-func (h *handling) found(asked refund.Event, i doku.Inquiry) {
-	h.said = worker.Said(i.Said)
+func (h *handling) found(asked refund.Event, i doku.InquiryOutcome) {
+	h.said = worker.Said(i.Response)
 	if i.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(worker.Report(i.Cause, i.RetryAfter, i.Said.HTTPStatus))
+	h.tell(worker.Report(i.Cause, i.RetryAfter, i.Response.HTTPStatus))
 	asked.Finding = worker.Finding(i.Finding)
 	asked.Delay = h.pace().Next(i.RetryAfter)
 	h.steps = h.steps.Observe(asked)

@@ -141,12 +141,12 @@ func (w *world) look(a *account) {
 func (d *deed) ask() {
 	h := &handling{w: d.w, p: d.w.operator, of: d.of, entry: d.entry}
 	asked := refund.Event{Kind: refund.OperatorInquired, AskedAt: h.p.clock()}
-	h.look(func(i doku.Inquiry) {
+	h.look(func(i doku.InquiryOutcome) {
 		h.over = true
 		if i.Cause == doku.Credentials {
 			h.p.token = 0
 		}
-		d.said = worker.Said(i.Said)
+		d.said = worker.Said(i.Response)
 		asked.Finding = worker.Finding(i.Finding)
 		d.decide(asked)
 	})

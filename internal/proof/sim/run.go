@@ -48,7 +48,7 @@ func newWorld(cfg Config, shift int, r *Report) *world {
 		nature: n,
 		plant:  cfg.plant,
 		report: r,
-		doku:   doku.NewJudge(clientID, secret.New(sharedKey)),
+		doku:   doku.NewClassifier(clientID, secret.New(sharedKey)),
 	}
 	return w
 }

@@ -27,7 +27,7 @@ type world struct {
 	nature nature
 	plant  plant
 	report *Report
-	doku   doku.Judge // production's word on answers
+	doku   doku.Classifier // production's word on answers
 
 	now    refund.Time // true time, that of NATS
 	healed refund.Time // when the faults ended

@@ -8,17 +8,17 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// Judge says what answers prove without sending anything: the very functions
+// Classifier says what answers prove without sending anything: the very functions
 // that a [Client] asks about every answer. Whoever plays DOKU without a network
 // uses it, so that no second opinion on answers comes into being.
-type Judge struct {
+type Classifier struct {
 	clientID string
 	keys     []secret.Text
 }
 
-// NewJudge returns the judge of one merchant; shared is [Config].Secret.
-func NewJudge(clientID string, shared secret.Text) Judge {
-	return Judge{clientID: clientID, keys: secretLines(shared)}
+// NewClassifier returns the judge of one merchant; shared is [Config].Secret.
+func NewClassifier(clientID string, shared secret.Text) Classifier {
+	return Classifier{clientID: clientID, keys: secretLines(shared)}
 }
 
 // Ending says how one request ended.
@@ -60,28 +60,28 @@ func (a Answer) reply() reply {
 }
 
 // Refund says what the answer to the refund call of o proves.
-func (j Judge) Refund(o Order, a Answer) Verdict {
+func (j Classifier) Refund(o Order, a Answer) RefundOutcome {
 	if o.Channel.Facts().Family == channel.SNAP {
 		return classifySNAP(o, a.reply())
 	}
 	sent := cardText{clientID: j.clientID, requestID: o.RequestID, target: cardRefundPath}
-	return classifyCard(o, a.reply(), checkSeal(j.keys, sent, a.Header, a.Body))
+	return classifyCard(o, a.reply(), checkSignature(j.keys, sent, a.Header, a.Body))
 }
 
-// Inquiry says what the answer to a status inquiry about o proves. requestID is
+// InquiryOutcome says what the answer to a status inquiry about o proves. requestID is
 // the inquiry's own (cards).
-func (j Judge) Inquiry(o Order, requestID string, a Answer) Inquiry {
+func (j Classifier) Inquiry(o Order, requestID string, a Answer) InquiryOutcome {
 	if o.Channel.Facts().Family == channel.SNAP {
 		found, _ := findSNAP(o, a.reply())
 		return found
 	}
 	sent := cardText{clientID: j.clientID, requestID: requestID, target: cardStatusPath + o.RequestID}
-	return findCard(o, a.reply(), checkGetSeal(j.keys, sent, a.Header, a.Body))
+	return findCard(o, a.reply(), checkGetSignature(j.keys, sent, a.Header, a.Body))
 }
 
 // Token says until when the B2B token of the answer may be used for a new send,
 // or why there is none. asked is when it was asked for.
-func (Judge) Token(asked time.Time, a Answer) (until time.Time, failed *PrepareError) {
+func (Classifier) Token(asked time.Time, a Answer) (until time.Time, failed *PrepareError) {
 	fresh, failed := readToken(a.reply(), asked)
 	return fresh.renew, failed
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/secret"
 )
 
@@ -21,20 +22,20 @@ func sealedAnswer(body, signature string) Answer {
 // signed with it or without.
 func TestAnswerToAnInquiryIsSignedWithOrWithoutDigest(t *testing.T) {
 	t.Parallel()
-	judge := NewJudge(testClientID, secret.New("newer\n"+testKey))
+	judge := NewClassifier(testClientID, secret.New("newer\n"+testKey))
 	target := cardStatusPath + cardOrder().RequestID
 	for _, withDigest := range []bool{true, false} {
 		good := signed(testKey, inquiryID, target, []byte(cardStatusBody), withDigest)
-		for signature, want := range map[string]Finding{
-			good:                         FoundSuccess,
-			strings.TrimRight(good, "="): FoundSuccess,
-			good + "=":                   NoAnswer,
-			strings.ToLower(good):        NoAnswer,
-			good[:len(good)-3]:           NoAnswer,
-			"":                           FoundSuccess, // unsigned: TLS vouches for it
-			signed("another", inquiryID, target, []byte(cardStatusBody), withDigest):       NoAnswer,
-			signed(testKey, "another", target, []byte(cardStatusBody), withDigest):         NoAnswer,
-			signed(testKey, inquiryID, cardStatusPath, []byte(cardStatusBody), withDigest): NoAnswer,
+		for signature, want := range map[string]refund.Finding{
+			good:                         refund.FoundSuccess,
+			strings.TrimRight(good, "="): refund.FoundSuccess,
+			good + "=":                   refund.NoAnswer,
+			strings.ToLower(good):        refund.NoAnswer,
+			good[:len(good)-3]:           refund.NoAnswer,
+			"":                           refund.FoundSuccess, // unsigned: TLS vouches for it
+			signed("another", inquiryID, target, []byte(cardStatusBody), withDigest):       refund.NoAnswer,
+			signed(testKey, "another", target, []byte(cardStatusBody), withDigest):         refund.NoAnswer,
+			signed(testKey, inquiryID, cardStatusPath, []byte(cardStatusBody), withDigest): refund.NoAnswer,
 		} {
 			if i := judge.Inquiry(cardOrder(), inquiryID, sealedAnswer(cardStatusBody, signature)); i.Finding != want {
 				t.Errorf("digest %v, %s: %v (%s)", withDigest, signature, i.Finding, i.Problem)
@@ -43,7 +44,7 @@ func TestAnswerToAnInquiryIsSignedWithOrWithoutDigest(t *testing.T) {
 		// A digest that is signed is one of this body.
 		other := edit(t, cardStatusBody, "REFUNDED", "FAILED")
 		i := judge.Inquiry(cardOrder(), inquiryID, sealedAnswer(other, good))
-		if want := map[bool]Finding{true: NoAnswer, false: FoundFailure}[withDigest]; i.Finding != want {
+		if want := map[bool]refund.Finding{true: refund.NoAnswer, false: refund.FoundFailure}[withDigest]; i.Finding != want {
 			t.Errorf("digest %v, another body: %v", withDigest, i.Finding)
 		}
 	}
@@ -53,10 +54,10 @@ func TestAnswerToAnInquiryIsSignedWithOrWithoutDigest(t *testing.T) {
 // digest, any body would do.
 func TestAnswerToARefundIsSignedWithDigest(t *testing.T) {
 	t.Parallel()
-	judge := NewJudge(testClientID, secret.New(testKey))
+	judge := NewClassifier(testClientID, secret.New(testKey))
 	id, body := cardOrder().RequestID, []byte(cardSuccessBody)
 	good := signed(testKey, id, cardRefundPath, body, true)
-	for signature, want := range map[string]Verdict{
+	for signature, want := range map[string]RefundOutcome{
 		good:                         {Class: Succeeded},
 		strings.TrimRight(good, "="): {Class: Succeeded},
 		signed(testKey, id, cardRefundPath, body, false): {Class: Unknown, Cause: Failing},
@@ -80,7 +81,7 @@ func TestInquiryBelievesASignatureWithoutDigest(t *testing.T) {
 		w.Header().Set("Signature", strings.TrimRight(signature, "="))
 		_, _ = io.WriteString(w, cardStatusBody)
 	})
-	if i := newTestClient(t, s.URL).Inquire(t.Context(), cardOrder()); i.Finding != FoundSuccess {
+	if i := newTestClient(t, s.URL).Inquire(t.Context(), cardOrder()); i.Finding != refund.FoundSuccess {
 		t.Errorf("got %v (%s)", i.Finding, i.Problem)
 	}
 }

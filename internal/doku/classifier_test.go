@@ -53,7 +53,7 @@ func TestJudgeSaysWhatTheClientSays(t *testing.T) {
 			})
 			client := newTestClient(t, server.URL)
 			prepare(t, client)
-			judge := NewJudge(testClientID, secret.New(testKey))
+			judge := NewClassifier(testClientID, secret.New(testKey))
 			recorded := func() Answer {
 				return Answer{Ending: EndWhole, Status: seen.Code, Header: seen.Header(), Body: seen.Body.Bytes(), At: time.Now()}
 			}
@@ -61,7 +61,7 @@ func TestJudgeSaysWhatTheClientSays(t *testing.T) {
 			c.order.SendBy = time.Now().Add(time.Minute) // other tests may have kept this one waiting
 			want, got := client.Refund(t.Context(), c.order), judge.Refund(c.order, recorded())
 			wantVerdict(t, got, want.Class, want.Cause)
-			if got.Evidence != want.Evidence || got.RetryAfter != want.RetryAfter || got.Said.Code != want.Said.Code {
+			if got.Evidence != want.Evidence || got.RetryAfter != want.RetryAfter || got.Response.Code != want.Response.Code {
 				t.Errorf("judge: %+v, client: %+v", got, want)
 			}
 			prepare(t, client)
@@ -75,8 +75,8 @@ func TestJudgeSaysWhatTheClientSays(t *testing.T) {
 
 func TestJudgeKnowsHowACallEnds(t *testing.T) {
 	t.Parallel()
-	judge := NewJudge(testClientID, secret.New(testKey))
-	for ending, want := range map[Ending]Verdict{
+	judge := NewClassifier(testClientID, secret.New(testKey))
+	for ending, want := range map[Ending]RefundOutcome{
 		EndNoAnswer: {Class: Unknown, Cause: Failing},
 		EndCut:      {Class: Unknown, Cause: Failing},
 		EndUnsent:   {Class: NotExecuted, Cause: NotWritten},
@@ -92,7 +92,7 @@ func TestJudgeKnowsHowACallEnds(t *testing.T) {
 func TestJudgeReadsTokens(t *testing.T) {
 	t.Parallel()
 	asked := time.Unix(1_800_000_000, 0)
-	judge := NewJudge(testClientID, secret.New(testKey))
+	judge := NewClassifier(testClientID, secret.New(testKey))
 	until, failed := judge.Token(asked, Answer{Ending: EndWhole, Status: 200, Body: []byte(tokenSuccessBody)})
 	if failed != nil || until != asked.Add(900*time.Second-tokenMargin) {
 		t.Errorf("until %v, %v", until, failed)

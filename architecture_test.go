@@ -78,8 +78,8 @@ var imports = map[string][]string{
 	"internal/retry":       {},
 
 	"internal/refund":      {"channel", "charset"},
-	"internal/jobs":        {"channel", "charset", "secret"},
-	"internal/doku":        {"channel", "retry", "secret"},
+	"internal/jobs":        {"channel", "charset", "refund", "secret"},
+	"internal/doku":        {"channel", "printable", "refund", "retry", "secret"},
 	"internal/jobs/stream": {"channel", "jobs"},
 	"internal/jobs/intake": {"channel", "jobs/stream"},
 	"internal/fleet":       {"channel"},
@@ -87,7 +87,7 @@ var imports = map[string][]string{
 
 	"internal/observe": {"channel", "printable"},
 	"internal/worker": {
-		"channel", "doku", "fleet", "jobs", "jobs/intake", "jobs/stream", "ledger", "observe", "printable", "refund", "retry",
+		"channel", "doku", "fleet", "jobs", "jobs/intake", "jobs/stream", "ledger", "observe", "refund", "retry",
 	},
 	"internal/operator": {
 		"channel", "doku", "fleet", "jobs", "jobs/stream", "ledger", "printable", "refund", "spreadsheet",

@@ -154,7 +154,7 @@ func TestExampleJobsAndResultsAreSound(t *testing.T) {
 				t.Errorf("%s: no channel:\n%s", path, example)
 				continue
 			}
-			if d := jobs.Decode(channel.Channel(name[1]), []byte(example)); d.Outcome != jobs.Sound {
+			if d := jobs.Decode(channel.Channel(name[1]), []byte(example)); d.Outcome != jobs.Valid {
 				t.Errorf("%s: %v %v:\n%s", path, d.Problems, d.Err, example)
 			}
 		}

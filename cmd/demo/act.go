@@ -78,6 +78,6 @@ func (a act) asks() dokusim.Match {
 
 // ending says in two words how a refund ended: its status, and which error it
 // is or how success was proven.
-func ending(r jobs.Result) string { return string(r.Status) + " " + proof(r) }
+func ending(r jobs.Result) string { return r.Status.String() + " " + proof(r) }
 
-func proof(r jobs.Result) string { return cmp.Or(r.Error.Code, r.Evidence) }
+func proof(r jobs.Result) string { return cmp.Or(r.Error.Code, string(r.Evidence)) }

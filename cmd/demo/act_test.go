@@ -8,6 +8,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
@@ -26,9 +27,9 @@ func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
 	}
 	for _, want := range []string{
 		"succeeded", "failed", "rejected", "unresolved", "dead",
-		jobs.EvidenceResponse, jobs.EvidenceReplay, jobs.EvidenceInquiry,
-		jobs.CodeInvalidJob, jobs.CodeCardNumber, jobs.CodeDeadlineExceeded, jobs.CodeCustomerTokenInvalid,
-		jobs.CodeIdentifierCollision, jobs.CodeOutcomeUnknown, string(stream.DeadUnreadable), string(stream.DeadRefundIDConflict),
+		string(refund.ByResponse), string(refund.ByReplay), string(refund.ByInquiry),
+		refund.CodeInvalidJob.String(), refund.CodeCardNumber.String(), refund.CodeDeadlineExceeded.String(), refund.CodeCustomerTokenInvalid.String(),
+		refund.CodeIdentifierCollision.String(), refund.CodeOutcomeUnknown.String(), string(stream.DeadUnreadable), string(stream.DeadRefundIDConflict),
 	} {
 		if !endings[want] {
 			t.Errorf("nothing ends as %s", want)
@@ -75,9 +76,9 @@ func TestJobsAreWhatTheirLinesSay(t *testing.T) {
 	t.Parallel()
 	broken := []string{"card-number", "bad-job"}
 	for _, a := range program() {
-		want := jobs.Sound
+		want := jobs.Valid
 		if slices.Contains(broken, a.name()) {
-			want = jobs.Broken
+			want = jobs.Invalid
 		} else if a.name() == "(no job)" {
 			want = jobs.Unreadable
 		}

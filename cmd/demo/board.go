@@ -128,13 +128,13 @@ func (b *board) settled(result jobs.Result) {
 	i := b.find(result.RefundID, string(result.Channel))
 	b.change(i, func(r *row) {
 		r.amount = cmp.Or(r.amount, result.Amount)
-		r.state, r.tone, r.attempt = string(result.Status), tones[result.Status], result.Attempts
+		r.state, r.tone, r.attempt = result.Status.String(), tones[result.Status], result.Attempts
 		r.next, r.sent, r.note, r.ended = time.Time{}, time.Time{}, outcome(result), ending(result)
 	})
 }
 
-var tones = map[jobs.Status]tone{
-	jobs.StatusSucceeded: good, jobs.StatusFailed: bad, jobs.StatusRejected: bad, jobs.StatusUnresolved: open,
+var tones = map[refund.State]tone{
+	refund.Succeeded: good, refund.Failed: bad, refund.Rejected: bad, refund.Unresolved: open,
 }
 
 // reasons says in words why a record was written.
@@ -163,10 +163,10 @@ func words(rec refund.Record) string {
 
 // outcome says in words how a refund ended.
 func outcome(r jobs.Result) string {
-	if r.Status != jobs.StatusSucceeded {
+	if r.Status != refund.Succeeded {
 		return strings.TrimSuffix(r.Error.Code+": "+r.Error.Message, ": ")
 	}
-	text := "by " + r.Evidence
+	text := "by " + string(r.Evidence)
 	if r.RefundType != "" {
 		text = r.RefundType + " " + text
 	}

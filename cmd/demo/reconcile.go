@@ -7,6 +7,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // published is a refund that was asked for.
@@ -19,18 +20,18 @@ type published struct {
 // account is one refund: what its results say, and what the book says.
 type account struct {
 	published
-	status   jobs.Status // of the last result
-	proof    string      // the error's code, or how success was proven
-	says     int64       // rupiah that moved, by the results
-	moved    int64       // rupiah that moved, by the book
-	times    int         // how often money moved
+	status   refund.State // of the last result
+	proof    string       // the error's code, or how success was proven
+	says     int64        // rupiah that moved, by the results
+	moved    int64        // rupiah that moved, by the book
+	times    int          // how often money moved
 	problems []string
 }
 
 // audit is the comparison of the simulator's book with the results.
 type audit struct {
 	accounts  []account
-	counts    map[jobs.Status]int
+	counts    map[refund.State]int
 	succeeded int64    // rupiah, by the results
 	moved     int64    // rupiah, by the book
 	doubtful  int64    // part of moved: under refunds that a person must settle
@@ -51,7 +52,7 @@ func (a audit) agrees() bool {
 // of money each, exactly one final result or unresolved, and money moved for
 // every `succeeded` and for no other result but, perhaps, an unresolved one.
 func reconcile(asked []published, book dokusim.Snapshot, results []jobs.Result) audit {
-	a := audit{counts: map[jobs.Status]int{}}
+	a := audit{counts: map[refund.State]int{}}
 	byID := map[string][]jobs.Result{}
 	for _, r := range results {
 		byID[r.RefundID] = append(byID[r.RefundID], r)
@@ -73,7 +74,7 @@ func (a *audit) add(acc account) {
 	a.accounts = append(a.accounts, acc)
 	a.counts[acc.status]++
 	a.succeeded += acc.says
-	if acc.status == jobs.StatusUnresolved {
+	if acc.status == refund.Unresolved {
 		a.doubtful += acc.moved
 	}
 }
@@ -105,7 +106,7 @@ func settle(p published, results []jobs.Result, movements []dokusim.Movement, cl
 	}
 	last := results[len(results)-1]
 	acc.status, acc.proof = last.Status, proof(last)
-	if last.Status == jobs.StatusSucceeded {
+	if last.Status == refund.Succeeded {
 		acc.says = last.Amount
 	}
 	acc.checkResults(results)
@@ -139,7 +140,7 @@ func (acc *account) complain(text string) { acc.problems = append(acc.problems, 
 func (acc *account) checkResults(results []jobs.Result) {
 	var statuses []string
 	for _, r := range results {
-		statuses = append(statuses, string(r.Status))
+		statuses = append(statuses, r.Status.String())
 		if r.Channel != acc.channel || r.Environment != "simulator" {
 			acc.complain("a result of another channel or environment")
 		}
@@ -155,12 +156,12 @@ func (acc *account) checkMoney(last jobs.Result) {
 	if acc.times > 1 {
 		acc.complain(fmt.Sprintf("money moved %d times", acc.times))
 	}
-	if last.Status == jobs.StatusSucceeded && last.Amount != acc.amount {
+	if last.Status == refund.Succeeded && last.Amount != acc.amount {
 		acc.complain("asked for " + rupiah(acc.amount))
 	}
 	switch {
-	case last.Status == jobs.StatusUnresolved && (acc.moved == 0 || acc.moved == acc.amount):
-	case last.Status == jobs.StatusUnresolved:
+	case last.Status == refund.Unresolved && (acc.moved == 0 || acc.moved == acc.amount):
+	case last.Status == refund.Unresolved:
 		acc.complain("moved another amount than was asked for")
 	case acc.says != acc.moved:
 		acc.complain("result and book differ")

@@ -7,6 +7,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // story is what reconcile compares: five refunds, of which three moved money.
@@ -16,12 +17,12 @@ type story struct {
 	results []jobs.Result
 }
 
-func card1(id string, status jobs.Status, amount int64) jobs.Result {
+func card1(id string, status refund.State, amount int64) jobs.Result {
 	r := jobs.Result{
 		RefundID: id, Channel: channel.CreditCard, Status: status, InvoiceNumber: "INV-" + id, Amount: amount,
 		RequestID: "req-" + id, Environment: "simulator",
 	}
-	if status == jobs.StatusRejected {
+	if status == refund.Rejected {
 		r.RequestID = ""
 	}
 	return r
@@ -34,16 +35,16 @@ func moved1(id string, amount int64) dokusim.Movement {
 func tell() story {
 	s := story{
 		results: []jobs.Result{
-			card1("paid", jobs.StatusSucceeded, 100), card1("declined", jobs.StatusFailed, 200), card1("bad", jobs.StatusRejected, 300),
-			card1("doubtful", jobs.StatusUnresolved, 400), card1("late", jobs.StatusUnresolved, 500), card1("late", jobs.StatusSucceeded, 500),
+			card1("paid", refund.Succeeded, 100), card1("declined", refund.Failed, 200), card1("bad", refund.Rejected, 300),
+			card1("doubtful", refund.Unresolved, 400), card1("late", refund.Unresolved, 500), card1("late", refund.Succeeded, 500),
 			{
-				RefundID: "snap", Channel: channel.EmoneyOVO, Status: jobs.StatusSucceeded, InvoiceNumber: "INV-snap", Amount: 600,
+				RefundID: "snap", Channel: channel.EmoneyOVO, Status: refund.Succeeded, InvoiceNumber: "INV-snap", Amount: 600,
 				RequestID: "1234", PartnerRefundNo: "snap", Environment: "simulator",
 			},
 		},
 	}
 	for _, r := range s.results {
-		if r.RefundID != "late" || r.Status == jobs.StatusSucceeded {
+		if r.RefundID != "late" || r.Status == refund.Succeeded {
 			s.asked = append(s.asked, published{r.RefundID, r.Channel, r.Amount})
 		}
 	}
@@ -79,7 +80,7 @@ func TestBookAndResultsThatAgreeAreFoundToAgree(t *testing.T) {
 	if !a.agrees() || a.succeeded != 1200 || a.moved != 1200 || a.doubtful != 0 {
 		t.Errorf("%+v: %s", a, complaints(a))
 	}
-	if a.counts[jobs.StatusSucceeded] != 3 || a.counts[jobs.StatusUnresolved] != 1 {
+	if a.counts[refund.Succeeded] != 3 || a.counts[refund.Unresolved] != 1 {
 		t.Errorf("counts %v", a.counts)
 	}
 }
@@ -111,10 +112,10 @@ func TestEveryDisagreementIsFound(t *testing.T) {
 		"unresolved, paid twice":         {func(s *story) { s.move(moved1("doubtful", 400)); s.move(moved1("doubtful", 400)) }, "doubtful: money moved 2 times"},
 		"unresolved, another amount":     {func(s *story) { s.move(moved1("doubtful", 399)) }, "doubtful: moved another amount"},
 		"no result":                      {func(s *story) { s.results = s.results[1:] }, "paid: no result"},
-		"two results":                    {func(s *story) { s.results = append(s.results, card1("paid", jobs.StatusSucceeded, 100)) }, "paid: results succeeded, succeeded"},
-		"failed and then paid":           {func(s *story) { s.results = append(s.results, card1("declined", jobs.StatusSucceeded, 200)) }, "declined: results failed, succeeded"},
-		"unresolved and then rejected":   {func(s *story) { s.results = append(s.results, card1("doubtful", jobs.StatusRejected, 400)) }, "doubtful: results unresolved, rejected"},
-		"a result that nobody asked for": {func(s *story) { s.results = append(s.results, card1("x", jobs.StatusFailed, 1)) }, "a result for x, which nobody asked for"},
+		"two results":                    {func(s *story) { s.results = append(s.results, card1("paid", refund.Succeeded, 100)) }, "paid: results succeeded, succeeded"},
+		"failed and then paid":           {func(s *story) { s.results = append(s.results, card1("declined", refund.Succeeded, 200)) }, "declined: results failed, succeeded"},
+		"unresolved and then rejected":   {func(s *story) { s.results = append(s.results, card1("doubtful", refund.Rejected, 400)) }, "doubtful: results unresolved, rejected"},
+		"a result that nobody asked for": {func(s *story) { s.results = append(s.results, card1("x", refund.Failed, 1)) }, "a result for x, which nobody asked for"},
 		"less than was asked for":        {func(s *story) { s.results[0].Amount, s.book.Movements[0].Amount = 99, 99 }, "paid: asked for Rp 100"},
 		"another's environment":          {func(s *story) { s.results[0].Environment = "sandbox" }, "paid: a result of another channel or environment"},
 		"the book's own total":           {func(s *story) { s.book.Total.Amount++ }, "the book's total is Rp 1.201 in 3 movements, its rows are Rp 1.200 in 3"},
@@ -134,7 +135,7 @@ func TestEveryDisagreementIsFound(t *testing.T) {
 func TestSummaryFitsIts80ColumnsAndNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := tell()
-	s.results[3].Error.Code = jobs.CodeCustomerTokenInvalid // the longest
+	s.results[3].Error.Code = refund.CodeCustomerTokenInvalid.String() // the longest
 	s.book.Movements[0].Amount = 120001
 	a := s.audit()
 	for _, width := range []int{56, 80} {

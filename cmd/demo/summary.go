@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // rupiah is how the amount is written in Indonesia: Rp 1.234.567.
@@ -41,7 +41,7 @@ func summary(w io.Writer, a audit, calls []int, width int, p paint) {
 		if len(acc.problems) > 0 {
 			verdict = p.with(red, " NO")
 		}
-		_, _ = fmt.Fprintln(w, write(acc.id, pad(string(acc.status), 10), acc.proof, strconv.Itoa(calls[i]),
+		_, _ = fmt.Fprintln(w, write(acc.id, pad(acc.status.String(), 10), acc.proof, strconv.Itoa(calls[i]),
 			amountOrNone(acc.says), amountOrNone(acc.moved))+verdict)
 	}
 	sums(w, a)
@@ -57,7 +57,7 @@ func amountOrNone(amount int64) string {
 
 func sums(w io.Writer, a audit) {
 	text := fmt.Sprintf("\n%d refunds:", len(a.accounts))
-	for _, s := range []jobs.Status{jobs.StatusSucceeded, jobs.StatusFailed, jobs.StatusRejected, jobs.StatusUnresolved} {
+	for _, s := range []refund.State{refund.Succeeded, refund.Failed, refund.Rejected, refund.Unresolved} {
 		text += fmt.Sprintf(" %d %s,", a.counts[s], s)
 	}
 	_, _ = fmt.Fprintln(w, strings.TrimSuffix(text, ","))

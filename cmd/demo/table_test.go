@@ -21,7 +21,7 @@ func waiting(id string) refund.Record {
 	}
 }
 
-func ended(id string, status jobs.Status) jobs.Result {
+func ended(id string, status refund.State) jobs.Result {
 	return jobs.Result{RefundID: id, Channel: channel.CreditCard, Status: status, Evidence: "response", Attempts: 2}
 }
 
@@ -29,7 +29,7 @@ func TestARowShowsWhereItsRefundStands(t *testing.T) {
 	t.Parallel()
 	b := newBoard(program())
 	b.recorded(waiting("throttled"))
-	b.settled(ended("void", jobs.StatusSucceeded))
+	b.settled(ended("void", refund.Succeeded))
 	text := strings.Join(b.frame(140, 50, noon, false), "\n")
 	for _, want := range []string{
 		"throttled    credit_card          waiting     2   1.5s  429 twice, Retry-After 1s: sent a third time    not executed: DOKU says",
@@ -67,7 +67,7 @@ func TestALowTerminalShowsWhatIsUnderWay(t *testing.T) {
 	b := newBoard(program())
 	b.recorded(waiting("twice"))
 	for _, id := range []string{"seed-1", "bri", "cimb"} {
-		b.settled(ended(id, jobs.StatusSucceeded))
+		b.settled(ended(id, refund.Succeeded))
 	}
 	text := strings.Join(b.frame(100, 5, noon, false), "\n")
 	for name, want := range map[string]bool{"\ntwice ": true, "\ncimb ": true, "\nbri ": true, "\nseed-1 ": false, "(34 not shown)": true} {
@@ -134,7 +134,7 @@ func TestPlainLinesTellOfEveryChange(t *testing.T) {
 	b.told = func(r row) { lines = append(lines, plainLine(r, 1500*time.Millisecond, noon)) }
 	b.queued("throttled")
 	b.recorded(waiting("throttled"))
-	b.settled(ended("throttled", jobs.StatusSucceeded))
+	b.settled(ended("throttled", refund.Succeeded))
 	want := []string{
 		"  1.5s  throttled    credit_card          queued      Rp 17.300, staged: 429 twice, Retry-After 1s: sent a third time",
 		"  1.5s  throttled    credit_card          waiting     try 2, next in 1.5s, not executed: DOKU says TOO_MANY_REQUESTS",
@@ -162,8 +162,8 @@ func TestADeadLetterFindsItsLineWhicheverIsSeenFirst(t *testing.T) {
 func TestARefundThatWasNotStagedGetsALine(t *testing.T) {
 	t.Parallel()
 	b := newBoard(nil)
-	b.settled(ended("try-1", jobs.StatusUnresolved))
-	b.settled(ended("try-1", jobs.StatusSucceeded))
+	b.settled(ended("try-1", refund.Unresolved))
+	b.settled(ended("try-1", refund.Succeeded))
 	if len(b.rows) != 1 || b.rows[0].state != "succeeded" || len(b.otherwise()) != 0 {
 		t.Errorf("got %+v", b.rows)
 	}
@@ -172,11 +172,11 @@ func TestARefundThatWasNotStagedGetsALine(t *testing.T) {
 func TestALineThatEndsOtherwiseThanStagedIsNoted(t *testing.T) {
 	t.Parallel()
 	b := newBoard(quick("void").acts)
-	b.settled(ended("void", jobs.StatusSucceeded))
+	b.settled(ended("void", refund.Succeeded))
 	if len(b.otherwise()) != 0 {
 		t.Errorf("got %+v", b.otherwise())
 	}
-	b.settled(ended("void", jobs.StatusFailed))
+	b.settled(ended("void", refund.Failed))
 	if len(b.otherwise()) != 1 {
 		t.Error("not noted")
 	}

@@ -47,7 +47,7 @@ func examine(it item) (j job, problem string) {
 	}
 	j.invoiceNumber, j.originalRequestID, j.amount = d.Job.InvoiceNumber, d.Job.OriginalRequestID, d.Job.Amount
 	j.content = half(d.Fingerprint())
-	if d.Outcome == jobs.Broken {
+	if d.Outcome == jobs.Invalid {
 		problem = d.Problems.String()
 	}
 	return j, problem

@@ -93,7 +93,7 @@ func (d *draft) item(place string) item {
 		d.job.add("metadata", d.metadata.object())
 	}
 	said := d.job.object()
-	if sound := jobs.Decode(channelOf(said), said); sound.Outcome == jobs.Sound {
+	if sound := jobs.Decode(channelOf(said), said); sound.Outcome == jobs.Valid {
 		return item{place: place, body: sound.Job.Encode()}
 	}
 	return item{place: place, body: said}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // hostile is what nobody wants on a terminal: escape sequences of C0 and C1,
@@ -66,7 +67,7 @@ func TestTextFromOutsideIsHarmlessInEveryFormatAndError(t *testing.T) {
 func TestAResultThatIsPrintedIsHarmlessAndSaysTheSame(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	r := result("rf-1", jobs.StatusFailed)
+	r := result("rf-1", refund.Failed)
 	r.Message, r.Metadata = hostile, map[string]string{hostile: hostile}
 	s.settle(r)
 	got := s.enqueue("", cardFlags("rf-1", "--wait")...)

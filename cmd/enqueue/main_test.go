@@ -22,6 +22,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The passwords are for the server's configuration that deploy/ ships, which
@@ -182,7 +183,7 @@ func card(id string) string {
 }
 
 // result returns a result of the job that card returns.
-func result(id string, status jobs.Status) jobs.Result {
+func result(id string, status refund.State) jobs.Result {
 	return jobs.Result{
 		RefundID: id, Channel: channel.CreditCard, Status: status, InvoiceNumber: "INV-1",
 		OriginalRequestID: "req-1", Amount: 90000, Currency: jobs.Currency, Environment: "simulator",

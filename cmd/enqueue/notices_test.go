@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // bury makes dead letters of jobs once they are stored, as a worker does.
@@ -53,7 +53,7 @@ func TestDeadLetterIsSaidAtOnceAndHasNotSucceeded(t *testing.T) {
 func TestNoticeIsMatchedByItsSequence(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	want := s.settle(result("rf-1", jobs.StatusSucceeded))
+	want := s.settle(result("rf-1", refund.Succeeded))
 	bury(t, s, stream.DeadUnreadable, 2, 7)
 	got := s.enqueue(card("rf-1")+"\n"+card("rf-2"), "--wait", "-")
 	got.expect(t, exitSome, 2, 0, 0)
@@ -78,7 +78,7 @@ func TestConflictIsSaidAtOnceAndTheOthersResultPrinted(t *testing.T) {
 	if _, err := said.NextMsgWithContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	other := result("rf-1", jobs.StatusSucceeded)
+	other := result("rf-1", refund.Succeeded)
 	other.Amount = 1
 	want := s.settle(other)
 	got := <-ended

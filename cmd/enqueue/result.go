@@ -8,9 +8,9 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // directGet, after the API's prefix and before a subject, asks for the last
@@ -37,7 +37,7 @@ type reader struct {
 func (r reader) last(ctx context.Context, refundID string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	subject := jobs.ResultSubject(channel.Channel("*"), jobs.Status("*"), refundID)
+	subject := jobs.ResultSubjects(refundID)
 	msg, err := r.nc.RequestWithContext(ctx, r.prefix+directGet+subject, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read result: %w", err)
@@ -75,11 +75,11 @@ func judge(body []byte, j job) (verdict, error) {
 	same := r.Channel == j.channel && r.InvoiceNumber == j.invoiceNumber &&
 		r.OriginalRequestID == j.originalRequestID && r.Amount == j.amount
 	switch {
-	case r.Error.Source == jobs.SourceWorker && r.Error.Code == jobs.CodeCancelled && r.InvoiceNumber == "":
+	case r.Error.Source == jobs.SourceWorker && r.Error.Code == refund.CodeCancelled.String() && r.InvoiceNumber == "":
 		return notSucceeded, nil // cancelled before there was a job: it names none
-	case !same, r.Error.Source == jobs.SourceWorker && (r.Error.Code == jobs.CodeInvalidJob || r.Error.Code == jobs.CodeCardNumber):
+	case !same, r.Error.Source == jobs.SourceWorker && (r.Error.Code == refund.CodeInvalidJob.String() || r.Error.Code == refund.CodeCardNumber.String()):
 		return others, nil // our job keeps every rule, so a broken one was first
-	case r.Status == jobs.StatusSucceeded:
+	case r.Status == refund.Succeeded:
 		return succeeded, nil
 	}
 	return notSucceeded, nil

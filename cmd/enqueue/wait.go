@@ -25,7 +25,7 @@ type waiter struct {
 	out    io.Writer
 	pauses retry.Policy
 
-	missing []refund       // in the order of the input
+	missing []pending      // in the order of the input
 	index   map[string]int // into missing, by refund_id; good until the waiting begins
 	counts  [deadLetter + 1]int
 	notices *notices
@@ -33,8 +33,8 @@ type waiter struct {
 	err     error           // that ended the waiting
 }
 
-// refund is a refund_id and the jobs that asked for it, most often one.
-type refund struct {
+// pending is a refund_id and the jobs that asked for it, most often one.
+type pending struct {
 	id   string
 	jobs []job
 	body []byte // of its result; nil: none yet
@@ -55,7 +55,7 @@ func (w *waiter) add(j job) {
 	if !known {
 		i = len(w.missing)
 		w.index[j.refundID] = i
-		w.missing = append(w.missing, refund{id: j.refundID})
+		w.missing = append(w.missing, pending{id: j.refundID})
 	}
 	w.missing[i].jobs = append(w.missing[i].jobs, j)
 }
@@ -86,7 +86,7 @@ func (w *waiter) wait(ctx context.Context, patience time.Duration) bool {
 
 // round asks once for every missing result.
 func (w *waiter) round(ctx context.Context) {
-	next, asking := make(chan *refund), sync.WaitGroup{}
+	next, asking := make(chan *pending), sync.WaitGroup{}
 	for range min(looks, len(w.missing)) {
 		asking.Go(func() {
 			for r := range next {
@@ -142,7 +142,7 @@ func (w *waiter) trouble(ctx context.Context, err error) {
 	}
 }
 
-func (w *waiter) print(r refund) {
+func (w *waiter) print(r pending) {
 	if _, err := fmt.Fprintf(w.out, "%s\n", printable.JSONLine(r.body)); err != nil {
 		w.err = fmt.Errorf("print result: %w", err)
 		return

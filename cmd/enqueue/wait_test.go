@@ -14,12 +14,13 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestWaitPrintsTheResultAsItIsStored(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	want := s.settle(result("rf-1", jobs.StatusSucceeded))
+	want := s.settle(result("rf-1", refund.Succeeded))
 	for range 2 { // published first, then already queued
 		got := s.enqueue("", cardFlags("rf-1", "--wait")...)
 		if got.status != exitOK || got.stdout != string(want)+"\n" {
@@ -46,7 +47,7 @@ func TestWaitGoesOnUntilTheResultComes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := s.settle(result("rf-1", jobs.StatusSucceeded))
+	want := s.settle(result("rf-1", refund.Succeeded))
 	if got := <-ended; got.status != exitOK || got.stdout != string(want)+"\n" {
 		t.Errorf("%+v", got)
 	}
@@ -56,12 +57,12 @@ func TestEveryOtherEndIsPrintedAndHasNotSucceeded(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	cancelled := jobs.Result{
-		RefundID: "rf-4", Channel: channel.CreditCard, Status: jobs.StatusRejected, Currency: jobs.Currency,
-		Error: jobs.ResultError{Source: jobs.SourceWorker, Code: jobs.CodeCancelled},
+		RefundID: "rf-4", Channel: channel.CreditCard, Status: refund.Rejected, Currency: jobs.Currency,
+		Error: jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeCancelled.String()},
 	}
 	want := ""
 	for _, r := range []jobs.Result{
-		result("rf-1", jobs.StatusFailed), result("rf-2", jobs.StatusRejected), result("rf-3", jobs.StatusUnresolved), cancelled,
+		result("rf-1", refund.Failed), result("rf-2", refund.Rejected), result("rf-3", refund.Unresolved), cancelled,
 	} {
 		want += string(s.settle(r)) + "\n"
 	}
@@ -76,8 +77,8 @@ func TestEveryOtherEndIsPrintedAndHasNotSucceeded(t *testing.T) {
 func TestALaterResultReplacesUnresolved(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.settle(result("rf-1", jobs.StatusUnresolved))
-	want := s.settle(result("rf-1", jobs.StatusSucceeded))
+	s.settle(result("rf-1", refund.Unresolved))
+	want := s.settle(result("rf-1", refund.Succeeded))
 	if got := s.enqueue("", cardFlags("rf-1", "--wait")...); got.status != exitOK || got.stdout != string(want)+"\n" {
 		t.Errorf("%+v", got)
 	}
@@ -92,11 +93,11 @@ func TestResultOfOtherContentIsPrintedAndHasNotSucceeded(t *testing.T) {
 		func(r *jobs.Result) { r.OriginalRequestID = "req-2" },
 		func(r *jobs.Result) { r.Channel = channel.EmoneyDANA },
 		func(r *jobs.Result) {
-			r.Status, r.Error = jobs.StatusRejected, jobs.ResultError{Source: jobs.SourceWorker, Code: jobs.CodeInvalidJob}
+			r.Status, r.Error = refund.Rejected, jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeInvalidJob.String()}
 		},
 	} {
 		id := fmt.Sprint("rf-", i)
-		r := result(id, jobs.StatusSucceeded)
+		r := result(id, refund.Succeeded)
 		change(&r)
 		want := s.settle(r)
 		got := s.enqueue("", cardFlags(id, "--wait")...)
@@ -111,7 +112,7 @@ func TestResultOfOtherContentIsPrintedAndHasNotSucceeded(t *testing.T) {
 func TestOneRefundIDIsPrintedOnceAndJudgedForEachOfItsJobs(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	want := s.settle(result("rf-1", jobs.StatusSucceeded))
+	want := s.settle(result("rf-1", refund.Succeeded))
 	other := strings.Replace(card("rf-1"), "90000", "80000", 1)
 	got := s.enqueue(card("rf-1")+"\n"+other+"\n"+card("rf-1"), "--wait", "-")
 	got.expect(t, exitSome, 1, 1, 1)
@@ -125,7 +126,7 @@ func TestOneRefundIDIsPrintedOnceAndJudgedForEachOfItsJobs(t *testing.T) {
 func TestWaitEndsAtItsTimeoutAndNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.settle(result("rf-1", jobs.StatusSucceeded))
+	s.settle(result("rf-1", refund.Succeeded))
 	got := s.enqueue(card("rf-1")+"\n"+card("rf-2"), "--wait", "--timeout", "300ms", "-")
 	got.expect(t, exitSome, 2, 0, 0)
 	got.says(t, "line 2 (rf-2)", "no result within 300ms")
@@ -135,7 +136,7 @@ func TestWaitEndsAtItsTimeoutAndNamesWhatIsMissing(t *testing.T) {
 func TestRejectedLinesAreNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.settle(result("rf-1", jobs.StatusSucceeded))
+	s.settle(result("rf-1", refund.Succeeded))
 	s.enqueue(card("rf-1")+"\n{}", "--wait", "-").expect(t, exitSome, 1, 0, 1)
 }
 
@@ -144,7 +145,7 @@ func TestThousandResultsComeInTheOrderOfTheInput(t *testing.T) {
 	s := setup(t)
 	var input, want strings.Builder
 	for i := range 1000 {
-		r := result(fmt.Sprint("rf-", i), jobs.StatusSucceeded)
+		r := result(fmt.Sprint("rf-", i), refund.Succeeded)
 		if _, err := s.js.PublishAsync(r.Subject(), r.Encode()); err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +189,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("pipe is s
 func TestAResultThatCannotBePrintedIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	s.settle(result("rf-1", jobs.StatusSucceeded))
+	s.settle(result("rf-1", refund.Succeeded))
 	var stderr strings.Builder
 	status := run(t.Context(), append(cardFlags("rf-1"), "--wait", "--nats-url", s.nats.URL()), nil, brokenWriter{}, &stderr)
 	if status != exitSome || !strings.Contains(stderr.String(), "pipe is shut") {
@@ -199,7 +200,7 @@ func TestAResultThatCannotBePrintedIsNoSuccess(t *testing.T) {
 func TestAResultOfAnotherVersionIsPrintedAndNotBelieved(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	body := strings.Replace(string(result("rf-1", jobs.StatusSucceeded).Encode()), `"v":1`, `"v":2`, 1)
+	body := strings.Replace(string(result("rf-1", refund.Succeeded).Encode()), `"v":1`, `"v":2`, 1)
 	if _, err := s.js.Publish(t.Context(), "refunds.results.credit_card.succeeded.rf-1", []byte(body)); err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +226,7 @@ func TestOperatorOfTheShippedAccountsPublishesAndWaits(t *testing.T) {
 	fill(t, s)
 	got := enqueue(t.Context(), nil, append(cardFlags("rf-1"), "--wait", "--nats-url", as(s, "operator"), "--nats-inbox-prefix", "_INBOX_operator")...)
 	got.expect(t, exitOK, 1, 0, 0)
-	if want := string(result("rf-1", jobs.StatusSucceeded).Encode()) + "\n"; got.stdout != want {
+	if want := string(result("rf-1", refund.Succeeded).Encode()) + "\n"; got.stdout != want {
 		t.Errorf("printed %s", got.stdout)
 	}
 }
@@ -252,7 +253,7 @@ func fill(t *testing.T, s *server.Server) {
 	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
-	r := result("rf-1", jobs.StatusSucceeded)
+	r := result("rf-1", refund.Succeeded)
 	if _, err := connected(t, s, "worker").Publish(t.Context(), r.Subject(), r.Encode()); err != nil {
 		t.Fatal(err)
 	}

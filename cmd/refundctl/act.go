@@ -155,6 +155,6 @@ func (c inquireCommand) Run(s *session) error {
 	}
 	return s.outcome(outcome{
 		Action: "inquire", Did: did, Operator: s.Operator, Changed: asked.Settled, Finding: asked.Inquiry.Finding.String(),
-		Said: operator.SaidOf(asked.Inquiry.Response), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
+		Said: asked.Inquiry.Response.Given(), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
 	})
 }

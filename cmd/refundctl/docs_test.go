@@ -2,12 +2,8 @@ package main
 
 import (
 	"bytes"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -44,38 +40,6 @@ func TestRunbookHasASectionForEveryAlert(t *testing.T) {
 		if !known[alert[1]] {
 			t.Errorf("no section for the alert %s", alert[1])
 		}
-	}
-}
-
-func TestRunbookHasASectionForEveryErrorCode(t *testing.T) {
-	t.Parallel()
-	known := sections(t)
-	file, err := parser.ParseFile(token.NewFileSet(), "../../internal/jobs/result.go", nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	codes := 0
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || !strings.HasPrefix(spec.Names[0].Name, "Code") {
-			return true
-		}
-		literal, ok := spec.Values[0].(*ast.BasicLit)
-		if !ok {
-			return true
-		}
-		code, err := strconv.Unquote(literal.Value)
-		if err != nil {
-			t.Error(err)
-		}
-		codes++
-		if !known[code] {
-			t.Errorf("no section for the code %s", code)
-		}
-		return true
-	})
-	if codes != 9 {
-		t.Errorf("%d codes found, the contract has 9", codes)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestCardNumberIsAMaximalRunOfAnIssuerThatPassesLuhn(t *testing.T) {
 		strings.Repeat("﷽", 30) + "1234" + "４１１１": false,
 	} {
 		got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "reason", `"`+text+`"`)))
-		if (got.Outcome == jobs.Broken) != want {
+		if (got.Outcome == jobs.Invalid) != want {
 			t.Errorf("%q: outcome %d, %s", text, got.Outcome, got.Problems)
 		}
 	}
@@ -209,7 +209,7 @@ func FuzzHoldsCardNumber(f *testing.F) {
 			return
 		}
 		got := jobs.Decode(channel.CreditCard, body)
-		held := got.Outcome == jobs.Broken && strings.Contains(got.Problems.String(), "card number")
+		held := got.Outcome == jobs.Invalid && strings.Contains(got.Problems.String(), "card number")
 		if want := jobs.HoldsCardNumber(text); held != want {
 			t.Fatalf("%q: %t, want %t (%s)", text, held, want, got.Problems)
 		}

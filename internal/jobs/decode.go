@@ -23,8 +23,8 @@ type Outcome uint8
 // The three outcomes of decoding.
 const (
 	Unreadable Outcome = iota // no refund can be named: a dead letter
-	Broken                    // the refund can be named: a rejected result
-	Sound                     // a job that keeps every rule
+	Invalid                   // the refund can be named: a rejected result
+	Valid                     // a job that keeps every rule
 )
 
 // Decoded is what [Decode] made of a message.
@@ -57,7 +57,7 @@ type Decoded struct {
 // Fingerprint returns what a repeat of the message is compared by: the job's
 // content when sound, the very bytes when not.
 func (d Decoded) Fingerprint() Fingerprint {
-	if d.Outcome == Sound {
+	if d.Outcome == Valid {
 		return d.Job.Fingerprint()
 	}
 	return d.BodySHA256
@@ -87,10 +87,10 @@ func (d Decoded) Repeats(fingerprint string, rules int) bool {
 // §2. It keeps no reference to data.
 func Decode(ch channel.Channel, data []byte) Decoded { return decode(ch, data, true) }
 
-// DecodeNudge is [Decode] for a message made from the ledger, which has no
+// DecodeWakeUp is [Decode] for a message made from the ledger, which has no
 // customer values (design.md §9): that required ones are missing is then no
 // problem.
-func DecodeNudge(ch channel.Channel, data []byte) Decoded { return decode(ch, data, false) }
+func DecodeWakeUp(ch channel.Channel, data []byte) Decoded { return decode(ch, data, false) }
 
 func decode(ch channel.Channel, data []byte, customerRequired bool) Decoded {
 	d := Decoded{Job: Job{Channel: ch}, BodySHA256: sha256.Sum256(data)}
@@ -107,9 +107,9 @@ func decode(ch channel.Channel, data []byte, customerRequired bool) Decoded {
 		return d
 	}
 	d.CustomerTokenMissing = r.finish(customerRequired)
-	d.Job, d.Problems, d.Outcome = r.job, r.problems, Sound
+	d.Job, d.Problems, d.Outcome = r.job, r.problems, Valid
 	if len(r.problems.List) > 0 {
-		d.Outcome = Broken
+		d.Outcome = Invalid
 		d.content = r.fingerprint()
 	}
 	return d

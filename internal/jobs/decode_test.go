@@ -85,7 +85,7 @@ func TestSoundCardJobKeepsEveryField(t *testing.T) {
 		Deadline:  time.Date(2026, 11, 22, 9, 0, 0, 500_000_000, time.UTC),
 		Metadata:  map[string]string{"order": "A-17"},
 	}
-	if got.Outcome != jobs.Sound || !reflect.DeepEqual(got.Job, want) {
+	if got.Outcome != jobs.Valid || !reflect.DeepEqual(got.Job, want) {
 		t.Fatalf("outcome %d, problems %q, job %+v", got.Outcome, got.Problems, got.Job)
 	}
 	if got.Err != nil || got.CustomerTokenMissing || got.BodySHA256 != sha256.Sum256(object(job)) {
@@ -97,7 +97,7 @@ func TestSoundDirectDebitJobKeepsTheCustomersValues(t *testing.T) {
 	t.Parallel()
 	got := jobs.Decode(channel.DirectDebitAllo, object(alloJob()))
 	want := jobs.Customer{AccessToken: secret.New("tok-1"), IPAddress: secret.New("10.20.30.40")}
-	if got.Outcome != jobs.Sound || got.Job.Customer != want || got.Job.Currency != "IDR" {
+	if got.Outcome != jobs.Valid || got.Job.Customer != want || got.Job.Currency != "IDR" {
 		t.Fatalf("outcome %d, problems %q, revealed %q", got.Outcome, got.Problems, got.Job.Customer.AccessToken.Reveal())
 	}
 }
@@ -113,7 +113,7 @@ func TestEveryChannelHasASoundJob(t *testing.T) {
 		t.Fatalf("%d jobs", len(all))
 	}
 	for _, job := range all {
-		if got := jobs.Decode(channelOf(job), object(job)); got.Outcome != jobs.Sound {
+		if got := jobs.Decode(channelOf(job), object(job)); got.Outcome != jobs.Valid {
 			t.Errorf("%s: %s", channelOf(job), got.Problems)
 		}
 	}
@@ -127,11 +127,11 @@ func TestNullAndEmptyOptionalFieldsCountAsAbsent(t *testing.T) {
 		for _, field := range []string{"original_request_id", "currency", "reason", "customer", "not_before", "deadline", "metadata"} {
 			job = edit(job, field, absent)
 		}
-		if got := jobs.Decode(channel.EmoneyOVO, object(job)); got.Outcome != jobs.Sound || !reflect.DeepEqual(got.Job, want) {
+		if got := jobs.Decode(channel.EmoneyOVO, object(job)); got.Outcome != jobs.Valid || !reflect.DeepEqual(got.Job, want) {
 			t.Errorf("%s: outcome %d, %s", absent, got.Outcome, got.Problems)
 		}
 		job = edit(job, "customer", `{"access_token":`+absent+`,"device_id":`+absent+`,"ip_address":`+absent+`}`)
-		if got := jobs.Decode(channel.EmoneyOVO, object(job)); got.Outcome != jobs.Sound || !reflect.DeepEqual(got.Job, want) {
+		if got := jobs.Decode(channel.EmoneyOVO, object(job)); got.Outcome != jobs.Valid || !reflect.DeepEqual(got.Job, want) {
 			t.Errorf("customer with %s: outcome %d, %s", absent, got.Outcome, got.Problems)
 		}
 	}
@@ -141,7 +141,7 @@ func TestFieldThatTheChannelDoesNotUseIsIgnored(t *testing.T) {
 	t.Parallel()
 	long := `{"access_token":"` + strings.Repeat("x", 3000) + `","device_id":"tänää päivä","ip_address":"a b"}`
 	got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "customer", long)))
-	if got.Outcome != jobs.Sound || got.Job.Customer != (jobs.Customer{}) {
+	if got.Outcome != jobs.Valid || got.Job.Customer != (jobs.Customer{}) {
 		t.Fatalf("outcome %d, %s", got.Outcome, got.Problems)
 	}
 }
@@ -151,7 +151,7 @@ func TestEscapedNamesAndValuesAreReadAfterDecoding(t *testing.T) {
 	body := strings.NewReplacer(`"refund_id"`, `"refund\u005fid"`, `"amount"`, `"\u0061mount"`,
 		`"rf-20210118-0001"`, `"rf\u002d20210118-0001"`).Replace(string(object(cardJob())))
 	got := jobs.Decode(channel.CreditCard, []byte(" \n\t"+body+"\r\n"))
-	if got.Outcome != jobs.Sound || got.Job.RefundID != "rf-20210118-0001" || got.Job.Amount != 90000 {
+	if got.Outcome != jobs.Valid || got.Job.RefundID != "rf-20210118-0001" || got.Job.Amount != 90000 {
 		t.Fatalf("outcome %d, err %v, %s", got.Outcome, got.Err, got.Problems)
 	}
 }
@@ -215,7 +215,7 @@ func TestJobOfExactly16KiBIsRead(t *testing.T) {
 	t.Parallel()
 	sound := string(object(cardJob()))
 	got := jobs.Decode(channel.CreditCard, []byte(sound+strings.Repeat(" ", jobs.MaxJobSize-len(sound))))
-	if got.Outcome != jobs.Sound {
+	if got.Outcome != jobs.Valid {
 		t.Fatalf("outcome %d, err %v", got.Outcome, got.Err)
 	}
 }
@@ -226,7 +226,7 @@ func TestDeepNestingIsBrokenNotUnreadable(t *testing.T) {
 	head := `{"refund_id":"r","x":`
 	depth := (jobs.MaxJobSize - len(head) - 1) / 2
 	got := jobs.Decode(channel.CreditCard, []byte(head+strings.Repeat("[", depth)+strings.Repeat("]", depth)+"}"))
-	if got.Outcome != jobs.Broken || got.Job.RefundID != "r" {
+	if got.Outcome != jobs.Invalid || got.Job.RefundID != "r" {
 		t.Fatalf("outcome %d, err %v", got.Outcome, got.Err)
 	}
 }
@@ -245,16 +245,16 @@ func TestNudgeMayLackTheCustomer(t *testing.T) {
 		{mandiriJob(), false},
 	} {
 		ch := channelOf(c.job)
-		nudge, job := jobs.DecodeNudge(ch, object(c.job)), jobs.Decode(ch, object(c.job))
-		if nudge.Outcome != jobs.Sound || nudge.CustomerTokenMissing != c.missing {
+		nudge, job := jobs.DecodeWakeUp(ch, object(c.job)), jobs.Decode(ch, object(c.job))
+		if nudge.Outcome != jobs.Valid || nudge.CustomerTokenMissing != c.missing {
 			t.Errorf("%s: nudge: outcome %d, missing %t, %s", ch, nudge.Outcome, nudge.CustomerTokenMissing, nudge.Problems)
 		}
-		if (job.Outcome == jobs.Broken) != c.missing || job.CustomerTokenMissing != c.missing {
+		if (job.Outcome == jobs.Invalid) != c.missing || job.CustomerTokenMissing != c.missing {
 			t.Errorf("%s: job: outcome %d, missing %t", ch, job.Outcome, job.CustomerTokenMissing)
 		}
 	}
-	broken := jobs.DecodeNudge(channel.DirectDebitMandiri, object(edit(mandiriJob(), "customer", `{"access_token":"a b"}`)))
-	if broken.Outcome != jobs.Broken || !broken.CustomerTokenMissing {
+	broken := jobs.DecodeWakeUp(channel.DirectDebitMandiri, object(edit(mandiriJob(), "customer", `{"access_token":"a b"}`)))
+	if broken.Outcome != jobs.Invalid || !broken.CustomerTokenMissing {
 		t.Errorf("malformed token in a nudge: outcome %d", broken.Outcome)
 	}
 }

@@ -14,9 +14,9 @@ func ExampleDecode() {
 		`{"refund_id":"rf 3"}`,
 	} {
 		switch d := jobs.Decode(channel.CreditCard, []byte(body)); d.Outcome {
-		case jobs.Sound:
+		case jobs.Valid:
 			fmt.Println("refund", d.Job.RefundID, "of", d.Job.Amount, d.Job.Currency)
-		case jobs.Broken:
+		case jobs.Invalid:
 			fmt.Println("reject", d.Job.RefundID, d.Problems.Code(), d.Problems)
 		case jobs.Unreadable:
 			fmt.Println("dead letter:", d.Err)

@@ -44,7 +44,7 @@ func FuzzDecode(f *testing.F) {
 			if got.Outcome != jobs.Unreadable && !json.Valid(body) {
 				t.Fatalf("read what encoding/json calls invalid: %q", body)
 			}
-			if got.Outcome == jobs.Sound {
+			if got.Outcome == jobs.Valid {
 				checkAgainstStd(t, got.Job, body)
 				checkRoundTrip(t, got.Job)
 			}
@@ -60,14 +60,14 @@ func checkOutcome(t *testing.T, got jobs.Decoded) {
 		if got.Err == nil || got.Job.RefundID != "" {
 			t.Fatalf("unreadable: err %v, refund %q", got.Err, got.Job.RefundID)
 		}
-	case jobs.Broken:
+	case jobs.Invalid:
 		if got.Err != nil || len(got.Problems.List) == 0 || !jobs.ValidRefundID(got.Job.RefundID) {
 			t.Fatalf("broken: err %v, refund %q, %s", got.Err, got.Job.RefundID, got.Problems)
 		}
 		if strings.ContainsFunc(got.Problems.String(), func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Fatalf("problems hold more than printable ASCII: %q", got.Problems)
 		}
-	case jobs.Sound:
+	case jobs.Valid:
 		if got.Err != nil || len(got.Problems.List) != 0 || got.Job.Amount < 1 {
 			t.Fatalf("sound: err %v, %s", got.Err, got.Problems)
 		}
@@ -118,7 +118,7 @@ func sameTime(got time.Time, want string) bool {
 func checkRoundTrip(t *testing.T, job jobs.Job) {
 	t.Helper()
 	again := jobs.Decode(job.Channel, job.Encode())
-	if again.Outcome != jobs.Sound || !reflect.DeepEqual(again.Job, job) {
+	if again.Outcome != jobs.Valid || !reflect.DeepEqual(again.Job, job) {
 		t.Fatalf("%+v became %+v: %s", job, again.Job, again.Problems)
 	}
 }

@@ -5,7 +5,7 @@ import "github.com/nats-io/nats.go"
 // The headers that the contract names on messages other than results.
 const (
 	HeaderTraceParent    = "traceparent"
-	HeaderNudge          = "Refund-Nudge"  // on refunds.due and the waits made from it: made from the ledger, without customer
+	HeaderWakeUp         = "Refund-Nudge"  // on refunds.due and the waits made from it: made from the ledger, without customer
 	HeaderRecord         = "Refund-Record" // on results: the ledger's record
 	HeaderDeadReason     = "Refund-Dead-Reason"
 	HeaderDeadSubject    = "Refund-Dead-Subject"

@@ -104,7 +104,7 @@ func TestEncodedJobDecodesToItself(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		job := anyJob(t)
 		got := jobs.Decode(job.Channel, job.Encode())
-		if got.Outcome != jobs.Sound || !reflect.DeepEqual(got.Job, job) || got.Job.Fingerprint() != job.Fingerprint() {
+		if got.Outcome != jobs.Valid || !reflect.DeepEqual(got.Job, job) || got.Job.Fingerprint() != job.Fingerprint() {
 			t.Fatalf("outcome %d, err %v, %s\n got %+v\nwant %+v", got.Outcome, got.Err, got.Problems, got.Job, job)
 		}
 	})
@@ -168,7 +168,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if jobs.Decode(ch, body).Outcome != jobs.Sound {
+				if jobs.Decode(ch, body).Outcome != jobs.Valid {
 					b.Fatal("not sound")
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Problem is one broken rule of a job: which field, which rule, and never what
@@ -33,13 +35,13 @@ type Problems struct {
 	oldest  int  // the least since of all; of no meaning where there is none
 }
 
-// Code returns [CodeCardNumber] if every problem is one, else
-// [CodeInvalidJob].
-func (p Problems) Code() string {
+// Code returns [refund.CodeCardNumber] if every problem is one, else
+// [refund.CodeInvalidJob].
+func (p Problems) Code() refund.Code {
 	if p.other {
-		return CodeInvalidJob
+		return refund.CodeInvalidJob
 	}
-	return CodeCardNumber
+	return refund.CodeCardNumber
 }
 
 // String returns all problems in one line, for a result's error.message.

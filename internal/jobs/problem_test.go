@@ -7,6 +7,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestUnknownNameIsShownCutAndPrintable(t *testing.T) {
@@ -42,7 +43,7 @@ func TestProblemsAreListedOnceAndBounded(t *testing.T) {
 	if len(got.Problems.List) != 16 || !strings.HasSuffix(got.Problems.String(), "; and 985 more") {
 		t.Fatalf("%d problems: %s", len(got.Problems.List), got.Problems)
 	}
-	if got.Problems.Code() != jobs.CodeInvalidJob || len(got.Problems.String()) > 2048 {
+	if got.Problems.Code() != refund.CodeInvalidJob || len(got.Problems.String()) > 2048 {
 		t.Fatalf("%s, %d bytes", got.Problems.Code(), len(got.Problems.String()))
 	}
 }
@@ -56,7 +57,7 @@ func TestProblemsNeverHoldAValue(t *testing.T) {
 		"customer", `{"access_token":`+bad(" ")+`,"device_id":`+bad(`\u0001`)+`,"ip_address":["`+canary+`"]}`,
 		"metadata", `{"`+canary+`":`+bad(`\n`)+`,"x":["`+canary+`"]}`, "other", bad(""))
 	got := jobs.Decode(channel.DirectDebitMandiri, object(job))
-	if text := got.Problems.String(); got.Outcome != jobs.Broken || strings.Contains(text, "CANARY") || strings.Contains(text, "4111") {
+	if text := got.Problems.String(); got.Outcome != jobs.Invalid || strings.Contains(text, "CANARY") || strings.Contains(text, "4111") {
 		t.Fatalf("outcome %d: %s", got.Outcome, text)
 	}
 	for _, field := range []string{

@@ -45,7 +45,7 @@ func TestStricterRuleRejectsFirstMessagesOnly(t *testing.T) {
 	t.Parallel()
 	for name, c := range beforeTheRule {
 		got := jobs.Decode(channel.EmoneyDANA, c.body)
-		if got.Outcome != jobs.Broken {
+		if got.Outcome != jobs.Invalid {
 			t.Errorf("%s: outcome %d as a first message", name, got.Outcome)
 		}
 		if !got.Repeats(c.fingerprint, 0) || !got.Repeats(c.fingerprint, jobs.AnyRules) {
@@ -102,7 +102,7 @@ func TestContentThatCannotBeReadRepeatsNothing(t *testing.T) {
 		"no channel":            dana("channel", ""),
 	} {
 		got := jobs.Decode(channel.EmoneyDANA, body)
-		if got.Outcome != jobs.Broken || got.Repeats(recorded, jobs.AnyRules) {
+		if got.Outcome != jobs.Invalid || got.Repeats(recorded, jobs.AnyRules) {
 			t.Errorf("%s: outcome %d, repeats %t", name, got.Outcome, got.Repeats(recorded, jobs.AnyRules))
 		}
 	}

@@ -3,31 +3,13 @@ package jobs
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
-
-// Status is how a refund ended (contract.md §3), and a token of its result's
-// subject.
-type Status string
-
-// The four statuses. [StatusUnresolved] alone may be followed by another
-// result, [StatusSucceeded] or [StatusFailed].
-const (
-	StatusSucceeded  Status = "succeeded"  // money moved
-	StatusFailed     Status = "failed"     // no money moved; it was or may have been sent
-	StatusRejected   Status = "rejected"   // never sent
-	StatusUnresolved Status = "unresolved" // money may have moved
-)
-
-var statuses = []Status{StatusSucceeded, StatusFailed, StatusRejected, StatusUnresolved}
-
-// Valid reports whether s is one of the four.
-func (s Status) Valid() bool { return slices.Contains(statuses, s) }
 
 // Who found the error of a result ([ResultError].Source).
 const (
@@ -35,34 +17,12 @@ const (
 	SourceWorker = "worker"
 )
 
-// The worker's own error codes ([ResultError].Code where the source is
-// [SourceWorker]).
-const (
-	CodeInvalidJob            = "invalid_job"
-	CodeCardNumber            = "card_number"
-	CodeCancelled             = "cancelled"
-	CodeDeadlineExceeded      = "deadline_exceeded"
-	CodeCustomerTokenInvalid  = "customer_token_invalid"
-	CodeIdentifierCollision   = "identifier_collision"
-	CodeIdentifierUsed        = "identifier_used" // likewise, after a refusal of our own
-	CodeOutcomeUnknown        = "outcome_unknown" // still unknown at the deadline
-	CodeContradictoryEvidence = "contradictory_evidence"
-)
-
-// How an outcome was proven ([Result].Evidence).
-const (
-	EvidenceResponse = "response" // the answer to the refund call
-	EvidenceReplay   = "replay"   // a repeat's stored answer
-	EvidenceInquiry  = "inquiry"  // the status API
-	EvidenceOperator = "operator"
-)
-
 // Result is the event that ends a refund. A zero member is written as null, but
 // for attempts (0) and metadata ({}).
 type Result struct {
 	RefundID          string
 	Channel           channel.Channel
-	Status            Status
+	Status            refund.State // one of the four that are results
 	InvoiceNumber     string
 	OriginalRequestID string
 	Amount            int64 // rupiah
@@ -77,7 +37,7 @@ type Result struct {
 	Error             ResultError
 	RequestID         string // Request-Id (cards) or X-EXTERNAL-ID (SNAP) that was sent
 	Attempts          int64
-	Evidence          string
+	Evidence          refund.Evidence
 	Environment       string // production, sandbox or simulator
 	EnqueuedAt        time.Time
 	CompletedAt       time.Time
@@ -101,8 +61,8 @@ func (r Result) Subject() string { return ResultSubject(r.Channel, r.Status, r.R
 func (r Result) Headers(source, traceParent string) nats.Header {
 	h := nats.Header{}
 	h.Set("ce-specversion", "1.0")
-	h.Set("ce-id", r.RefundID+"."+string(r.Status))
-	h.Set("ce-type", "doku.refund."+string(r.Status))
+	h.Set("ce-id", r.RefundID+"."+r.Status.String())
+	h.Set("ce-type", "doku.refund."+r.Status.String())
 	h.Set("ce-source", source)
 	h.Set("ce-time", r.CompletedAt.UTC().Format(time.RFC3339Nano))
 	h.Set("ce-subject", r.RefundID)
@@ -133,7 +93,7 @@ func DecodeResult(body []byte) (Result, error) {
 	if err := decodeMembers(body, &r, resultMembers); err != nil {
 		return Result{}, fmt.Errorf("decode result: %w: %w", ErrBadResult, err)
 	}
-	if !ValidRefundID(r.RefundID) || !r.Channel.Valid() || !r.Status.Valid() {
+	if !ValidRefundID(r.RefundID) || !r.Channel.Valid() || !r.Status.Result() {
 		return Result{}, fmt.Errorf("decode result: %w: refund_id, channel or status out of its set", ErrBadResult)
 	}
 	return r, nil

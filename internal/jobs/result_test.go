@@ -14,6 +14,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -22,14 +23,14 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func goldenResults() map[string]jobs.Result {
 	at := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 	card := jobs.Result{
-		RefundID: "rf-20210118-0001", Channel: channel.CreditCard, Status: jobs.StatusSucceeded,
+		RefundID: "rf-20210118-0001", Channel: channel.CreditCard, Status: refund.Succeeded,
 		InvoiceNumber: "INV-20210118-0001", OriginalRequestID: "b266c265-3d61-4708-9860-c0d5b9a98f8c", Amount: 90000, Currency: "IDR",
 		RefundType: "FULL_REFUND", Message: "Approved", ApprovalCode: "12321",
-		RequestID: "6cc9f8b1-d83d-4c24-b853-a3223f43a744", Attempts: 1, Evidence: jobs.EvidenceResponse, Environment: "sandbox",
+		RequestID: "6cc9f8b1-d83d-4c24-b853-a3223f43a744", Attempts: 1, Evidence: refund.ByResponse, Environment: "sandbox",
 		EnqueuedAt: at, CompletedAt: at.Add(1234567 * time.Microsecond), Metadata: map[string]string{"order": "A-17", "empty": ""},
 	}
 	failed := card
-	failed.Status, failed.Message, failed.ApprovalCode, failed.Metadata = jobs.StatusFailed, "", "", nil
+	failed.Status, failed.Message, failed.ApprovalCode, failed.Metadata = refund.Failed, "", "", nil
 	failed.Error = jobs.ResultError{
 		Source: jobs.SourceDOKU, Code: "PAYMENT_FAILED", Message: "Total Refund amount is Bigger than Original Transaction",
 		Type: "Payment Failed", HTTPStatus: 200,
@@ -38,15 +39,15 @@ func goldenResults() map[string]jobs.Result {
 		"succeeded": card,
 		"failed":    failed,
 		"rejected": {
-			RefundID: "rf-0003", Channel: channel.EmoneyDANA, Status: jobs.StatusRejected, Environment: "production",
-			Error:      jobs.ResultError{Source: jobs.SourceWorker, Code: jobs.CodeInvalidJob, Message: `"a<b>&": is no field of a job`},
+			RefundID: "rf-0003", Channel: channel.EmoneyDANA, Status: refund.Rejected, Environment: "production",
+			Error:      jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeInvalidJob.String(), Message: `"a<b>&": is no field of a job`},
 			EnqueuedAt: at, CompletedAt: at,
 		},
 		"unresolved": {
-			RefundID: "rf-0002", Channel: channel.DirectDebitMandiri, Status: jobs.StatusUnresolved, InvoiceNumber: "INV-0001",
+			RefundID: "rf-0002", Channel: channel.DirectDebitMandiri, Status: refund.Unresolved, InvoiceNumber: "INV-0001",
 			Amount: 10000, Currency: "IDR", PartnerRefundNo: "INV-REF-0001", RefundNo: "R1", ReferenceNo: "R2",
 			RefundTime: "2024-01-01T09:09:00.123", RequestID: "100000000000000000000000000001", Attempts: 3, Environment: "simulator",
-			Error:      jobs.ResultError{Source: jobs.SourceWorker, Code: jobs.CodeOutcomeUnknown, Message: "not learned before the deadline"},
+			Error:      jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeOutcomeUnknown.String(), Message: "not learned before the deadline"},
 			EnqueuedAt: at, CompletedAt: at.Add(24 * time.Hour),
 		},
 	}

@@ -8,6 +8,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // ruleCases: one row a rule; change is made to the job, and want is the whole
@@ -130,7 +131,7 @@ func TestBrokenRuleIsNamedWithItsField(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			got := jobs.Decode(subjectOf(c.job, c.change), object(edit(c.job, c.change...)))
-			if got.Outcome != jobs.Broken || got.Problems.String() != c.want {
+			if got.Outcome != jobs.Invalid || got.Problems.String() != c.want {
 				t.Fatalf("outcome %d, err %v\n got %s\nwant %s", got.Outcome, got.Err, got.Problems, c.want)
 			}
 		})
@@ -143,7 +144,7 @@ func TestAmountIsANumberOfWholeRupiah(t *testing.T) {
 		"1": 1, "90000": 90000, "9999999999999999": 9999999999999999,
 		"1.0": 1, "90000.0": 90000, "90000.00": 90000, "9999999999999999.00": 9999999999999999,
 	} {
-		if got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "amount", raw))); got.Outcome != jobs.Sound || got.Job.Amount != want {
+		if got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "amount", raw))); got.Outcome != jobs.Valid || got.Job.Amount != want {
 			t.Errorf("%s: outcome %d, %d", raw, got.Outcome, got.Job.Amount)
 		}
 	}
@@ -152,7 +153,7 @@ func TestAmountIsANumberOfWholeRupiah(t *testing.T) {
 		"90000.10", "1.0e1", "1.00E0", "9e4", "10000000000000000.0", "90000.0000", "1.00000000000000000000000", "99999999999999999999999", `"90000"`, `""`, "true", "[1]", "{}",
 	} {
 		got := jobs.Decode(channel.CreditCard, object(edit(cardJob(), "amount", raw)))
-		if got.Outcome != jobs.Broken || got.Problems.String() != "amount: "+amountRule || got.Job.Amount != 0 {
+		if got.Outcome != jobs.Invalid || got.Problems.String() != "amount: "+amountRule || got.Job.Amount != 0 {
 			t.Errorf("%s: outcome %d, %s", raw, got.Outcome, got.Problems)
 		}
 	}
@@ -188,7 +189,7 @@ func TestWidestValuesAreSound(t *testing.T) {
 		"card number as a key":     edit(cardJob(), "metadata", `{"4111111111111111":"x"}`),
 		"card number as a invoice": edit(cardJob(), "invoice_number", `"4111111111111111"`),
 	} {
-		if got := jobs.Decode(channelOf(job), object(job)); got.Outcome != jobs.Sound {
+		if got := jobs.Decode(channelOf(job), object(job)); got.Outcome != jobs.Valid {
 			t.Errorf("%s: outcome %d, err %v, %s", name, got.Outcome, got.Err, got.Problems)
 		}
 	}
@@ -206,7 +207,7 @@ func TestRepeatedMemberMakesItsFieldWorthless(t *testing.T) {
 		for _, first := range []string{value, "null"} {
 			job := append(edit(mandiriJob(), field, first), field, value, field, value)
 			got := jobs.Decode(channel.DirectDebitMandiri, object(job))
-			if got.Outcome != jobs.Broken || got.Problems.String() != field+": must not be repeated" {
+			if got.Outcome != jobs.Invalid || got.Problems.String() != field+": must not be repeated" {
 				t.Errorf("%s: outcome %d, %s", field, got.Outcome, got.Problems)
 			}
 			want := jobs.Decode(channel.DirectDebitMandiri, object(mandiriJob())).Job
@@ -250,12 +251,12 @@ func TestCodeIsCardNumberOnlyWhereThatIsAll(t *testing.T) {
 	card := edit(cardJob(), "reason", `"4111111111111111"`)
 	for _, c := range []struct {
 		job  []string
-		want string
+		want refund.Code
 	}{
-		{card, jobs.CodeCardNumber},
-		{edit(card, "metadata", `{"a":"5500-0000-0000-0004"}`), jobs.CodeCardNumber},
-		{edit(card, "amount", "0"), jobs.CodeInvalidJob},
-		{edit(cardJob(), "amount", "0"), jobs.CodeInvalidJob},
+		{card, refund.CodeCardNumber},
+		{edit(card, "metadata", `{"a":"5500-0000-0000-0004"}`), refund.CodeCardNumber},
+		{edit(card, "amount", "0"), refund.CodeInvalidJob},
+		{edit(cardJob(), "amount", "0"), refund.CodeInvalidJob},
 	} {
 		got := jobs.Decode(channel.CreditCard, object(c.job))
 		if got.Problems.Code() != c.want {

@@ -2,27 +2,11 @@ package jobs
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
-
-// State is the token that names a state in a ledger subject. The states that
-// end a refund are its [Status] and stand in result subjects.
-type State string
-
-// The three states of a refund that has no result yet.
-const (
-	StateSending State = "sending"
-	StateWaiting State = "waiting"
-	StateUnknown State = "unknown"
-)
-
-var states = []State{StateSending, StateWaiting, StateUnknown}
-
-// Valid reports whether s is one of the three.
-func (s State) Valid() bool { return slices.Contains(states, s) }
 
 // What the subjects of the contract begin with.
 const (
@@ -47,13 +31,13 @@ func RetrySubject(ch channel.Channel, refundID string) string {
 func DueSubject(ch channel.Channel) string { return DuePrefix + string(ch) }
 
 // LedgerSubject is where a record without a result is appended.
-func LedgerSubject(ch channel.Channel, state State, refundID string) string {
-	return LedgerPrefix + string(ch) + "." + string(state) + "." + refundID
+func LedgerSubject(ch channel.Channel, state refund.State, refundID string) string {
+	return LedgerPrefix + string(ch) + "." + state.String() + "." + refundID
 }
 
 // ResultSubject is where a result is appended.
-func ResultSubject(ch channel.Channel, status Status, refundID string) string {
-	return ResultsPrefix + string(ch) + "." + string(status) + "." + refundID
+func ResultSubject(ch channel.Channel, status refund.State, refundID string) string {
+	return ResultsPrefix + string(ch) + "." + status.String() + "." + refundID
 }
 
 // DeadSubject is where the channel's dead letters go.
@@ -91,23 +75,35 @@ func ParseRetrySubject(subject string) (channel.Channel, string, error) {
 
 // ParseLedgerSubject returns whose record of which state it is, or
 // [ErrBadSubject].
-func ParseLedgerSubject(subject string) (channel.Channel, State, string, error) {
-	tokens, ok := split(LedgerPrefix, subject, 3)
-	if !ok || !State(tokens[1]).Valid() || !ValidRefundID(tokens[2]) {
-		return "", "", "", badSubject(subject)
+func ParseLedgerSubject(subject string) (channel.Channel, refund.State, string, error) {
+	ch, state, refundID, err := parseRecordSubject(LedgerPrefix, subject)
+	if err != nil || state == refund.None || state.Result() {
+		return "", refund.None, "", badSubject(subject)
 	}
-	return channel.Channel(tokens[0]), State(tokens[1]), tokens[2], nil
+	return ch, state, refundID, nil
 }
 
 // ParseResultSubject returns whose result of which status it is, or
 // [ErrBadSubject].
-func ParseResultSubject(subject string) (channel.Channel, Status, string, error) {
-	tokens, ok := split(ResultsPrefix, subject, 3)
-	if !ok || !Status(tokens[1]).Valid() || !ValidRefundID(tokens[2]) {
-		return "", "", "", badSubject(subject)
+func ParseResultSubject(subject string) (channel.Channel, refund.State, string, error) {
+	ch, state, refundID, err := parseRecordSubject(ResultsPrefix, subject)
+	if err != nil || !state.Result() {
+		return "", refund.None, "", badSubject(subject)
 	}
-	return channel.Channel(tokens[0]), Status(tokens[1]), tokens[2], nil
+	return ch, state, refundID, nil
 }
+
+func parseRecordSubject(prefix, subject string) (ch channel.Channel, state refund.State, refundID string, err error) {
+	tokens, ok := split(prefix, subject, 3)
+	if !ok || !ValidRefundID(tokens[2]) {
+		return "", refund.None, "", badSubject(subject)
+	}
+	err = state.UnmarshalText([]byte(tokens[1]))
+	return channel.Channel(tokens[0]), state, tokens[2], err
+}
+
+// ResultSubjects matches the results of one refund.
+func ResultSubjects(refundID string) string { return ResultsPrefix + "*.*." + refundID }
 
 // maxRefundID is the longest refund_id, in bytes.
 const maxRefundID = 64

@@ -9,17 +9,18 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 func TestSubjectsAreTheContracts(t *testing.T) {
 	t.Parallel()
 	for got, want := range map[string]string{
-		jobs.JobSubject(channel.CreditCard):                                 "refunds.jobs.credit_card",
-		jobs.RetrySubject(channel.EmoneyOVO, "rf-1"):                        "refunds.retry.emoney_ovo.rf-1",
-		jobs.DueSubject(channel.DirectDebitAllo):                            "refunds.due.direct_debit_allo",
-		jobs.LedgerSubject(channel.EmoneyDANA, jobs.StateSending, "rf-1"):   "refunds.ledger.emoney_dana.sending.rf-1",
-		jobs.ResultSubject(channel.CreditCard, jobs.StatusRejected, "rf-1"): "refunds.results.credit_card.rejected.rf-1",
-		jobs.DeadSubject(channel.DirectDebitBRI):                            "refunds.dead.direct_debit_bri",
+		jobs.JobSubject(channel.CreditCard):                             "refunds.jobs.credit_card",
+		jobs.RetrySubject(channel.EmoneyOVO, "rf-1"):                    "refunds.retry.emoney_ovo.rf-1",
+		jobs.DueSubject(channel.DirectDebitAllo):                        "refunds.due.direct_debit_allo",
+		jobs.LedgerSubject(channel.EmoneyDANA, refund.Sending, "rf-1"):  "refunds.ledger.emoney_dana.sending.rf-1",
+		jobs.ResultSubject(channel.CreditCard, refund.Rejected, "rf-1"): "refunds.results.credit_card.rejected.rf-1",
+		jobs.DeadSubject(channel.DirectDebitBRI):                        "refunds.dead.direct_debit_bri",
 	} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -43,13 +44,13 @@ func TestParsedSubjectIsWhatItWasBuiltFrom(t *testing.T) {
 		if got, gotID, err := jobs.ParseRetrySubject(jobs.RetrySubject(ch, id)); got != ch || gotID != id || err != nil {
 			t.Errorf("retry: %s %s, %v", got, gotID, err)
 		}
-		for _, state := range []jobs.State{jobs.StateSending, jobs.StateWaiting, jobs.StateUnknown} {
+		for _, state := range []refund.State{refund.Sending, refund.Waiting, refund.Unknown} {
 			got, gotState, gotID, err := jobs.ParseLedgerSubject(jobs.LedgerSubject(ch, state, id))
 			if got != ch || gotState != state || gotID != id || err != nil {
 				t.Errorf("ledger: %s %s %s, %v", got, gotState, gotID, err)
 			}
 		}
-		for _, status := range []jobs.Status{jobs.StatusSucceeded, jobs.StatusFailed, jobs.StatusRejected, jobs.StatusUnresolved} {
+		for _, status := range []refund.State{refund.Succeeded, refund.Failed, refund.Rejected, refund.Unresolved} {
 			got, gotStatus, gotID, err := jobs.ParseResultSubject(jobs.ResultSubject(ch, status, id))
 			if got != ch || gotStatus != status || gotID != id || err != nil {
 				t.Errorf("result: %s %s %s, %v", got, gotStatus, gotID, err)

@@ -58,7 +58,7 @@ func TestCaseOfTheSuiteAsAMemberIsBrokenIfItIsJSON(t *testing.T) {
 				t.Errorf("%s as %s: outcome %d, %s", name, field, got.Outcome, got.Problems)
 			case strings.HasPrefix(name, "y_") && (got.Outcome == jobs.Unreadable || got.Job.RefundID == ""):
 				t.Errorf("%s as %s: %v", name, field, got.Err)
-			case strings.HasPrefix(name, "y_") && field == "other" && got.Outcome != jobs.Broken:
+			case strings.HasPrefix(name, "y_") && field == "other" && got.Outcome != jobs.Invalid:
 				t.Errorf("%s as %s: outcome %d", name, field, got.Outcome)
 			}
 		}

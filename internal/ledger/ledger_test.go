@@ -112,7 +112,7 @@ func TestResultEventIsTheRecordItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Status != jobs.StatusSucceeded || got.Amount != 90000 || got.RefundType != "FULL_REFUND" ||
+	if got.Status != refund.Succeeded || got.Amount != 90000 || got.RefundType != "FULL_REFUND" ||
 		got.ApprovalCode != "12321" || got.Evidence != "response" || got.RequestID != r.Identity.RequestID || got.Attempts != 1 {
 		t.Errorf("result = %+v", got)
 	}
@@ -195,7 +195,7 @@ func TestAnswerInHandIsStoredAfterNATSCameBack(t *testing.T) {
 	troubled := make(chan error, 100)
 	done := make(chan error, 1)
 	go func() {
-		_, err := f.ledger.Insist(t.Context(), record("rf-1", refund.Succeeded, 0, "a"), func(err error) {
+		_, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Succeeded, 0, "a"), func(err error) {
 			select {
 			case troubled <- err:
 			default:

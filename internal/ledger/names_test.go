@@ -84,7 +84,7 @@ func TestRescheduledWaitKeepsBodyAndNeverTakesTheOneOfANewer(t *testing.T) {
 	}
 }
 
-func TestNudgeIsTheRecordsJobAndCountsAsQueued(t *testing.T) {
+func TestWakeUpIsTheRecordsJobAndCountsAsQueued(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	r := record("rf-1", refund.Waiting, 0, "a")
@@ -92,7 +92,7 @@ func TestNudgeIsTheRecordsJobAndCountsAsQueued(t *testing.T) {
 	if _, err := f.js.Publish(t.Context(), "refunds.jobs.emoney_ovo", []byte(`{"refund_id":"rf-2"}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.ledger.Nudge(t.Context(), r); err != nil {
+	if err := f.ledger.WakeUp(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
 	queued, err := f.ledger.Queued(t.Context(), "")
@@ -100,8 +100,8 @@ func TestNudgeIsTheRecordsJobAndCountsAsQueued(t *testing.T) {
 		t.Errorf("queued %v, %v", queued, err)
 	}
 	msg := due(t, f, 5*time.Second)
-	d := jobs.DecodeNudge(channel.CreditCard, msg.Data())
-	if d.Outcome != jobs.Sound || d.Job.Amount != r.Job.Amount || d.Job.Metadata["order"] != "A-17" || msg.Headers().Get(jobs.HeaderNudge) != "1" {
+	d := jobs.DecodeWakeUp(channel.CreditCard, msg.Data())
+	if d.Outcome != jobs.Valid || d.Job.Amount != r.Job.Amount || d.Job.Metadata["order"] != "A-17" || msg.Headers().Get(jobs.HeaderWakeUp) != "1" {
 		t.Errorf("%s %v: %v", msg.Data(), msg.Headers(), d.Problems)
 	}
 }

@@ -49,30 +49,21 @@ func (l *Ledger) Reschedule(ctx context.Context, s Stored) error {
 	return err
 }
 
-// Nudge publishes a nudge for the refund of r, rebuilt from the record and so
-// without customer, to where waits fire (design.md §9).
-func (l *Ledger) Nudge(ctx context.Context, r *refund.Record) error {
+// WakeUp publishes a message for the refund of r to refunds.due, where workers
+// look at it again. It is made from the record, and so without customer values.
+func (l *Ledger) WakeUp(ctx context.Context, r *refund.Record) error {
 	msg := nats.NewMsg(jobs.DueSubject(r.Job.Channel))
-	msg.Data = jobOf(r).Encode()
-	msg.Header.Set(jobs.HeaderNudge, "1")
+	msg.Data = jobs.FromRecord(r.Job).Encode()
+	msg.Header.Set(jobs.HeaderWakeUp, "1")
 	if r.Traceparent != "" {
 		msg.Header.Set(jobs.HeaderTraceParent, r.Traceparent)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
 	if _, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0)); err != nil {
-		return fmt.Errorf("nudge %s: %w", r.Job.RefundID, err)
+		return fmt.Errorf("wake up %s: %w", r.Job.RefundID, err)
 	}
 	return nil
-}
-
-// jobOf is the job that the record remembers.
-func jobOf(r *refund.Record) jobs.Job {
-	return jobs.Job{
-		RefundID: r.Job.RefundID, Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber,
-		OriginalRequestID: r.Job.OriginalRequestID, Amount: r.Job.Amount, Currency: r.Job.Currency, Reason: r.Job.Reason,
-		NotBefore: r.Job.NotBefore.Time(), Deadline: r.Job.Deadline.Time(), Metadata: r.Job.Metadata,
-	}
 }
 
 // Queued returns the ids of all refunds that have a message in a queue: a job
@@ -85,7 +76,7 @@ func (l *Ledger) Queued(ctx context.Context, ch channel.Channel) (map[string]boo
 	} {
 		if err := l.walk(ctx, stream, filter, func(m rawMessage) {
 			// Neither channel nor rules matter: only whose message it is.
-			if d := jobs.DecodeNudge(channel.CreditCard, m.Data); d.Outcome != jobs.Unreadable {
+			if d := jobs.DecodeWakeUp(channel.CreditCard, m.Data); d.Outcome != jobs.Unreadable {
 				ids[d.Job.RefundID] = true
 			}
 		}); err != nil {

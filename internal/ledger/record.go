@@ -20,7 +20,7 @@ func encode(r *refund.Record) (*nats.Msg, error) {
 		return nil, fmt.Errorf("encode record of %s: %w", r.Job.RefundID, err)
 	}
 	if !r.State.Result() {
-		subject := jobs.LedgerSubject(r.Job.Channel, jobs.State(r.State.String()), r.Job.RefundID)
+		subject := jobs.LedgerSubject(r.Job.Channel, r.State, r.Job.RefundID)
 		return &nats.Msg{Subject: subject, Data: text, Header: nats.Header{}}, nil
 	}
 	result := Result(r)

@@ -109,7 +109,7 @@ const (
 func (l *Ledger) CheckStorage(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
-	probe := nats.NewMsg(jobs.LedgerSubject(channel.CreditCard, jobs.StateWaiting, "storage-probe"))
+	probe := nats.NewMsg(jobs.LedgerSubject(channel.CreditCard, refund.Waiting, "storage-probe"))
 	probe.Header.Set(headerBatchID, strings.Repeat("x", longestBatchID+1))
 	probe.Header.Set(headerExpectStream, "NONE")
 	probe.Data = bytes.Repeat([]byte("x"), l.probeBody())

@@ -111,7 +111,7 @@ func wait(m rawMessage) (Wait, error) {
 	}
 	return Wait{
 		Channel: ch, RefundID: id, At: at, Body: m.Data,
-		Traceparent: m.header.Get(jobs.HeaderTraceParent), Nudge: m.header.Get(jobs.HeaderNudge) != "",
+		Traceparent: m.header.Get(jobs.HeaderTraceParent), WakeUp: m.header.Get(jobs.HeaderWakeUp) != "",
 	}, nil
 }
 

@@ -131,9 +131,9 @@ func (c *Census) follow(ctx context.Context, last uint64) error {
 		_, status, id, err := jobs.ParseResultSubject(m.Subject)
 		switch {
 		case err != nil: // a step on the way, and no result
-		case status == jobs.StatusUnresolved && !c.settled[id]:
+		case status == refund.Unresolved && !c.settled[id]:
 			c.open[id] = true
-		case status != jobs.StatusUnresolved && c.open[id]:
+		case status != refund.Unresolved && c.open[id]:
 			c.settle(id)
 		}
 	}

@@ -28,7 +28,7 @@ type Wait struct {
 	At          time.Time
 	Body        []byte // the job, byte for byte
 	Traceparent string
-	Nudge       bool
+	WakeUp      bool
 }
 
 // Bounds of a schedule: the server never fires a zero time, and fires one from
@@ -64,8 +64,8 @@ func (l *Ledger) publishWait(ctx context.Context, w Wait, follows uint64) error 
 	if w.Traceparent != "" {
 		msg.Header.Set(jobs.HeaderTraceParent, w.Traceparent)
 	}
-	if w.Nudge {
-		msg.Header.Set(jobs.HeaderNudge, "1")
+	if w.WakeUp {
+		msg.Header.Set(jobs.HeaderWakeUp, "1")
 	}
 	if follows != 0 {
 		msg.Header.Set(headerExpectSeq, strconv.FormatUint(follows, 10))

@@ -44,7 +44,7 @@ func TestWaitFiresWithTheJobByteForByteAndNotEarly(t *testing.T) {
 	body := `{"refund_id": "rf-1",  "customer": {"access_token": "t"}}`
 	at := time.Now().Add(400 * time.Millisecond)
 	w := wait(at, body)
-	w.Nudge = true
+	w.WakeUp = true
 	if err := f.ledger.Schedule(t.Context(), w); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestWaitFiresWithTheJobByteForByteAndNotEarly(t *testing.T) {
 	if string(msg.Data()) != body || msg.Subject() != "refunds.due.credit_card" {
 		t.Errorf("%s: %s", msg.Subject(), msg.Data())
 	}
-	if msg.Headers().Get("traceparent") != w.Traceparent || msg.Headers().Get(jobs.HeaderNudge) != "1" {
+	if msg.Headers().Get("traceparent") != w.Traceparent || msg.Headers().Get(jobs.HeaderWakeUp) != "1" {
 		t.Errorf("headers = %v", msg.Headers())
 	}
 	if meta, err := msg.Metadata(); err != nil || meta.Timestamp.Before(at) {

@@ -78,23 +78,14 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 		return asked, &RefusedError{Entry: d.entry, Action: d.action, Advice: "it was never sent, so DOKU cannot know it"}
 	}
 	at := refund.At(o.cfg.Now())
-	asked.Inquiry = o.cfg.Asker.Inquire(ctx, order(r))
-	d.inquiry = &asked.Inquiry
-	err = d.decide(ctx, refund.Event{Kind: refund.OperatorInquired, Finding: findings[asked.Inquiry.Finding], AskedAt: at})
+	asked.Inquiry = o.cfg.Asker.Inquire(ctx, doku.NewOrder(&r, doku.Customer{}))
+	d.inquiry = asked.Inquiry
+	err = d.decide(ctx, refund.Event{Kind: refund.OperatorInquired, Finding: asked.Inquiry.Finding, AskedAt: at})
 	asked.After, asked.Settled = d.entry, err == nil
 	if refused := (*RefusedError)(nil); errors.As(err, &refused) {
 		return asked, nil // shown only
 	}
 	return asked, err
-}
-
-// order is what an inquiry needs to know of the refund.
-func order(r refund.Record) doku.Order {
-	return doku.Order{
-		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.ReasonToSend(), RequestID: r.Identity.RequestID,
-		ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
-	}
 }
 
 // Forwarded is what bringing a refund forward led to.
@@ -139,7 +130,7 @@ func (d *deed) reschedule(ctx context.Context, lost bool) (nudged bool, err erro
 		case err != nil:
 			return false, err
 		case stored.Seq == 0 && lost:
-			return true, d.cfg.Ledger.Nudge(ctx, &r)
+			return true, d.cfg.Ledger.WakeUp(ctx, &r)
 		case stored.Seq == 0:
 			return false, nil // it has fired: its delivery finds the new due time
 		}

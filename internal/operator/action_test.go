@@ -176,17 +176,17 @@ func TestInquiryByHandSettlesByProofAndShowsTheRest(t *testing.T) {
 	for _, tt := range []struct {
 		id      string
 		state   refund.State
-		finding doku.Finding
+		finding refund.Finding
 		want    refund.State
 	}{
-		{"rf-yes", refund.Unknown, doku.FoundSuccess, refund.Succeeded},
-		{"rf-no", refund.Unresolved, doku.FoundFailure, refund.Failed},
-		{"rf-running", refund.Unknown, doku.FoundRunning, refund.Unknown},
-		{"rf-none", refund.Unresolved, doku.NotFound, refund.Unresolved},
-		{"rf-waiting", refund.Waiting, doku.FoundSuccess, refund.Waiting},
+		{"rf-yes", refund.Unknown, refund.FoundSuccess, refund.Succeeded},
+		{"rf-no", refund.Unresolved, refund.FoundFailure, refund.Failed},
+		{"rf-running", refund.Unknown, refund.FoundRunning, refund.Unknown},
+		{"rf-none", refund.Unresolved, refund.NotFound, refund.Unresolved},
+		{"rf-waiting", refund.Waiting, refund.FoundSuccess, refund.Waiting},
 	} {
 		f.put(t, record(tt.id, tt.state))
-		asked, err := f.asking(doku.InquiryOutcome{Finding: tt.finding, Response: doku.Said{HTTPStatus: 200, Code: "00"}}).Inquire(ctx, tt.id, "")
+		asked, err := f.asking(doku.InquiryOutcome{Finding: tt.finding, Response: refund.Response{HTTPStatus: 200, Code: "00"}}).Inquire(ctx, tt.id, "")
 		if got := f.last(t, tt.id); err != nil || got.State != tt.want || asked.Settled != (tt.want != tt.state) {
 			t.Errorf("%s: %s, settled %v, %v", tt.id, got.State, asked.Settled, err)
 		}

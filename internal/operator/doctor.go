@@ -18,6 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The levels of a [Finding].
@@ -282,7 +283,7 @@ func (c Checkup) credentials(ctx context.Context) []Finding {
 func (c Checkup) inquiry(ctx context.Context, name string, about doku.Order) Finding {
 	answer := c.Gateway.Inquire(ctx, about)
 	switch {
-	case answer.Finding == doku.NotFound:
+	case answer.Finding == refund.NotFound:
 		return Finding{LevelOK, name, "a signed inquiry was answered: it knows no such refund", ""}
 	case answer.Cause == doku.Credentials:
 		return Finding{LevelProblem, name, "refused: " + answer.Problem, "client id or secret key of this environment is wrong, or was replaced"}
@@ -308,7 +309,7 @@ func (o Operator) probes() []probe {
 	const ch, id = channel.CreditCard, "refundctl-doctor"
 	for _, subject := range []string{
 		jobs.JobSubject(ch), jobs.DueSubject(ch), jobs.RetrySubject(ch, id), jobs.DeadSubject(ch),
-		jobs.LedgerSubject(ch, jobs.StateWaiting, id), jobs.ResultSubject(ch, jobs.StatusRejected, id),
+		jobs.LedgerSubject(ch, refund.Waiting, id), jobs.ResultSubject(ch, refund.Rejected, id),
 	} {
 		list = append(list, probe{subject: subject})
 	}

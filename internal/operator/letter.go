@@ -128,9 +128,9 @@ func problemOf(d jobs.Decoded) string {
 	switch d.Outcome {
 	case jobs.Unreadable:
 		return d.Err.Error()
-	case jobs.Broken:
+	case jobs.Invalid:
 		return d.Problems.String()
-	case jobs.Sound:
+	case jobs.Valid:
 	}
 	return ""
 }

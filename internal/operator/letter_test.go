@@ -82,7 +82,7 @@ func TestReplayPublishesWhatIsAJobAndRecordsWhoAndWhy(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	body, _ := f.job(t)
-	if d := jobs.Decode(channel.CreditCard, []byte(body)); d.Outcome != jobs.Sound || d.Job.Metadata["amount"] != "5" || d.Job.Reason != "late" {
+	if d := jobs.Decode(channel.CreditCard, []byte(body)); d.Outcome != jobs.Valid || d.Job.Metadata["amount"] != "5" || d.Job.Reason != "late" {
 		t.Errorf("%s: %v", body, d.Problems)
 	}
 	open, actions, err := f.DeadLetters(ctx, operator.DeadFilter{})

@@ -175,7 +175,7 @@ func TestResolveRacingALateProofSettlesOnce(t *testing.T) {
 			return err
 		})
 		try("proof", func() error {
-			a, err := f.asking(doku.InquiryOutcome{Finding: doku.FoundSuccess}).Inquire(t.Context(), id, "")
+			a, err := f.asking(doku.InquiryOutcome{Finding: refund.FoundSuccess}).Inquire(t.Context(), id, "")
 			if err == nil && !a.Settled {
 				return &operator.RefusedError{}
 			}

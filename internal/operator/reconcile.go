@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/spreadsheet"
 )
 
@@ -265,20 +266,20 @@ func Reconcile(ours map[string]jobs.Result, theirs Report) []Difference {
 // compare holds one line against our result, if there is one.
 func compare(r jobs.Result, known bool, l Line, paidBefore bool) Difference {
 	d := Difference{RefundID: r.RefundID, Invoice: l.Invoice, Key: l.Key, File: l.File, Line: l.Number}
-	want := jobs.StatusFailed
+	want := refund.Failed
 	if l.Paid {
-		want = jobs.StatusSucceeded
+		want = refund.Succeeded
 	}
 	switch {
-	case l.Pending && known && r.Status != jobs.StatusUnresolved:
-		d.Kind, d.Ours, d.Theirs = StatusDiffers, string(r.Status), "pending"
+	case l.Pending && known && r.Status != refund.Unresolved:
+		d.Kind, d.Ours, d.Theirs = StatusDiffers, r.Status.String(), "pending"
 	case l.Pending: // it is open there, and has no result here, or is in doubt
 	case l.Paid && paidBefore:
 		d.Kind = TwiceThere
 	case l.Paid && !known:
 		d.Kind, d.Theirs = MissingHere, strconv.FormatInt(l.Amount, 10)
 	case known && r.Status != want:
-		d.Kind, d.Ours, d.Theirs = StatusDiffers, string(r.Status), string(want)
+		d.Kind, d.Ours, d.Theirs = StatusDiffers, r.Status.String(), want.String()
 	case known && l.Paid && l.Amount != r.Amount:
 		d.Kind, d.Ours, d.Theirs = AmountDiffers, strconv.FormatInt(r.Amount, 10), strconv.FormatInt(l.Amount, 10)
 	}
@@ -288,7 +289,7 @@ func compare(r jobs.Result, known bool, l Line, paidBefore bool) Difference {
 func missingThere(ours map[string]jobs.Result, seen map[string]bool, file string) []Difference {
 	var found []Difference
 	for _, key := range slices.Sorted(maps.Keys(ours)) {
-		if r := ours[key]; r.Status == jobs.StatusSucceeded && !seen[key] {
+		if r := ours[key]; r.Status == refund.Succeeded && !seen[key] {
 			found = append(found, Difference{
 				Kind: MissingThere, RefundID: r.RefundID, Invoice: r.InvoiceNumber, Key: key, Ours: strconv.FormatInt(r.Amount, 10), File: file,
 			})

@@ -17,9 +17,9 @@ const header = "invoice_number,partner_refund_no_or_request_id,amount,status\n"
 func TestReconcileFindsEveryKindOfDifference(t *testing.T) {
 	t.Parallel()
 	ours := map[string]jobs.Result{}
-	for key, status := range map[string]jobs.Status{
-		"agrees": "succeeded", "amount": "succeeded", "status": "failed", "gone": "succeeded", "doubt": "unresolved",
-		"denied": "succeeded", "no": "failed",
+	for key, status := range map[string]refund.State{
+		"agrees": refund.Succeeded, "amount": refund.Succeeded, "status": refund.Failed, "gone": refund.Succeeded, "doubt": refund.Unresolved,
+		"denied": refund.Succeeded, "no": refund.Failed,
 	} {
 		ours[key] = jobs.Result{RefundID: "rf-" + key, Status: status, Amount: 5000}
 	}
@@ -108,7 +108,7 @@ func TestAPaidLineWithoutANumberIsNoTotal(t *testing.T) {
 
 func TestPendingThereContradictsEveryFinalResult(t *testing.T) {
 	t.Parallel()
-	ours := map[string]jobs.Result{"a": {Status: "succeeded"}, "b": {Status: "failed"}, "c": {Status: "unresolved"}}
+	ours := map[string]jobs.Result{"a": {Status: refund.Succeeded}, "b": {Status: refund.Failed}, "c": {Status: refund.Unresolved}}
 	report, err := operator.ReadReport("report.csv", strings.NewReader(header+"i,a,5,pending\ni,b,5,Pending\ni,c,5,processing\ni,d,5,pending\n"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestResultsAreTheLastOfEachRefundThatWasSent(t *testing.T) {
 		t.Fatalf("%+v, %v", results, err)
 	}
 	key := refund.RequestID(clientID, "rf-1")
-	if results[key].Status != jobs.StatusSucceeded {
+	if results[key].Status != refund.Succeeded {
 		t.Errorf("%+v", results)
 	}
 }

@@ -68,7 +68,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
 	}
-	s.WaitFires, s.Nudge = wait.At, wait.Nudge
+	s.WaitFires, s.Nudge = wait.At, wait.WakeUp
 	if late := o.cfg.Now().Sub(s.NextAt); wait.Seq == 0 && late > lateAfter && s.Hint == "" {
 		s.Hint = "late, and no wait is stored: it is queued, in hand, or lost; `refundctl sweep --dry-run` tells"
 	}

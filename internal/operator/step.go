@@ -7,7 +7,6 @@ import (
 
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/ledger"
-	"refundworker.example/refundworker/internal/printable"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -17,8 +16,8 @@ type deed struct {
 	Operator
 	action  string // continues "refused to …"
 	because string
-	begun   refund.Record // where there is no record yet
-	inquiry *doku.InquiryOutcome // what DOKU said, where it was asked
+	begun   refund.Record       // where there is no record yet
+	inquiry doku.InquiryOutcome // what DOKU said, where it was asked
 	entry   ledger.Entry
 	steps   refund.Machine
 }
@@ -57,24 +56,14 @@ func (d *deed) decide(ctx context.Context, e refund.Event) error {
 
 // next builds the record to append.
 func (d *deed) next(now refund.Time) refund.Record {
-	r := d.entry.Record
+	last := d.entry.Record
 	if d.entry.Seq == 0 {
-		r = d.begun
+		last = d.begun
 	}
-	r.Core = d.steps.Next()
-	r.Prev = d.entry.Seq
-	r.At = now
-	r.By = d.stamp()
-	r.Operator, r.Because = d.cfg.Name, d.because
-	r.Evidence, r.Note = "", ""
-	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
-	case refund.OperatorVerdict:
-		r.Evidence = refund.ByOperator
-	case refund.OperatorInquired:
-		r.Evidence, r.Note = refund.ByInquiry, kept(d.inquiry.Problem)
-		r.Response = SaidOf(d.inquiry.Response)
-	}
-	return r
+	return d.steps.Record(last, refund.Details{
+		At: now, By: d.stamp(), Prev: d.entry.Seq, Response: d.inquiry.Response, Note: d.inquiry.Problem,
+		Operator: d.cfg.Name, Because: d.because,
+	})
 }
 
 // advice says what can be done where the table refuses.
@@ -98,35 +87,3 @@ func advice(r refund.Record, kind refund.Kind) string {
 }
 
 func stamp(t refund.Time) string { return t.Time().Format("2006-01-02 15:04:05Z") }
-
-// findings maps what an inquiry proves to what the state machine knows. What is
-// not in the table proves nothing.
-var findings = map[doku.Finding]refund.Finding{
-	doku.FoundSuccess:  refund.FoundSuccess,
-	doku.FoundFailure:  refund.FoundFailure,
-	doku.FoundRunning:  refund.FoundRunning,
-	doku.NotFound:      refund.NotFound,
-	doku.Contradiction: refund.Contradiction,
-
-	doku.NotFoundNoHistory: refund.NotFoundNoHistory,
-}
-
-// longestKept is how much of a text of DOKU's a record keeps, in bytes: records
-// travel in a header, and a header has its limits.
-const longestKept = 512
-
-// kept makes a text of DOKU's fit to be kept.
-func kept(text string) string { return printable.Kept(text, longestKept) }
-
-// SaidOf is what a record keeps of an answer, as the worker keeps it; nil where
-// nothing was said.
-func SaidOf(s doku.Said) *refund.Response {
-	if s == (doku.Said{}) {
-		return nil
-	}
-	return &refund.Response{
-		HTTPStatus: s.HTTPStatus, Code: kept(s.Code), Message: kept(s.Message), ErrorMessage: kept(s.ErrorMessage),
-		Type: kept(s.Type), RefundType: kept(s.RefundType), ApprovalCode: kept(s.ApprovalCode), RefundNo: kept(s.RefundNo),
-		ReferenceNo: kept(s.ReferenceNo), RefundTime: kept(s.RefundTime),
-	}
-}

@@ -42,7 +42,7 @@ func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Dur
 			l.Note = noCustomer
 		}
 		if !dry {
-			if err := o.cfg.Ledger.Nudge(ctx, &e.Record); err != nil {
+			if err := o.cfg.Ledger.WakeUp(ctx, &e.Record); err != nil {
 				return lost, fmt.Errorf("sweep: %w", err)
 			}
 			l.Nudged = true

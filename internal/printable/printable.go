@@ -116,11 +116,11 @@ var (
 	formula = regexp.MustCompile(`(^|[;,|])([\s"]*(?:[=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|\\t|\\r))`)
 )
 
-// Kept returns text as a record may keep it: whole characters, no control
-// character, no line or paragraph separator, at most so many bytes.
+// Kept returns text as a record may keep it: whole characters, each of them
+// graphic, at most so many bytes.
 func Kept(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r

@@ -56,6 +56,14 @@ type Response struct {
 	RefundTime   string `json:"refund_time,omitempty"`
 }
 
+// Given returns r, or nil where DOKU said nothing.
+func (r Response) Given() *Response {
+	if r == (Response{}) {
+		return nil
+	}
+	return &r
+}
+
 // Record is one entry of the ledger: everything that is known of a refund. The
 // last one alone suffices to decide what comes next and to write a result.
 type Record struct {
@@ -99,8 +107,8 @@ func (m Machine) Record(last Record, d Details) Record {
 	r.At, r.By, r.Prev = d.At, d.By, d.Prev
 	r.Note, r.Operator, r.Because = d.Note, d.Operator, d.Because // of this record alone
 	r.Evidence = m.evidence()
-	if m.event.Kind != Delivered && d.Response != (Response{}) {
-		r.Response = &d.Response
+	if given := d.Response.Given(); given != nil && m.event.Kind != Delivered {
+		r.Response = given
 	}
 	// An operator sends nothing; of an invalid job not every field is known.
 	if m.event.Kind <= InquiryEnded && m.event.Job != InvalidJob {

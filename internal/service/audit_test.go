@@ -26,7 +26,7 @@ func (f fixture) audit(t *testing.T) {
 		for _, e := range entries {
 			r.States = append(r.States, e.State)
 			if e.State.Result() {
-				r.Results = append(r.Results, stateOf(t, e))
+				r.Results = append(r.Results, e.result(t).Status)
 			}
 		}
 		accounted += r.Movements
@@ -39,16 +39,6 @@ func (f fixture) audit(t *testing.T) {
 	if accounted != book.Total.Movements {
 		t.Errorf("%d movements of money, %d belong to refunds of the ledger", book.Total.Movements, accounted)
 	}
-}
-
-// stateOf is the status that the event itself tells, as a state.
-func stateOf(t *testing.T, e entry) refund.State {
-	t.Helper()
-	var s refund.State
-	if err := s.UnmarshalText([]byte(e.result(t).Status)); err != nil {
-		t.Error(err)
-	}
-	return s
 }
 
 // checkRecords holds what design.md §4 says of the records of one refund, and

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
@@ -65,7 +64,7 @@ func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing
 			f.publish(t, c.channel, strings.Replace(second.body(t, now), `"amount":10000`, `"amount":7000`, 1))
 			f.worker(t, nil)
 			for _, d := range []drive{first, second} {
-				if r := f.journal.result(t, d.id); r.Status != jobs.StatusSucceeded {
+				if r := f.journal.result(t, d.id); r.Status != refund.Succeeded {
 					t.Errorf("%s: %+v", d.id, r)
 				}
 			}

@@ -130,7 +130,7 @@ func TestAWrongSecretSettlesNothing(t *testing.T) {
 	}
 	f.worker(t, nil)
 	for _, d := range drives {
-		if r := f.journal.result(t, d.id); r.Status != jobs.StatusSucceeded || r.Evidence != jobs.EvidenceResponse {
+		if r := f.journal.result(t, d.id); r.Status != refund.Succeeded || r.Evidence != refund.ByResponse {
 			t.Errorf("result = %+v", r)
 		}
 	}
@@ -146,7 +146,7 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 	}
 	f.worker(t, unhurried)
 	late := snapDone("late", channel.DirectDebitMandiri).until(4*time.Second).movesNothing().by("rejected", 0).
-		ends(jobs.StatusRejected, "").fails(jobs.SourceWorker, jobs.CodeDeadlineExceeded).drive("late")
+		ends(refund.Rejected, "").fails(jobs.SourceWorker, refund.CodeDeadlineExceeded.String()).drive("late")
 	patient := snapDone("patient", channel.EmoneyOVO).by("sending succeeded", 1).drive("patient")
 	late.begin(t, f)
 	patient.begin(t, f)
@@ -173,7 +173,7 @@ func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
 	d.begin(t, f)
 	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unreachable")
 	r := f.journal.result(t, d.id)
-	if r.Status != jobs.StatusFailed || r.Error.Code != jobs.CodeDeadlineExceeded || r.Attempts < 5 || r.Evidence != "" {
+	if r.Status != refund.Failed || r.Error.Code != refund.CodeDeadlineExceeded.String() || r.Attempts < 5 || r.Evidence != "" {
 		t.Errorf("result = %+v", r)
 	}
 	entries, _ := f.journal.of(d.id)
@@ -195,9 +195,9 @@ func TestWithoutRepeatsADoubtIsNeverSentAgain(t *testing.T) {
 	})
 	drives := []drive{
 		cardNotRun("a card refund that never ran", dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
-			unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1).drive("card"),
+			unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown.String(), 1).drive("card"),
 		snapNotRun("a SNAP refund that never ran", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
-			unresolved("sending unknown unresolved", jobs.CodeOutcomeUnknown, 1).drive("snap"),
+			unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown.String(), 1).drive("snap"),
 		cardLost("one that did", dokusim.Fault{Kind: dokusim.ResetAfter}).drive("done"),
 	}
 	for _, d := range drives {

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -272,8 +271,8 @@ func (v *victim) judge(t *testing.T, f fixture) {
 		t.Errorf("%s (%s): no worker died %s; it went %v", v.id, v.name, v.dies, v.trace)
 	}
 	r := f.journal.result(t, v.id)
-	doubt := r.Status == jobs.StatusUnresolved && (v.status == jobs.StatusFailed || v.burnsRefused)
-	unsent := r.Status == jobs.StatusRejected && r.Attempts == 0 && v.deadline != 0
+	doubt := r.Status == refund.Unresolved && (v.status == refund.Failed || v.burnsRefused)
+	unsent := r.Status == refund.Rejected && r.Attempts == 0 && v.deadline != 0
 	if r.Status != v.status && !doubt && !unsent {
 		t.Errorf("%s (%s), died %s: %s, want %s", v.id, v.name, v.dies, r.Status, v.status)
 	}

@@ -74,7 +74,7 @@ func TestBadJobIsRejectedAndItsFieldsNamed(t *testing.T) {
 			t.Errorf("%q does not name %s", r.Error.Message, field)
 		}
 	}
-	if r.Status != jobs.StatusRejected || r.Error.Source != jobs.SourceWorker || r.Error.Code != jobs.CodeInvalidJob ||
+	if r.Status != refund.Rejected || r.Error.Source != jobs.SourceWorker || r.Error.Code != refund.CodeInvalidJob.String() ||
 		r.Channel != channel.DirectDebitMandiri || r.InvoiceNumber != "INV-1" || r.Amount != 0 || r.Attempts != 0 ||
 		r.RequestID != "" || r.Evidence != "" || r.Metadata["order"] != "A-17" {
 		t.Errorf("result = %+v", r)
@@ -100,7 +100,7 @@ func TestCardNumberIsRejectedAndKeptNowhere(t *testing.T) {
 	log := f.loggingWorker(t)
 	f.publish(t, channel.CreditCard, `{"refund_id":"pan","channel":"credit_card","invoice_number":"INV-1","original_request_id":"R","amount":5,`+
 		`"reason":"card 4111 1111-1111 1111","metadata":{"note":"5500005555555559"}}`)
-	if r := f.journal.result(t, "pan"); r.Status != jobs.StatusRejected || r.Error.Code != jobs.CodeCardNumber || len(r.Metadata) != 0 {
+	if r := f.journal.result(t, "pan"); r.Status != refund.Rejected || r.Error.Code != refund.CodeCardNumber.String() || len(r.Metadata) != 0 {
 		t.Errorf("result = %+v", r)
 	}
 	f.settled(t)
@@ -223,7 +223,7 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	f.worker(t, nil)
 	const bare = `{"refund_id":"%","channel":"direct_debit_mandiri","invoice_number":"INV","amount":5}`
 	f.publish(t, channel.DirectDebitMandiri, strings.Replace(bare, "%", "job", 1), "Refund-Nudge", "1")
-	if r := f.journal.result(t, "job"); r.Error.Code != jobs.CodeInvalidJob || !strings.Contains(r.Error.Message, "customer.access_token") {
+	if r := f.journal.result(t, "job"); r.Error.Code != refund.CodeInvalidJob.String() || !strings.Contains(r.Error.Message, "customer.access_token") {
 		t.Errorf("on a job: %+v", r)
 	}
 
@@ -240,7 +240,7 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 		}
 		f.nudge(t, d.channel, without)
 	}
-	if r := f.journal.result(t, mandiri.id); r.Status != jobs.StatusRejected || r.Error.Code != jobs.CodeCustomerTokenInvalid {
+	if r := f.journal.result(t, mandiri.id); r.Status != refund.Rejected || r.Error.Code != refund.CodeCustomerTokenInvalid.String() {
 		t.Errorf("a nudge without a token: %+v", r)
 	}
 	card.judge(t, f)
@@ -279,8 +279,8 @@ func TestPublishingAgainRenewsTheCustomersToken(t *testing.T) {
 	late := dokusim.Fault{Kind: dokusim.TooMany, RetryAfter: wait}
 	renewed := snapAgain("renewed", channel.DirectDebitBRI, late).withToken("expired-1").drive("renewed")
 	forgotten := snapAgain("forgotten", channel.DirectDebitCIMB, late).withToken("expired-2").movesNothing().
-		by("sending waiting sending failed", 2).ends(jobs.StatusFailed, jobs.EvidenceResponse).
-		fails(jobs.SourceWorker, jobs.CodeCustomerTokenInvalid).drive("forgotten")
+		by("sending waiting sending failed", 2).ends(refund.Failed, refund.ByResponse).
+		fails(jobs.SourceWorker, refund.CodeCustomerTokenInvalid.String()).drive("forgotten")
 	renewed.begin(t, f)
 	forgotten.begin(t, f)
 	f.journal.state(t, renewed.id, refund.Waiting)

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
@@ -90,7 +89,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 	}
 	f.ledgerRoomy(t)
 	for _, e := range f.journal.waitResults(t, 6) {
-		if r := e.result(t); r.Status != jobs.StatusSucceeded || r.Evidence != jobs.EvidenceResponse {
+		if r := e.result(t); r.Status != refund.Succeeded || r.Evidence != refund.ByResponse {
 			t.Errorf("result = %+v", r)
 		}
 	}

@@ -36,10 +36,10 @@ type road struct {
 	burnsRefused bool
 
 	path     string // of the records, each run of one state once
-	status   jobs.Status
+	status   refund.State
 	code     string // of the error
 	source   string // of the error
-	evidence string
+	evidence refund.Evidence
 	kind     string // refund_type
 	attempts int64
 	calls    int
@@ -181,8 +181,10 @@ func (d drive) judgeResult(t *testing.T, r jobs.Result, last refund.Record) {
 		id, invoice, original, currency, environment, metadata string
 		channel                                                channel.Channel
 		amount, attempts                                       int64
-		status                                                 jobs.Status
-		source, code, evidence, kind                           string
+		status                                                 refund.State
+		source, code                                           string
+		evidence                                               refund.Evidence
+		kind                                                   string
 	}
 	got := told{
 		r.RefundID, r.InvoiceNumber, r.OriginalRequestID, r.Currency, r.Environment, r.Metadata["road"], r.Channel, r.Amount, r.Attempts,

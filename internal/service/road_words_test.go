@@ -5,6 +5,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The words that roads are told in; each changes one thing.
@@ -19,7 +20,10 @@ func (r road) asked(f ...dokusim.Fault) road { r.inquiries = f; return r }
 
 func (r road) until(d time.Duration) road { r.deadline = d; return r }
 
-func (r road) ends(s jobs.Status, evidence string) road { r.status, r.evidence = s, evidence; return r }
+func (r road) ends(s refund.State, evidence refund.Evidence) road {
+	r.status, r.evidence = s, evidence
+	return r
+}
 
 func (r road) fails(source, code string) road { r.source, r.code = source, code; return r }
 
@@ -29,7 +33,7 @@ func (r road) movesNothing() road { r.moved = 0; return r }
 
 func (r road) unresolved(path, code string, n int64) road {
 	r.kind = ""
-	return r.ends(jobs.StatusUnresolved, "").by(path, n).fails(jobs.SourceWorker, code)
+	return r.ends(refund.Unresolved, "").by(path, n).fails(jobs.SourceWorker, code)
 }
 
 func (r road) burns() road { r.burnsRefused = true; return r }

@@ -6,6 +6,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // Answers that no fault of the simulator gives by itself.
@@ -33,40 +34,40 @@ func fault(kinds ...dokusim.Kind) []dokusim.Fault {
 // cardDone is a refund that the first answer settles.
 func cardDone(name, kind string, p dokusim.Payment) road {
 	return road{
-		name: name, channel: channel.CreditCard, payment: p, path: "sending succeeded", status: jobs.StatusSucceeded,
-		evidence: jobs.EvidenceResponse, kind: kind, attempts: 1, calls: 1, moved: 1,
+		name: name, channel: channel.CreditCard, payment: p, path: "sending succeeded", status: refund.Succeeded,
+		evidence: refund.ByResponse, kind: kind, attempts: 1, calls: 1, moved: 1,
 	}
 }
 
 // cardLost is one whose money moved and whose answer proves nothing.
 func cardLost(name string, faults ...dokusim.Fault) road {
 	return road{
-		name: name, channel: channel.CreditCard, refunds: faults, path: "sending unknown succeeded", status: jobs.StatusSucceeded,
-		evidence: jobs.EvidenceInquiry, attempts: 1, calls: 1, moved: 1,
+		name: name, channel: channel.CreditCard, refunds: faults, path: "sending unknown succeeded", status: refund.Succeeded,
+		evidence: refund.ByInquiry, attempts: 1, calls: 1, moved: 1,
 	}
 }
 
 // cardNotRun is one that DOKU never executed, though nobody can know.
 func cardNotRun(name string, faults ...dokusim.Fault) road {
 	return road{
-		name: name, channel: channel.CreditCard, refunds: faults, path: "sending unknown sending succeeded", status: jobs.StatusSucceeded,
-		evidence: jobs.EvidenceResponse, kind: "PARTIAL_REFUND", attempts: 2, calls: 2, moved: 1,
+		name: name, channel: channel.CreditCard, refunds: faults, path: "sending unknown sending succeeded", status: refund.Succeeded,
+		evidence: refund.ByResponse, kind: "PARTIAL_REFUND", attempts: 2, calls: 2, moved: 1,
 	}
 }
 
 // cardNo is one that DOKU refuses for good.
 func cardNo(name, code string) road {
 	return road{
-		name: name, channel: channel.CreditCard, path: "sending failed", status: jobs.StatusFailed,
-		source: jobs.SourceDOKU, code: code, evidence: jobs.EvidenceResponse, attempts: 1, calls: 1, deadline: giveUp,
+		name: name, channel: channel.CreditCard, path: "sending failed", status: refund.Failed,
+		source: jobs.SourceDOKU, code: code, evidence: refund.ByResponse, attempts: 1, calls: 1, deadline: giveUp,
 	}
 }
 
 // cardAgain is one that is proven not executed, and simply made again.
 func cardAgain(name string, faults ...dokusim.Fault) road {
 	return road{
-		name: name, channel: channel.CreditCard, refunds: faults, path: "sending waiting sending succeeded", status: jobs.StatusSucceeded,
-		evidence: jobs.EvidenceResponse, kind: "PARTIAL_REFUND", attempts: 2, calls: 2, moved: 1,
+		name: name, channel: channel.CreditCard, refunds: faults, path: "sending waiting sending succeeded", status: refund.Succeeded,
+		evidence: refund.ByResponse, kind: "PARTIAL_REFUND", attempts: 2, calls: 2, moved: 1,
 	}
 }
 
@@ -104,13 +105,13 @@ var cardRoads = []road{
 	cardNotRun("a redirect is not followed, and sent again as the very same request", dokusim.Fault{Kind: dokusim.Redirect}),
 
 	cardNotRun("a repeat that DOKU has executed already is settled by its stored answer", dokusim.Fault{Kind: dokusim.ErrorAfter}).
-		asked(respond(404, -1, cardNotFound)...).ends(jobs.StatusSucceeded, jobs.EvidenceReplay),
+		asked(respond(404, -1, cardNotFound)...).ends(refund.Succeeded, refund.ByReplay),
 	cardNotRun("more than was paid is no proof after a doubt", fault(dokusim.ResetBefore)[0], respond(200, 1, cardOverTotal)[0]).
 		by("sending unknown sending unknown sending succeeded", 3),
 
 	cardLost("a refund in progress is asked about until it is done", dokusim.Fault{Kind: dokusim.InProgress, Looks: 2}),
 	cardLost("a refund in progress that fails has failed", dokusim.Fault{Kind: dokusim.InProgress, Looks: 2, Fails: true}).
-		by("sending unknown failed", 1).ends(jobs.StatusFailed, jobs.EvidenceInquiry).fails(jobs.SourceDOKU, "FAILED").movesNothing().until(giveUp),
+		by("sending unknown failed", 1).ends(refund.Failed, refund.ByInquiry).fails(jobs.SourceDOKU, "FAILED").movesNothing().until(giveUp),
 
 	cardAgain("429 is waited out", dokusim.Fault{Kind: dokusim.TooMany, RetryAfter: time.Second}).waits(time.Second),
 	cardAgain("maintenance is waited out", respond(503, 1, `{"error":{"code":"MAINTENANCE_MODE","message":"back soon"}}`)...),
@@ -118,11 +119,11 @@ var cardRoads = []road{
 
 	cardNo("a used Request-Id is somebody else's refund", "").
 		met(respond(409, -1, `{"error":{"code":"DUPLICATE_REQUEST_ID","message":"used","type":"Duplicate Request"}}`)...).
-		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
+		unresolved("sending unresolved", refund.CodeIdentifierCollision.String(), 1),
 	cardNo("a Request-Id that a refusal has used up is nobody else's refund", "").
 		met(dokusim.Fault{Kind: dokusim.TooMany}, respond(409, -1, `{"error":{"code":"DUPLICATE_REQUEST_ID","message":"used","type":"Duplicate Request"}}`)[0]).
-		unresolved("sending waiting sending unresolved", jobs.CodeIdentifierUsed, 2).until(giveUp + giveUp),
+		unresolved("sending waiting sending unresolved", refund.CodeIdentifierUsed.String(), 2).until(giveUp + giveUp),
 	cardNo("our Request-Id with another amount needs a person", "").
 		met(dokusim.Fault{Kind: dokusim.ErrorBefore}).asked(respond(200, -1, cardOtherAmount)...).
-		unresolved("sending unknown unresolved", jobs.CodeContradictoryEvidence, 1),
+		unresolved("sending unknown unresolved", refund.CodeContradictoryEvidence.String(), 1),
 }

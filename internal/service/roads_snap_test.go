@@ -4,6 +4,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // snapSays is an answer with nothing but a code.
@@ -18,13 +19,13 @@ const snapOtherAmount = `{"responseCode":"2005500","responseMessage":"Successful
 // snapDone is a refund that the first answer settles.
 func snapDone(name string, ch channel.Channel) road {
 	return road{
-		name: name, channel: ch, path: "sending succeeded", status: jobs.StatusSucceeded,
-		evidence: jobs.EvidenceResponse, attempts: 1, calls: 1, moved: 1,
+		name: name, channel: ch, path: "sending succeeded", status: refund.Succeeded,
+		evidence: refund.ByResponse, attempts: 1, calls: 1, moved: 1,
 	}
 }
 
 func snapLost(name string, ch channel.Channel, faults ...dokusim.Fault) road {
-	return snapDone(name, ch).met(faults...).by("sending unknown succeeded", 1).ends(jobs.StatusSucceeded, jobs.EvidenceInquiry)
+	return snapDone(name, ch).met(faults...).by("sending unknown succeeded", 1).ends(refund.Succeeded, refund.ByInquiry)
 }
 
 func snapNotRun(name string, ch channel.Channel, faults ...dokusim.Fault) road {
@@ -42,7 +43,7 @@ func snapNo(name string, ch channel.Channel, code string) road {
 
 func snapFailed(name string, ch channel.Channel, code string) road {
 	return snapDone(name, ch).by("sending failed", 1).
-		ends(jobs.StatusFailed, jobs.EvidenceResponse).fails(jobs.SourceDOKU, code).movesNothing().until(giveUp)
+		ends(refund.Failed, refund.ByResponse).fails(jobs.SourceDOKU, code).movesNothing().until(giveUp)
 }
 
 // snapRoads: seed 2 and doku-api.md §2.
@@ -84,7 +85,7 @@ var snapRoads = []road{
 
 	snapLost("a refund in progress is asked about until it is done", channel.DirectDebitAllo, dokusim.Fault{Kind: dokusim.InProgress, Looks: 2}),
 	snapLost("a refund in progress that fails has failed", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.InProgress, Looks: 2, Fails: true}).
-		by("sending unknown failed", 1).ends(jobs.StatusFailed, jobs.EvidenceInquiry).fails(jobs.SourceDOKU, "FAILED").movesNothing().until(giveUp),
+		by("sending unknown failed", 1).ends(refund.Failed, refund.ByInquiry).fails(jobs.SourceDOKU, "FAILED").movesNothing().until(giveUp),
 
 	snapNo("a status 06 inside of a 200 is a no", channel.EmoneyShopeePay, "2000700").fails(jobs.SourceDOKU, "FAILED").
 		met(respond(200, -1, `{"responseCode":"2000700","responseMessage":"Successful","additionalInfo":{"latestTransactionStatus":"06"}}`)...),
@@ -94,21 +95,21 @@ var snapRoads = []road{
 	snapAgain("a short balance is waited out", channel.EmoneyOVO, snapSays("4030714", 1)...),
 
 	snapFailed("a refused customer token ends it with one call", channel.DirectDebitMandiri, "").
-		withToken("expired-token").ends(jobs.StatusFailed, jobs.EvidenceResponse).fails(jobs.SourceWorker, jobs.CodeCustomerTokenInvalid),
+		withToken("expired-token").ends(refund.Failed, refund.ByResponse).fails(jobs.SourceWorker, refund.CodeCustomerTokenInvalid.String()),
 
 	snapNo("a used X-EXTERNAL-ID is somebody else's refund", channel.EmoneyDANA, "4090700").
-		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
+		unresolved("sending unresolved", refund.CodeIdentifierCollision.String(), 1),
 	snapNo("a used partnerRefundNo is somebody else's refund", channel.DirectDebitBRI, "4090701").
-		unresolved("sending unresolved", jobs.CodeIdentifierCollision, 1),
+		unresolved("sending unresolved", refund.CodeIdentifierCollision.String(), 1),
 	snapFailed("a partnerRefundNo that a refusal has used up is nobody else's refund", channel.DirectDebitBRI, "").
 		met(dokusim.Fault{Kind: dokusim.TooMany}, snapSays("4090701", -1)[0]).
-		unresolved("sending waiting sending unresolved", jobs.CodeIdentifierUsed, 2).until(giveUp + giveUp),
+		unresolved("sending waiting sending unresolved", refund.CodeIdentifierUsed.String(), 2).until(giveUp + giveUp),
 	snapFailed("our number with another amount needs a person", channel.EmoneyShopeePay, "").
 		met(dokusim.Fault{Kind: dokusim.ErrorBefore}).asked(respond(200, -1, snapOtherAmount)...).
-		unresolved("sending unknown unresolved", jobs.CodeContradictoryEvidence, 1),
+		unresolved("sending unknown unresolved", refund.CodeContradictoryEvidence.String(), 1),
 	snapLost("a lying inquiry costs no second payment", channel.EmoneyDANA, dokusim.Fault{Kind: dokusim.ErrorAfter}).
 		asked(snapSays("4045501", -1)...).until(giveUp).
-		unresolved("sending unknown sending unknown unresolved", jobs.CodeOutcomeUnknown, 2),
+		unresolved("sending unknown sending unknown unresolved", refund.CodeOutcomeUnknown.String(), 2),
 }
 
 var tokenRoad = snapAgain("one refused B2B token is renewed, and the call made again", channel.DirectDebitCIMB, snapSays("4010701", 1)...)

@@ -70,7 +70,7 @@ func (e earlier) body(t *testing.T, device string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := jobs.Decode(j.Channel, text); got.Outcome != jobs.Broken {
+	if got := jobs.Decode(j.Channel, text); got.Outcome != jobs.Invalid {
 		t.Fatalf("today's rules accept it: %+v", got)
 	}
 	return string(text)
@@ -95,7 +95,7 @@ func (e earlier) wait(t *testing.T, f fixture, body string) {
 // paid checks that the refund was sent once more and under the job's own words.
 func (e earlier) paid(t *testing.T, f fixture, reason string) {
 	t.Helper()
-	if r := f.journal.result(t, e.id); r.Status != jobs.StatusSucceeded {
+	if r := f.journal.result(t, e.id); r.Status != refund.Succeeded {
 		t.Errorf("%s: result %+v", e.id, r)
 	}
 	moved := f.DOKU.Book().MovedFor(string(e.record.Job.Channel), e.record.Job.InvoiceNumber)
@@ -164,7 +164,7 @@ func TestStricterRuleRejectsFirstMessagesAndBrokenRepeats(t *testing.T) {
 			t.Errorf("%q does not name %s", r.Error.Message, field)
 		}
 	}
-	if r.Status != jobs.StatusRejected || r.Error.Code != jobs.CodeInvalidJob || r.InvoiceNumber != "" {
+	if r.Status != refund.Rejected || r.Error.Code != refund.CodeInvalidJob.String() || r.InvoiceNumber != "" {
 		t.Errorf("result %+v", r)
 	}
 	f.publish(t, channel.EmoneyDANA, first.body(t, "d")) // the same bytes again
@@ -218,7 +218,7 @@ func TestReasonIsSentInDOKUsCharactersAndKeptAsItCame(t *testing.T) {
 			id := fmt.Sprintf("%s-%d", ch, i)
 			f.publish(t, ch, fmt.Sprintf(`{"refund_id":%q,"channel":%q,"invoice_number":%q,"original_request_id":"R","amount":10000,"reason":%q}`,
 				id, ch, id, c.reason))
-			if r := f.journal.result(t, id); r.Status != jobs.StatusSucceeded {
+			if r := f.journal.result(t, id); r.Status != refund.Succeeded {
 				t.Fatalf("%s: %+v", id, r)
 			}
 			for _, r := range f.DOKU.Book().Refunds {

@@ -107,8 +107,8 @@ func secretRoads() []road {
 		snapDone("done too", channel.DirectDebitCIMB),
 		snapLost("lost", channel.DirectDebitAllo, dokusim.Fault{Kind: dokusim.ErrorAfter}),
 		snapLost("page", channel.EmoneyDANA, dokusim.Fault{Kind: dokusim.HTMLAfter}),
-		snapFailed("refused", channel.DirectDebitMandiri, jobs.CodeCustomerTokenInvalid).withToken("expired-").by("sending failed", 1).
-			fails(jobs.SourceWorker, jobs.CodeCustomerTokenInvalid),
+		snapFailed("refused", channel.DirectDebitMandiri, refund.CodeCustomerTokenInvalid.String()).withToken("expired-").by("sending failed", 1).
+			fails(jobs.SourceWorker, refund.CodeCustomerTokenInvalid.String()),
 		snapFailed("echoed no", channel.EmoneyShopeePay, "4050700").met(echo("4050700", "s06")...),
 		snapAgain("echoed later", channel.DirectDebitAllo, echo("4030714", "s07")...),
 	}

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // bodies is one job for every channel, as an order system writes it.
@@ -30,7 +30,7 @@ func TestRawPublisherGetsItsResultsOnAllEightChannels(t *testing.T) {
 	}
 	for _, e := range f.journal.waitResults(t, len(bodies)) {
 		r := e.result(t)
-		if r.Status != jobs.StatusSucceeded || r.Evidence != jobs.EvidenceResponse || r.Attempts != 1 || r.Environment != "simulator" {
+		if r.Status != refund.Succeeded || r.Evidence != refund.ByResponse || r.Attempts != 1 || r.Environment != "simulator" {
 			t.Errorf("result = %+v", r)
 		}
 	}

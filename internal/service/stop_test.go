@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
@@ -139,7 +138,7 @@ func TestAStopGivesUpWhatItCannotRecordInTime(t *testing.T) {
 	}
 	f.restart(t)
 	f.worker(t, nil)
-	d.path, d.evidence, d.kind = "sending unknown succeeded", jobs.EvidenceInquiry, ""
+	d.path, d.evidence, d.kind = "sending unknown succeeded", refund.ByInquiry, ""
 	d.judge(t, f)
 	f.settled(t)
 	f.audit(t)

@@ -13,11 +13,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -75,7 +75,7 @@ func TestJobsThatFillTheirStreamAreAllWorkedOff(t *testing.T) {
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr = addr })
 	for _, e := range f.journal.waitResults(t, published) {
-		if r := e.result(t); r.Status != jobs.StatusSucceeded {
+		if r := e.result(t); r.Status != refund.Succeeded {
 			t.Fatalf("result = %+v", r)
 		}
 	}
@@ -231,7 +231,7 @@ func TestAnswerTooLargeForAnotherServerHoldsNothingUp(t *testing.T) {
 	f.NATS.LimitPayload(1 << 20)
 	f.restart(t)
 	f.worker(t, nil)
-	if r := f.journal.result(t, "held"); r.Status != jobs.StatusSucceeded {
+	if r := f.journal.result(t, "held"); r.Status != refund.Succeeded {
 		t.Errorf("%+v", r)
 	}
 	f.audit(t)

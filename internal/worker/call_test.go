@@ -17,8 +17,8 @@ import (
 // broken is a gateway with a bug.
 type broken struct{}
 
-func (broken) Prepare(context.Context, channel.Channel) error       { panic("a bug") }
-func (broken) Refund(context.Context, doku.Order) (v doku.RefundOutcome)  { return v }
+func (broken) Prepare(context.Context, channel.Channel) error              { panic("a bug") }
+func (broken) Refund(context.Context, doku.Order) (v doku.RefundOutcome)   { return v }
 func (broken) Inquire(context.Context, doku.Order) (i doku.InquiryOutcome) { return i }
 
 // A handler that panics is survived. While it held the permit of the only probe,
@@ -38,11 +38,11 @@ func TestHandlingThatPanicsGivesItsPermitBack(t *testing.T) {
 		Worker:  &Worker{cfg: Config{Gateway: broken{}, Now: clock, Retry: policy}, stop: t.Context()},
 		channel: channel.CreditCard, breaker: b, limiter: rate.NewLimiter(rate.Inf, 1), log: slog.New(slog.DiscardHandler),
 	}
-	h := &execution{runner: l, job: jobs.Decoded{Job: jobs.Job{RefundID: "rf-1"}}}
+	h := &execution{runner: l, job: jobs.Incoming{Decoded: jobs.Decoded{Job: jobs.Job{RefundID: "rf-1"}}}}
 	func() {
 		defer func() { _ = recover() }()
 		defer h.returnPermit()
-		_, _, _ = h.ready(t.Context(), h.refundCall())
+		_, _, _ = h.ready(t.Context(), retry.Call{Subject: "rf-1", Write: true})
 	}()
 	if permit, _ := b.Allow(retry.Call{Subject: "rf-2", Write: true}); permit == nil {
 		t.Error("no other probe is let through")

@@ -27,53 +27,53 @@ func deadLetter(d *intake.Delivery, reason stream.DeadReason) stream.DeadLetter 
 // stored as a wait, and tried again when that fires: whoever floods a channel
 // with messages that cannot be parsed must not stop it. Without an error the
 // message may be acknowledged.
-func (l *runner) storeDeadLetter(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
+func (r *runner) storeDeadLetter(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
 	attrs = append([]any{"code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence}, attrs...)
-	err := l.cfg.Dead.Publish(ctx, letter)
+	err := r.cfg.Dead.Publish(ctx, letter)
 	switch {
 	case errors.Is(err, stream.ErrDeadRefused):
-		return l.deferLetter(ctx, letter, err)
+		return r.deferLetter(ctx, letter, err)
 	case errors.Is(err, stream.ErrNotNoticed):
-		l.unnoticed(letter, err)
+		r.unnoticed(letter, err)
 	case err != nil:
 		return fmt.Errorf("store dead letter: %w", err)
 	default:
-		l.noticed()
+		r.noticed()
 	}
-	l.deadLettersRefused(nil)
-	l.cfg.Metrics.DeadLetters.WithLabelValues(string(letter.Reason)).Inc()
-	l.log.Warn("message stored as a dead letter", attrs...)
+	r.deadLettersRefused(nil)
+	r.cfg.Metrics.DeadLetters.WithLabelValues(string(letter.Reason)).Inc()
+	r.log.Warn("message stored as a dead letter", attrs...)
 	return nil
 }
 
 // unnoticed counts a dead letter that its producer is not told of. A REFUND_DEAD
 // or permissions of an older version are no reason to keep its message.
-func (l *runner) unnoticed(letter stream.DeadLetter, err error) {
-	l.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
-	if l.deadLetters.unnoticed.Swap(true) {
+func (r *runner) unnoticed(letter stream.DeadLetter, err error) {
+	r.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
+	if r.deadLetters.unnoticed.Swap(true) {
 		return
 	}
-	l.cfg.Health.Remark("notices", "producers are not told of dead letters: "+err.Error())
-	l.log.Warn("producers are not told of dead letters", "error", err)
+	r.cfg.Health.Remark("notices", "producers are not told of dead letters: "+err.Error())
+	r.log.Warn("producers are not told of dead letters", "error", err)
 }
 
-func (l *runner) noticed() {
-	if l.deadLetters.unnoticed.Swap(false) {
-		l.cfg.Health.Remark("notices", "")
-		l.log.Info("producers are told of dead letters again")
+func (r *runner) noticed() {
+	if r.deadLetters.unnoticed.Swap(false) {
+		r.cfg.Health.Remark("notices", "")
+		r.log.Info("producers are told of dead letters again")
 	}
 }
 
 // deferLetter stores the letter as a wait for about RETRY_MAX.
-func (l *runner) deferLetter(ctx context.Context, letter stream.DeadLetter, cause error) error {
-	due := l.clock.serverTime(l.cfg.Now()).Add(l.jittered(l.cfg.Retry.Max))
-	if err := l.cfg.Ledger.Defer(ctx, letter, due); err != nil {
+func (r *runner) deferLetter(ctx context.Context, letter stream.DeadLetter, cause error) error {
+	due := r.clock.serverTime(r.cfg.Now()).Add(r.jittered(r.cfg.Retry.Max))
+	if err := r.cfg.Ledger.Defer(ctx, letter, due); err != nil {
 		return fmt.Errorf("%w: %w", cause, err)
 	}
-	l.deadLettersRefused(cause)
-	l.log.Debug("dead letter deferred", "code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence, "due", due)
+	r.deadLettersRefused(cause)
+	r.log.Debug("dead letter deferred", "code", letter.Reason, "stream", letter.Stream, "sequence", letter.Sequence, "due", due)
 	return nil
 }
 
@@ -94,15 +94,15 @@ func (w *Worker) deadLettersRefused(cause error) {
 	w.cfg.Log.Error("dead letters cannot be stored and wait", "stream", stream.Waits, "error", cause)
 }
 
-func (l *runner) deadLetterAndAck(ctx context.Context, d *intake.Delivery, letter stream.DeadLetter, attrs ...any) {
-	if err := l.storeDeadLetter(ctx, letter, attrs...); err != nil {
-		l.log.Warn("message left to its next delivery", "sequence", d.Sequence, "error", err)
+func (r *runner) deadLetterAndAck(ctx context.Context, d *intake.Delivery, letter stream.DeadLetter, attrs ...any) {
+	if err := r.storeDeadLetter(ctx, letter, attrs...); err != nil {
+		r.log.Warn("message will be redelivered", "sequence", d.Sequence, "error", err)
 		if ctx.Err() == nil {
-			l.requeue(d, l.requeueDelay(), err)
+			r.requeue(d, r.requeueDelay(), err)
 		}
 		return
 	}
 	if err := d.Ack(); err != nil {
-		l.log.Debug("message not acknowledged", "sequence", d.Sequence, "error", err)
+		r.log.Debug("message not acknowledged", "sequence", d.Sequence, "error", err)
 	}
 }

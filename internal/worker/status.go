@@ -11,16 +11,16 @@ func (w *Worker) Status() fleet.Worker {
 		Instance: w.cfg.Instance, ClientID: w.cfg.ClientID, Environment: w.cfg.Environment,
 		At: w.cfg.Now().UTC(), Ready: ready, Reasons: lines,
 	}
-	for _, l := range w.runners {
-		s.Channels = append(s.Channels, l.status())
+	for _, r := range w.runners {
+		s.Channels = append(s.Channels, r.status())
 	}
 	return s
 }
 
-func (l *runner) status() fleet.Channel {
-	b := l.breaker.Status()
+func (r *runner) status() fleet.Channel {
+	b := r.breaker.Status()
 	return fleet.Channel{
-		Channel: l.channel, Breaker: b.State.String(), Reason: b.Reason, OpenUntil: b.Until.UTC(),
-		Paused: l.paused.Load(), Held: l.unstored.any(),
+		Channel: r.channel, Breaker: b.State.String(), Reason: b.Reason, OpenUntil: b.Until.UTC(),
+		Paused: r.paused.Load(), Held: r.unstored.any(),
 	}
 }

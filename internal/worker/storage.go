@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/ledger"
-	"refundworker.example/refundworker/internal/refund"
 )
 
 // storageEvery is how often it is looked whether a record can be stored.
@@ -40,18 +39,4 @@ func (w *Worker) storageIs(full bool, cause error) {
 		w.cfg.Metrics.StorageFull.Set(0)
 		w.cfg.Log.Info("storage has room again")
 	}
-}
-
-// insistShortened is the ledger's Insist for an answer in hand. One that the
-// server refuses for its size is stored without the texts that decide nothing;
-// if that is refused too, nothing would change by trying on: the refund is left
-// as it stands and will be asked about.
-func (h *execution) insistShortened(ctx context.Context, r *refund.Record, trouble func(error)) (uint64, error) {
-	seq, err := h.cfg.Ledger.Insist(ctx, r, trouble)
-	if !errors.Is(err, ledger.ErrTooLarge) {
-		return seq, err
-	}
-	h.log.Error("answer from DOKU stored without its texts: too large for the server", "refund_id", h.id(), "state", r.State, "error", err)
-	*r = ledger.Shorten(*r)
-	return h.cfg.Ledger.Insist(ctx, r, trouble)
 }

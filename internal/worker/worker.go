@@ -35,31 +35,31 @@ func New(cfg Config) (*Worker, error) {
 	cfg.Health.Block("clock", w.clock.unknown.Error())
 	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {
-		l, err := w.newRunner(ch)
+		r, err := w.newRunner(ch)
 		if err != nil {
 			return nil, err
 		}
-		w.runners = append(w.runners, l)
+		w.runners = append(w.runners, r)
 	}
 	return w, nil
 }
 
-// Run works until ctx ends, then drains: it takes nothing more, hands back what
-// it has not started, and finishes and records what it has. It returns nil, or
-// [ErrDrain] when that took longer than Config.DrainTime. Run once.
+// Run works until ctx ends, then drains: it takes nothing more, requeues what it
+// has not started, and finishes and records what it has. It returns nil, or
+// [ErrDrain] when that took longer than Config.DrainTime. It runs once.
 func (w *Worker) Run(ctx context.Context) error {
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	var intakes, chores sync.WaitGroup
-	for _, l := range w.runners {
+	var intakes, maintenance sync.WaitGroup
+	for _, r := range w.runners {
 		intakes.Go(func() {
-			if err := l.intake.Run(ctx, work); err != nil {
-				l.log.Error("intake ended", "error", err)
+			if err := r.intake.Run(ctx, work); err != nil {
+				r.log.Error("intake ended", "error", err)
 			}
 		})
 	}
-	chore, stopChores := context.WithCancel(work)
-	w.startMaintenance(chore, &chores)
+	upkeep, stopMaintenance := context.WithCancel(work)
+	w.startMaintenance(upkeep, &maintenance)
 
 	<-ctx.Done()
 	w.drain()
@@ -67,10 +67,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	drained := make(chan struct{})
 	go func() { intakes.Wait(); close(drained) }()
 	err := w.await(drained)
-	stopChores()
+	stopMaintenance()
 	abandon()
 	<-drained
-	chores.Wait()
+	maintenance.Wait()
 	return err
 }
 
@@ -85,19 +85,19 @@ func (w *Worker) await(drained <-chan struct{}) error {
 	}
 }
 
-func (w *Worker) newIntake(l *runner) (*intake.Intake, error) {
+func (w *Worker) newIntake(r *runner) (*intake.Intake, error) {
 	return intake.New(intake.Config{
 		JS:          w.cfg.JS,
-		Channel:     l.channel,
+		Channel:     r.channel,
 		Concurrency: w.cfg.Concurrency,
-		// An inquiry and a send may follow each other in one handling.
+		// An inquiry and a send may follow each other in one execution.
 		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + appendTimeout,
-		Gate:       l,
-		FreshGate:  newJobsGate{l},
-		Handle:     l.handle,
-		Log:        l.log,
+		Gate:       r,
+		FreshGate:  newJobsGate{r},
+		Handle:     r.handle,
+		Log:        r.log,
 		Now:        w.cfg.Now,
-		OnPanic:    func(channel.Channel) { w.cfg.Metrics.Panics.WithLabelValues(string(l.channel)).Inc() },
+		OnPanic:    func(channel.Channel) { w.cfg.Metrics.Panics.WithLabelValues(string(r.channel)).Inc() },
 		PanicDelay: w.cfg.Retry.Max,
 	})
 }

@@ -174,15 +174,15 @@ func (r *Refund) checked(id string) (check.Refund, error) {
 	}
 	var err error
 	for i, result := range r.Results {
-		err = errors.Join(err, c.Results[i].UnmarshalText([]byte(result.Status)))
+		c.Results[i] = result.Status
 	}
 	return c, err
 }
 
-// Status is that of the last result, empty without one.
-func (r *Refund) Status() jobs.Status {
+// Status is that of the last result, [refund.None] without one.
+func (r *Refund) Status() refund.State {
 	if len(r.Results) == 0 {
-		return ""
+		return refund.None
 	}
 	return r.Results[len(r.Results)-1].Status
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 var errNothingHeld = errors.New("nothing is held")
@@ -44,8 +45,8 @@ func TestMoneyMovesOnceThoughTheWorkerIsKilledBetweenCommitAndRecord(t *testing.
 			must(t, s.WaitEnded(ctx, 1))
 			a := s.audit(ctx, t, []jobs.Job{job})
 			result := a.Refunds[job.RefundID].Results[0]
-			proven := result.Evidence == jobs.EvidenceInquiry || result.Evidence == jobs.EvidenceReplay
-			if result.Status != jobs.StatusSucceeded || !proven {
+			proven := result.Evidence == refund.ByInquiry || result.Evidence == refund.ByReplay
+			if result.Status != refund.Succeeded || !proven {
 				t.Errorf("the result is %s by %q, want succeeded by inquiry or replay", result.Status, result.Evidence)
 			}
 			refunds, err := s.DOKU.Refunds(ctx, 100)

@@ -72,7 +72,7 @@ func (a *Audit) take(m jetstream.Msg, want uint64) error {
 		return err
 	}
 	e := Entry{Seq: want}
-	if err := a.takeRecord(&e.Record, m.Data(), id, string(state)); err != nil {
+	if err := a.takeRecord(&e.Record, m.Data(), id, state.String()); err != nil {
 		return fmt.Errorf("read record %d: %w", want, err)
 	}
 	a.of(id).Records = append(a.of(id).Records, e)
@@ -80,9 +80,9 @@ func (a *Audit) take(m jetstream.Msg, want uint64) error {
 }
 
 // takeResult files a result event, and the record that it is at the same time.
-func (a *Audit) takeResult(m jetstream.Msg, id string, status jobs.Status) error {
+func (a *Audit) takeResult(m jetstream.Msg, id string, status refund.State) error {
 	var r refund.Record
-	if err := a.takeRecord(&r, []byte(m.Headers().Get(jobs.HeaderRecord)), id, string(status)); err != nil {
+	if err := a.takeRecord(&r, []byte(m.Headers().Get(jobs.HeaderRecord)), id, status.String()); err != nil {
 		return fmt.Errorf("read record of %s: %w", m.Subject(), err)
 	}
 	result, err := jobs.DecodeResult(m.Data())

@@ -16,6 +16,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 var errNotYet = errors.New("not yet")
@@ -80,7 +81,7 @@ func TestSIGTERMDuringASlowCallLeavesItsResultAndTheRestToOthers(t *testing.T) {
 	}
 	a := s.audit(ctx, t, list)
 	for id, r := range a.Refunds {
-		if len(r.Results) != 1 || r.Results[0].Evidence != jobs.EvidenceResponse {
+		if len(r.Results) != 1 || r.Results[0].Evidence != refund.ByResponse {
 			t.Errorf("%s ended by %+v, want one success by its response", id, r.Results)
 		}
 	}
@@ -181,7 +182,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 	must(t, s.WaitEnded(ctx, 1))
 	a := s.audit(ctx, t, []jobs.Job{card(1)})
 	r := a.Refunds[card(1).RefundID].Results[0]
-	if r.Status != jobs.StatusSucceeded || r.Evidence != jobs.EvidenceResponse || r.Attempts != 1 {
+	if r.Status != refund.Succeeded || r.Evidence != refund.ByResponse || r.Attempts != 1 {
 		t.Errorf("the result is %s by %q after %d attempts, want succeeded by the one response", r.Status, r.Evidence, r.Attempts)
 	}
 	answers(ctx, t, addr, http.StatusOK, "ready")
@@ -230,7 +231,7 @@ func TestAWrongSecretFailsNoRefund(t *testing.T) {
 	s.worker(ctx, t, nil)
 	must(t, s.WaitEnded(ctx, len(list)))
 	for id, r := range s.audit(ctx, t, list).Refunds {
-		if r.Status() != jobs.StatusSucceeded {
+		if r.Status() != refund.Succeeded {
 			t.Errorf("%s is %s", id, r.Status())
 		}
 	}

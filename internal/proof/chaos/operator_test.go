@@ -17,6 +17,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/check"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // What the operator's storm consists of; CHAOS_SEED asks for another.
@@ -119,7 +120,7 @@ func TestMoneyMovesOnceWhateverAnOperatorDoesInAStorm(t *testing.T) {
 	o.settle(ctx)
 	a := s.audit(ctx, t, o.published)
 
-	counts := map[jobs.Status]int{}
+	counts := map[refund.State]int{}
 	for _, r := range a.Refunds {
 		counts[r.Status()]++
 	}
@@ -130,7 +131,7 @@ func TestMoneyMovesOnceWhateverAnOperatorDoesInAStorm(t *testing.T) {
 	if len(o.did) <= len(acts)/2 {
 		t.Errorf("only %v of %d actions did anything", o.did, len(acts))
 	}
-	if kills == 0 || counts[jobs.StatusUnresolved] > 0 || counts[jobs.StatusSucceeded] < operated/2 {
+	if kills == 0 || counts[refund.Unresolved] > 0 || counts[refund.Succeeded] < operated/2 {
 		t.Errorf("%d kills, refunds %v: want some, none unresolved, and most succeeded", kills, counts)
 	}
 }

@@ -192,13 +192,13 @@ func (s *Stack) WaitIdle(ctx context.Context) error {
 func (i incident) judge(ctx context.Context, t *testing.T, s *Stack, a *Audit) {
 	t.Helper()
 	for id, r := range a.Refunds {
-		want := []jobs.Status{jobs.StatusSucceeded}
+		want := []refund.State{refund.Succeeded}
 		if id == card(4).RefundID && i.point.kind != overtake {
-			want = []jobs.Status{jobs.StatusFailed, jobs.StatusUnresolved}
+			want = []refund.State{refund.Failed, refund.Unresolved}
 		}
 		// What is unknown at a day's end is not sent again.
 		if dayEnds(time.Now()) {
-			want = append(want, jobs.StatusUnresolved)
+			want = append(want, refund.Unresolved)
 		}
 		if !slices.Contains(want, r.Status()) {
 			t.Errorf("%s is %s, want %s; records %v", id, r.Status(), want, r.Records)

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
@@ -147,9 +146,9 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 	stormed := time.Since(began)
 	must(t, s.WaitEnded(ctx, len(published)))
 	a := s.audit(ctx, t, published)
-	takeovers, movements, counts := 0, 0, map[jobs.Status]int{}
+	takeovers, movements, counts := 0, 0, map[refund.State]int{}
 	for id, r := range a.Refunds {
-		if r.Status() == jobs.StatusUnresolved {
+		if r.Status() == refund.Unresolved {
 			t.Logf("%s is unresolved; money moved %d times; %s", id, len(r.Movements), r.path())
 		}
 		counts[r.Status()]++
@@ -162,8 +161,8 @@ func (s *Stack) calm(ctx context.Context, t *testing.T, load *load, began time.T
 	}
 	t.Logf("%s of kills; %d jobs: %v; %d sends of the dead taken over; money moved %d times, %d rupiah",
 		stormed.Round(time.Second), len(published), counts, takeovers, movements, a.Total.Amount)
-	if counts[jobs.StatusSucceeded] < len(published)*4/5 && !dayEnds(time.Now()) {
-		t.Errorf("of %d refunds only %d succeeded", len(published), counts[jobs.StatusSucceeded])
+	if counts[refund.Succeeded] < len(published)*4/5 && !dayEnds(time.Now()) {
+		t.Errorf("of %d refunds only %d succeeded", len(published), counts[refund.Succeeded])
 	}
 }
 

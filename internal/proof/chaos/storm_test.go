@@ -54,7 +54,7 @@ func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 	must(t, s.WaitEnded(ctx, len(published)))
 	a := s.audit(ctx, t, published)
 
-	takeovers, counts := 0, map[jobs.Status]int{}
+	takeovers, counts := 0, map[refund.State]int{}
 	for _, r := range a.Refunds {
 		counts[r.Status()]++
 		for _, e := range r.Records {
@@ -69,8 +69,8 @@ func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 	}
 	// At a day's end what is unknown is not repeated and stays unresolved, but
 	// never is that what becomes of most.
-	if counts[jobs.StatusSucceeded] < len(published)*4/5 {
-		t.Errorf("of %d refunds only %d succeeded", len(published), counts[jobs.StatusSucceeded])
+	if counts[refund.Succeeded] < len(published)*4/5 {
+		t.Errorf("of %d refunds only %d succeeded", len(published), counts[refund.Succeeded])
 	}
 }
 

@@ -43,7 +43,7 @@ var unreached = map[string]string{
 	"refund_id taken":                    "every message has the same content",
 	"late success: answer":               "only where the claim does not hold",
 	"late success: inquiry":              "only where the claim does not hold",
-	"wake-up without a record":             "every message is a sound job",
+	"wake-up without a record":           "every message is a sound job",
 	"bad job":                            "every message is a sound job",
 	"no customer token in the job":       "no channel of the model requires one",
 	"too early":                          "the job has no `not_before`",

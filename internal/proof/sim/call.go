@@ -8,7 +8,6 @@ import (
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
-	"refundworker.example/refundworker/internal/worker"
 )
 
 // prepare gets leave from the breaker and a B2B token, before anything is
@@ -47,7 +46,7 @@ func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Durat
 		}
 		ready, delay := refund.Ready, time.Duration(0)
 		if failed != nil {
-			h.tell(worker.Report(failed.Cause, failed.RetryAfter, failed.HTTPStatus))
+			h.tell(failed.Channel())
 			ready, delay = refund.NotReady, h.pace().Next(failed.RetryAfter)
 		}
 		if then(ready, delay) {
@@ -90,15 +89,7 @@ func (p *process) fetched(until time.Time, failed *doku.PrepareError) {
 
 // order is the refund as DOKU shall see it.
 func (h *handling) order() doku.Order {
-	r := &h.entry.record
-	customer := h.job.Job.Customer
-	return doku.Order{
-		Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber, OriginalRequestID: r.Job.OriginalRequestID,
-		Amount: r.Job.Amount, Reason: r.ReasonToSend(),
-		RequestID: r.Identity.RequestID, ExternalID: r.Identity.ExternalID, PartnerRefundNo: r.Identity.PartnerRefundNo,
-		Customer: doku.Customer{AccessToken: customer.AccessToken, DeviceID: customer.DeviceID, IPAddress: customer.IPAddress},
-		SendBy:   r.SendBy.Time(),
-	}
+	return doku.NewOrder(&h.entry.record, doku.Customer(h.job.Job.Customer))
 }
 
 // call is one exchange under way. Only its first end counts.
@@ -200,14 +191,14 @@ func (c *call) end(a doku.Answer) {
 // answered learns what became of the refund call.
 func (h *handling) answered(o doku.Order, a doku.Answer) {
 	verdict := h.w.doku.Refund(o, a)
-	h.said = worker.Said(verdict.Response)
+	h.said = verdict.Response
 	if verdict.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(worker.Report(verdict.Cause, verdict.RetryAfter, verdict.Response.HTTPStatus))
+	h.tell(verdict.Channel())
 	event := refund.Event{
-		Kind: refund.SendEnded, Own: true, Answer: worker.Answer(verdict), Replay: verdict.Evidence == doku.ByReplay,
-		Delay: h.pace().After(verdict), NoCustomer: h.job.CustomerTokenMissing,
+		Kind: refund.SendEnded, Own: true, Answer: verdict.Answer(), Replay: verdict.Evidence == refund.ByReplay,
+		Delay: verdict.Delay(h.pace(), h.entry.record.Response), NoCustomer: h.job.CustomerTokenMissing,
 	}
 	if h.w.plant == believedNo && event.Answer == refund.DefiniteNo {
 		event.Replay = true
@@ -258,12 +249,12 @@ func (h *handling) look(then func(doku.InquiryOutcome)) {
 }
 
 func (h *handling) found(asked refund.Event, i doku.InquiryOutcome) {
-	h.said = worker.Said(i.Response)
+	h.said = i.Response
 	if i.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(worker.Report(i.Cause, i.RetryAfter, i.Response.HTTPStatus))
-	asked.Finding = worker.Finding(i.Finding)
+	h.tell(i.Channel())
+	asked.Finding = i.Finding
 	asked.Delay = h.pace().Next(i.RetryAfter)
 	h.steps = h.steps.Observe(asked)
 	if h.w.plant == believedInquiry {

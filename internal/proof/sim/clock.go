@@ -48,18 +48,13 @@ func (p *process) sure() bool {
 	return p.w.plant == ignoredClock || p.w.now >= p.known && (p.skew+p.jumped).Abs() <= clockOff
 }
 
-// restsOnClock reports whether what comes next is decided by the clock, as the
-// worker does.
-func (h *handling) restsOnClock(next refund.Effect) bool {
-	switch e := h.steps.Event(); {
-	case e.Kind == refund.SendEnded, e.Kind == refund.InquiryEnded && e.Finding == refund.FoundSuccess:
-		if !h.p.sure() {
-			h.w.road(recordedUnsure)
-		}
-		return false
-	default:
-		return next != refund.Send // which looks for itself: the record is stored
+// needsClock reports whether the next effect depends on the clock.
+func (h *handling) needsClock() bool {
+	needed := h.steps.NeedsClock()
+	if effect, _ := h.steps.Effect(); !needed && effect != refund.Send && !h.p.sure() {
+		h.w.road(recordedUnsure)
 	}
+	return needed
 }
 
 // handBack ends the handling; its message comes again soon, to anybody.

@@ -2,13 +2,11 @@ package sim
 
 import (
 	"errors"
-	"fmt"
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/refund"
-	"refundworker.example/refundworker/internal/worker"
 )
 
 // deed is one action of the operator's on one refund, from the record that was
@@ -18,7 +16,7 @@ type deed struct {
 	of    *account
 	entry entry
 	steps refund.Machine
-	said  *refund.Response
+	said  refund.Response
 	lost  bool // no message of the refund was left
 }
 
@@ -72,26 +70,17 @@ func (d *deed) next(now refund.Time) refund.Record {
 			Job: refund.Job{RefundID: d.of.id, Channel: d.of.channel, Currency: jobs.Currency},
 		}
 	}
-	p := d.w.operator
-	p.stamps++
-	r.Core, r.Prev, r.At, r.By = d.steps.Next(), d.entry.seq, now, fmt.Sprintf("%d-%d", p.n, p.stamps)
-	r.Operator, r.Because = "ani", "DOKU's people say so"
-	r.Evidence, r.Note = "", ""
-	switch d.steps.Event().Kind { //nolint:exhaustive // the others are no proof
-	case refund.OperatorVerdict:
-		r.Evidence = refund.ByOperator
-	case refund.OperatorInquired:
-		r.Evidence, r.Response = refund.ByInquiry, d.said
-	}
-	return r
+	return d.steps.Record(r, refund.Details{
+		At: now, By: d.w.operator.stamp(), Prev: d.entry.seq, Response: d.said, Operator: "ani", Because: "DOKU's people say so",
+	})
 }
 
 // deedRoads are the roads of what an operator recorded, by the row.
 var deedRoads = map[string]road{
-	"cancelled":                  operatorCancelled,
-	"brought forward":            broughtForward,
-	"operator's inquiry: yes":    inquirySettled,
-	"operator's inquiry: no":     inquirySettled,
+	"cancelled":                     operatorCancelled,
+	"brought forward":               broughtForward,
+	"operator's inquiry: yes":       inquirySettled,
+	"operator's inquiry: no":        inquirySettled,
 	"operator's verdict: succeeded": wordSucceeded,
 	"operator's verdict: failed":    wordFailed,
 }
@@ -146,8 +135,8 @@ func (d *deed) ask() {
 		if i.Cause == doku.Credentials {
 			h.p.token = 0
 		}
-		d.said = worker.Said(i.Response)
-		asked.Finding = worker.Finding(i.Finding)
+		d.said = i.Response
+		asked.Finding = i.Finding
 		d.decide(asked)
 	})
 }

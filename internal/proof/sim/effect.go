@@ -46,7 +46,7 @@ func (h *handling) append() bool {
 // store appends with the patience that the record deserves: an answer of DOKU's
 // is kept until it is stored.
 func (h *handling) store(r refund.Record) bool {
-	insist := h.steps.Event().Kind == refund.SendEnded || h.steps.Proof()
+	insist := h.steps.HoldsAnswer()
 	if h.w.chance(15) && h.w.stores && h.of.last.seq == r.Prev { // stored, and nobody says so
 		h.w.keep(h.of, r)
 		h.after(5*time.Second, func() { h.settle(r) })

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
-	"refundworker.example/refundworker/internal/worker"
 )
 
 // handling is one delivery in one process. It asks [refund.Machine] what to do
@@ -20,12 +21,12 @@ type handling struct {
 	m       *message
 	of      *account
 	turn    int // which delivery of the message
-	job     jobs.Decoded
+	job     jobs.Incoming
 	entry   entry // the record that is decided from
 	steps   refund.Machine
 	now     refund.Time // of the current effect, by the process's clock
 	permit  *retry.Permit
-	said    *refund.Response
+	said    refund.Response
 	holding bool // an answer that could not be stored yet
 	over    bool
 }
@@ -33,7 +34,7 @@ type handling struct {
 // handle takes a message in hand.
 func (p *process) handle(m *message) {
 	w := p.w
-	decoded := decode(m)
+	decoded := readJob(m)
 	if decoded.Outcome == jobs.Unreadable {
 		if !w.stores {
 			w.redeliver(m, ackWait)
@@ -62,11 +63,12 @@ func (p *process) handle(m *message) {
 	h.run()
 }
 
-func decode(m *message) jobs.Decoded {
+func readJob(m *message) jobs.Incoming {
+	header := nats.Header{}
 	if m.nudge {
-		return jobs.DecodeNudge(m.channel, m.data)
+		header.Set(jobs.HeaderWakeUp, "1")
 	}
-	return jobs.Decode(m.channel, m.data)
+	return jobs.Read(m.channel, header, m.data, m.feed == intake.Due)
 }
 
 // run decides and does until nothing more follows, or until something has to be
@@ -87,7 +89,7 @@ func (h *handling) run() {
 		if h.disturbed(effect) {
 			return
 		}
-		if h.restsOnClock(effect) && !h.p.sure() {
+		if h.needsClock() && !h.p.sure() {
 			h.handBack()
 			return
 		}
@@ -155,26 +157,7 @@ func (h *handling) end() {
 }
 
 // delivered is the event of this delivery against the record in hand.
-func (h *handling) delivered() refund.Event {
-	recorded := &h.entry.record
-	same := h.job.Repeats(recorded.Fingerprint, worker.RulesOf(h.m.feed, recorded))
-	e := refund.Event{
-		Kind:       refund.Delivered,
-		Same:       same,
-		NoCustomer: h.job.CustomerTokenMissing,
-		NotBefore:  refund.At(h.job.Job.NotBefore),
-		Deadline:   refund.At(h.job.Job.Deadline),
-	}
-	switch {
-	case h.m.nudge:
-		e.Job = refund.WakeUp
-	case recorded.V != 0 && same:
-	case h.job.Outcome == jobs.Broken:
-		e.Job = refund.InvalidJob
-		e.Code = worker.Code(h.job.Problems.Code())
-	}
-	return e
-}
+func (h *handling) delivered() refund.Event { return h.job.Delivered(&h.entry.record) }
 
 func (h *handling) returnPermit() {
 	if h.permit != nil {
@@ -185,40 +168,20 @@ func (h *handling) returnPermit() {
 
 // next builds the record to append.
 func (h *handling) next() refund.Record {
-	event := h.steps.Event()
-	r := h.entry.record
-	if r.V == 0 {
-		r = h.firstRecord()
+	last := h.entry.record
+	if last.V == 0 {
+		last = h.job.FirstRecord(h.m.stored)
+		last.ClientID, last.Environment = clientID, "simulator"
 	}
-	r.Core = h.steps.Next()
-	r.Prev = h.entry.seq
-	r.At = h.now
-	h.p.stamps++
-	r.By = fmt.Sprintf("%d-%d", h.p.n, h.p.stamps)
-	r.Evidence = worker.Evidence(h.steps.Proof(), event)
-	r.Operator, r.Because = "", ""
-	if event.Kind != refund.Delivered && h.said != nil {
-		r.Response = h.said
+	details := refund.Details{At: h.now, By: h.p.stamp(), Prev: h.entry.seq, Response: h.said}
+	if h.steps.Event().Job == refund.InvalidJob {
+		details.Note = h.job.Problems.String()
 	}
-	if event.Job == refund.InvalidJob {
-		r.Note = h.job.Problems.String()
-		return r
-	}
-	r.Identify()
-	return h.w.plant.record(r, h.now)
+	return h.w.plant.record(h.steps.Record(last, details), h.now)
 }
 
-func (h *handling) firstRecord() refund.Record {
-	j := h.job.Job
-	return refund.Record{
-		V: refund.RecordVersion, ClientID: clientID, Environment: "simulator",
-		Job: refund.Job{
-			RefundID: j.RefundID, Channel: j.Channel, InvoiceNumber: j.InvoiceNumber,
-			OriginalRequestID: j.OriginalRequestID, Amount: j.Amount, Currency: j.Currency, Reason: j.Reason,
-			NotBefore: refund.At(j.NotBefore), Deadline: refund.At(j.Deadline), Metadata: j.Metadata,
-		},
-		Fingerprint: h.job.Fingerprint().String(),
-		Rules:       jobs.RulesVersion,
-		EnqueuedAt:  h.m.stored,
-	}
+// stamp makes every record of every process different from all others.
+func (p *process) stamp() string {
+	p.stamps++
+	return fmt.Sprintf("%d-%d", p.n, p.stamps)
 }

@@ -159,7 +159,7 @@ func (w *world) replay(a *account) {
 	}
 	decoded := jobs.Decode(a.channel, body)
 	recorded := &a.last.record
-	if decoded.Outcome != jobs.Sound || !decoded.Repeats(recorded.Fingerprint, recorded.Rules) {
+	if decoded.Outcome != jobs.Valid || !decoded.Repeats(recorded.Fingerprint, recorded.Rules) {
 		w.road(operatorRefused)
 		return
 	}

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/retry"
-	"refundworker.example/refundworker/internal/worker"
 )
 
 func (h *handling) tell(o retry.Outcome) {
@@ -14,9 +13,9 @@ func (h *handling) tell(o retry.Outcome) {
 	}
 }
 
-func (h *handling) pace() worker.Delays {
-	return worker.Delays{
-		Retry: h.p.retry, Breaker: h.l.breaker, Taken: h.entry.record.Delays, Before: h.entry.record.Response,
+func (h *handling) pace() retry.Delays {
+	return retry.Delays{
+		Policy: h.p.retry, Breaker: h.l.breaker, Taken: int(h.entry.record.Delays),
 		Now: func() time.Time { return h.p.clock().Time() },
 	}
 }

@@ -111,10 +111,4 @@ func (w *world) nudge() {
 	}
 }
 
-func nudgeOf(r refund.Record) []byte {
-	return jobs.Job{
-		RefundID: r.Job.RefundID, Channel: r.Job.Channel, InvoiceNumber: r.Job.InvoiceNumber,
-		OriginalRequestID: r.Job.OriginalRequestID, Amount: r.Job.Amount, Currency: r.Job.Currency, Reason: r.Job.Reason,
-		NotBefore: r.Job.NotBefore.Time(), Deadline: r.Job.Deadline.Time(), Metadata: r.Job.Metadata,
-	}.Encode()
-}
+func nudgeOf(r refund.Record) []byte { return jobs.FromRecord(r.Job).Encode() }

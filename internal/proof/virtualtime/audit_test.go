@@ -154,11 +154,7 @@ func (s story) refund(t *testing.T, p posted) check.Refund {
 		r.States = append(r.States, record.State)
 	}
 	for _, result := range s.results {
-		var state refund.State
-		if err := state.UnmarshalText([]byte(result.Status)); err != nil {
-			t.Error(err)
-		}
-		r.Results = append(r.Results, state)
+		r.Results = append(r.Results, result.Status)
 	}
 	return r
 }
@@ -177,7 +173,7 @@ func (s *stack) audit() map[string]story {
 func (s *stack) allSucceeded(stories map[string]story, refunds ...posted) {
 	s.t.Helper()
 	for _, p := range refunds {
-		if st := stories[p.id]; st.result().Status != jobs.StatusSucceeded {
+		if st := stories[p.id]; st.result().Status != refund.Succeeded {
 			s.t.Errorf("%s: %s (%s)", p.id, st.result().Status, st.path())
 		}
 	}

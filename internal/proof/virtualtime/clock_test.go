@@ -156,10 +156,10 @@ func TestAnswerInHandIsRecordedThoughTheClockJumped(t *testing.T) {
 	for name, tt := range map[string]struct {
 		lost     []dokusim.Fault // what the refund call meets
 		held     func(posted) dokusim.Match
-		evidence string
+		evidence refund.Evidence
 	}{
-		"answer to the refund call": {nil, posted.refunds, jobs.EvidenceResponse},
-		"inquiry's yes":             {[]dokusim.Fault{{Kind: dokusim.ErrorAfter}}, posted.inquiries, jobs.EvidenceInquiry},
+		"answer to the refund call": {nil, posted.refunds, refund.ByResponse},
+		"inquiry's yes":             {[]dokusim.Fault{{Kind: dokusim.ErrorAfter}}, posted.inquiries, refund.ByInquiry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
@@ -29,27 +28,27 @@ type ending struct {
 var endings = map[string]ending{
 	"never taken up in time": {
 		channel: channel.CreditCard, early: true, deadline: time.Minute,
-		path: "^ rejected", code: jobs.CodeDeadlineExceeded,
+		path: "^ rejected", code: refund.CodeDeadlineExceeded.String(),
 	},
 	"waiting, never sent": { // for there is no B2B token
 		channel: channel.DirectDebitMandiri, deadline: time.Hour,
-		path: "^ waiting rejected", code: jobs.CodeDeadlineExceeded,
+		path: "^ waiting rejected", code: refund.CodeDeadlineExceeded.String(),
 	},
 	"waiting, sent and not executed": {
 		channel: channel.CreditCard, deadline: time.Hour,
 		refunds: []dokusim.Fault{{Kind: dokusim.Respond, Status: 503, Body: `{"error":{"code":"MAINTENANCE_MODE"}}`, Count: -1}},
-		path:    "sending waiting failed", code: jobs.CodeDeadlineExceeded, calls: -1,
+		path:    "sending waiting failed", code: refund.CodeDeadlineExceeded.String(), calls: -1,
 	},
 	"unknown and paid": {
 		channel: channel.CreditCard, deadline: time.Hour,
 		refunds: []dokusim.Fault{{Kind: dokusim.ErrorAfter}},
 		asked:   []dokusim.Fault{{Kind: dokusim.ErrorBefore, Count: -1}},
-		path:    "^ sending unknown unresolved", code: jobs.CodeOutcomeUnknown, calls: 1,
+		path:    "^ sending unknown unresolved", code: refund.CodeOutcomeUnknown.String(), calls: 1,
 	},
 	"sending, its process dead": { // the deadline comes before anybody may ask
 		channel: channel.CreditCard, dies: true, deadline: 100 * time.Second,
 		asked: []dokusim.Fault{missing(channel.CreditCard, -1)},
-		path:  "^ sending unknown unresolved", code: jobs.CodeOutcomeUnknown,
+		path:  "^ sending unknown unresolved", code: refund.CodeOutcomeUnknown.String(),
 	},
 }
 

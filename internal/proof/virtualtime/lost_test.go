@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -116,7 +116,7 @@ func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 		s.allSucceeded(stories, refunds...)
 		for _, p := range refunds {
 			st := stories[p.id]
-			if st.path() != "sending succeeded" || len(st.records) != 2 || st.result().Evidence != jobs.EvidenceResponse || len(s.calls(p)) != 1 {
+			if st.path() != "sending succeeded" || len(st.records) != 2 || st.result().Evidence != refund.ByResponse || len(s.calls(p)) != 1 {
 				t.Errorf("%s: %s in %d records, evidence %s, %d calls", p.id, st.path(), len(st.records), st.result().Evidence, len(s.calls(p)))
 			}
 		}

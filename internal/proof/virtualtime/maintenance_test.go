@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
@@ -108,10 +107,10 @@ func (s *stack) outlived(refunds []posted, probes map[channel.Channel]int) {
 		for _, p := range refunds {
 			r := stories[p.id].result()
 			switch {
-			case p.channel != ch || r.Status == jobs.StatusSucceeded:
+			case p.channel != ch || r.Status == refund.Succeeded:
 			case !doubt[p.id]:
 				s.t.Errorf("%s: %s though it was never in doubt (%s)", p.id, r.Status, stories[p.id].path())
-			case r.Status != jobs.StatusUnresolved || r.Error.Code != jobs.CodeOutcomeUnknown:
+			case r.Status != refund.Unresolved || r.Error.Code != refund.CodeOutcomeUnknown.String():
 				s.t.Errorf("%s: %s %v (%s)", p.id, r.Status, r.Error, stories[p.id].path())
 			}
 		}
@@ -188,7 +187,7 @@ func TestRefundThatAlwaysFailsHoldsUpNoOther(t *testing.T) {
 			}
 		}
 		for _, p := range bad {
-			if r := stories[p.id].result(); r.Status != jobs.StatusUnresolved {
+			if r := stories[p.id].result(); r.Status != refund.Unresolved {
 				t.Errorf("%s: %s", p.id, r.Status)
 			}
 		}

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/check"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -74,7 +74,7 @@ func (s *stack) givenUp(deadline time.Time) {
 	s.t.Helper()
 	for id, st := range s.audit() {
 		r := st.result()
-		if r.Status != jobs.StatusUnresolved || r.Error.Code != jobs.CodeOutcomeUnknown || r.Attempts != 1 {
+		if r.Status != refund.Unresolved || r.Error.Code != refund.CodeOutcomeUnknown.String() || r.Attempts != 1 {
 			s.t.Errorf("%s: %s %s after %d attempts (%s)", id, r.Status, r.Error.Code, r.Attempts, st.path())
 		}
 		if r.CompletedAt.Before(deadline) {

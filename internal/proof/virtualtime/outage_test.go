@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -173,10 +173,10 @@ func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 
 		stories := s.audit()
 		s.allSucceeded(stories, again)
-		if r := stories[burnt.id].result(); r.Status != jobs.StatusFailed || r.Error.Code != jobs.CodeDeadlineExceeded || r.Attempts < 3 {
+		if r := stories[burnt.id].result(); r.Status != refund.Failed || r.Error.Code != refund.CodeDeadlineExceeded.String() || r.Attempts < 3 {
 			t.Errorf("burnt: %s %s after %d attempts (%s)", r.Status, r.Error.Code, r.Attempts, stories[burnt.id].path())
 		}
-		if r := stories[bare.id].result(); r.Status != jobs.StatusUnresolved || r.Error.Code != jobs.CodeIdentifierUsed {
+		if r := stories[bare.id].result(); r.Status != refund.Unresolved || r.Error.Code != refund.CodeIdentifierUsed.String() {
 			t.Errorf("bare: %s %s (%s)", r.Status, r.Error.Code, stories[bare.id].path())
 		}
 		numbers := map[string]bool{}

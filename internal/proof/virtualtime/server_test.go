@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // restart stops the server, lets d go by, and starts it on the same files.
@@ -82,7 +82,7 @@ func TestAnswerInHandOutlivesServerThatIsAwayForHours(t *testing.T) {
 		stories := s.audit()
 		s.allSucceeded(stories, refunds...)
 		for _, p := range refunds {
-			if r := stories[p.id].result(); r.Evidence != jobs.EvidenceResponse || len(s.calls(p)) != 1 {
+			if r := stories[p.id].result(); r.Evidence != refund.ByResponse || len(s.calls(p)) != 1 {
 				t.Errorf("%s: evidence %s, %d calls", p.id, r.Evidence, len(s.calls(p)))
 			}
 		}

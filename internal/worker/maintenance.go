@@ -67,9 +67,9 @@ func (w *Worker) jittered(d time.Duration) time.Duration {
 
 func (w *Worker) checkIntakes(ctx context.Context) {
 	interrupted := map[string]error{}
-	for _, l := range w.runners {
-		w.blockOn(ctx, "intake: "+string(l.channel), l.intake.Status())
-		maps.Copy(interrupted, l.intake.Interrupted())
+	for _, r := range w.runners {
+		w.blockOn(ctx, "intake: "+string(r.channel), r.intake.Status())
+		maps.Copy(interrupted, r.intake.Interrupted())
 	}
 	maps.DeleteFunc(interrupted, func(_ string, err error) bool {
 		return errors.Is(err, intake.ErrNotPulling) // nothing has gone wrong: it begins
@@ -82,18 +82,18 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 // checkPaused shows which channels an operator has paused. A pause stands in
 // JetStream, so that it holds for the whole fleet and survives restarts.
 func (w *Worker) checkPaused(ctx context.Context) {
-	for _, l := range w.runners {
-		paused, err := w.paused(ctx, l.channel)
+	for _, r := range w.runners {
+		paused, err := w.paused(ctx, r.channel)
 		if err != nil {
 			continue // the intake says so
 		}
 		line, gauge := "", 0.0
 		if paused {
-			line, gauge = fmt.Sprintf("%s: paused by an operator", l.channel), 1
+			line, gauge = fmt.Sprintf("%s: paused by an operator", r.channel), 1
 		}
-		l.paused.Store(paused)
-		w.cfg.Health.Remark("paused: "+string(l.channel), line)
-		w.cfg.Metrics.Paused.WithLabelValues(string(l.channel)).Set(gauge)
+		r.paused.Store(paused)
+		w.cfg.Health.Remark("paused: "+string(r.channel), line)
+		w.cfg.Metrics.Paused.WithLabelValues(string(r.channel)).Set(gauge)
 	}
 }
 

@@ -52,11 +52,11 @@ type health struct {
 	read, append, schedule answers
 }
 
-// patiently tries do until it succeeds, ends for good, or ctx ends: then with
+// untilDone tries do until it succeeds, ends for good, or ctx ends: then with
 // the last try's error. It tries again at growing, jittered intervals, and at
 // once when the connection is back or another operation of its kind has had an
-// answer. trouble is called after each try that failed.
-func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(error), do func(context.Context) error) error {
+// answer. failed is called after each try that failed.
+func (l *Ledger) untilDone(ctx context.Context, kind *answers, failed func(error), do func(context.Context) error) error {
 	pauses := newPauses(firstRetry, lastRetry)
 	for troubled := false; ; troubled = true {
 		err := do(ctx)
@@ -66,7 +66,7 @@ func (l *Ledger) patiently(ctx context.Context, kind *answers, trouble func(erro
 		if err == nil || final(err) {
 			return err
 		}
-		trouble(err)
+		failed(err)
 		if !l.pause(ctx, pauses.NextBackOff(), kind.wait()) {
 			return fmt.Errorf("%w: %w", err, ctx.Err())
 		}
@@ -116,11 +116,11 @@ func final(err error) bool {
 		errors.Is(err, errRange) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
 }
 
-// Insist is [Ledger.Append], tried again until ctx ends: for what DOKU has
-// answered, which must not be lost while this process lives. trouble is called
+// AppendUntilStored is [Ledger.Append], tried again until ctx ends: for what DOKU has
+// answered, which must not be lost while this process lives. failed is called
 // after each try that failed.
-func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(error)) (seq uint64, err error) {
-	err = l.patiently(ctx, &l.health.append, trouble, func(ctx context.Context) error {
+func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed func(error)) (seq uint64, err error) {
+	err = l.untilDone(ctx, &l.health.append, failed, func(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
 		defer cancel()
 		var err error
@@ -130,9 +130,9 @@ func (l *Ledger) Insist(ctx context.Context, r *refund.Record, trouble func(erro
 	return seq, err
 }
 
-// InsistLast is [Ledger.Last], tried again until ctx ends.
-func (l *Ledger) InsistLast(ctx context.Context, refundID string, trouble func(error)) (last Entry, err error) {
-	err = l.patiently(ctx, &l.health.read, trouble, func(ctx context.Context) error {
+// ReadUntilAnswered is [Ledger.Last], tried again until ctx ends.
+func (l *Ledger) ReadUntilAnswered(ctx context.Context, refundID string, failed func(error)) (last Entry, err error) {
+	err = l.untilDone(ctx, &l.health.read, failed, func(ctx context.Context) error {
 		var err error
 		last, err = l.Last(ctx, refundID)
 		return err
@@ -140,11 +140,11 @@ func (l *Ledger) InsistLast(ctx context.Context, refundID string, trouble func(e
 	return last, err
 }
 
-// InsistSchedule is [Ledger.Schedule], tried again until ctx ends. A wait that
+// ScheduleUntilStored is [Ledger.Schedule], tried again until ctx ends. A wait that
 // was stored though its acknowledgement was lost is stored again: it takes its
 // own place.
-func (l *Ledger) InsistSchedule(ctx context.Context, w Wait, trouble func(error)) error {
-	return l.patiently(ctx, &l.health.schedule, trouble, func(ctx context.Context) error {
+func (l *Ledger) ScheduleUntilStored(ctx context.Context, w Wait, failed func(error)) error {
+	return l.untilDone(ctx, &l.health.schedule, failed, func(ctx context.Context) error {
 		return l.Schedule(ctx, w)
 	})
 }

@@ -38,14 +38,14 @@ func TestReadsAndWaitsOutliveAServerThatIsAway(t *testing.T) {
 	waitTrouble, notStored := trouble()
 	read, scheduled := make(chan error, 1), make(chan error, 1)
 	go func() {
-		last, err := f.ledger.InsistLast(t.Context(), "rf-1", readTrouble)
+		last, err := f.ledger.ReadUntilAnswered(t.Context(), "rf-1", readTrouble)
 		if err == nil && last.Record.State != refund.Sending {
 			err = errors.New("read another record")
 		}
 		read <- err
 	}()
 	go func() {
-		scheduled <- f.ledger.InsistSchedule(t.Context(), wait(time.Now().Add(time.Hour), "job"), waitTrouble)
+		scheduled <- f.ledger.ScheduleUntilStored(t.Context(), wait(time.Now().Add(time.Hour), "job"), waitTrouble)
 	}()
 	<-notRead
 	<-notStored
@@ -71,14 +71,14 @@ func TestPatienceEndsWithItsContext(t *testing.T) {
 	f.nats.Stop()
 	for name, do := range map[string]func(context.Context, func(error)) error{
 		"read": func(ctx context.Context, tell func(error)) error {
-			_, err := f.ledger.InsistLast(ctx, "rf-1", tell)
+			_, err := f.ledger.ReadUntilAnswered(ctx, "rf-1", tell)
 			return err
 		},
 		"wait": func(ctx context.Context, tell func(error)) error {
-			return f.ledger.InsistSchedule(ctx, wait(time.Now().Add(time.Hour), "job"), tell)
+			return f.ledger.ScheduleUntilStored(ctx, wait(time.Now().Add(time.Hour), "job"), tell)
 		},
 		"append": func(ctx context.Context, tell func(error)) error {
-			_, err := f.ledger.Insist(ctx, record("rf-1", refund.Sending, 0, "a"), tell)
+			_, err := f.ledger.AppendUntilStored(ctx, record("rf-1", refund.Sending, 0, "a"), tell)
 			return err
 		},
 	} {
@@ -103,14 +103,14 @@ func TestWhatCannotSucceedIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	never := func(err error) { t.Errorf("tried again after %v", err) }
-	if err := f.ledger.InsistSchedule(t.Context(), wait(time.Time{}, "job"), never); err == nil {
+	if err := f.ledger.ScheduleUntilStored(t.Context(), wait(time.Time{}, "job"), never); err == nil {
 		t.Error("a wait without a time was stored")
 	}
-	if _, err := f.ledger.Insist(t.Context(), record("rf-1", refund.Sending, 0, "a"), never); err != nil {
+	if _, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Sending, 0, "a"), never); err != nil {
 		t.Fatal(err)
 	}
 	var moved *ledger.MovedError
-	if _, err := f.ledger.Insist(t.Context(), record("rf-1", refund.Sending, 0, "b"), never); !errors.As(err, &moved) {
+	if _, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Sending, 0, "b"), never); !errors.As(err, &moved) {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestAllThatWaitIsStoredWhenTheFirstIs(t *testing.T) {
 	for i := range n {
 		go func() {
 			// What the stream's own limit refuses is asked about, and asked again.
-			_, err := f.ledger.Insist(t.Context(), record(fmt.Sprintf("rf-%d", i), refund.Succeeded, 0, "a"), func(error) {
+			_, err := f.ledger.AppendUntilStored(t.Context(), record(fmt.Sprintf("rf-%d", i), refund.Succeeded, 0, "a"), func(error) {
 				late <- struct{}{}
 			})
 			if err != nil {

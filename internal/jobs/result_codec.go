@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // resultVersion is the v of every result: a reader that meets another one must
@@ -24,12 +25,12 @@ type member[T any] struct {
 	read   func(t *T, value jsontext.Value) error
 }
 
-// resultMembers stands in the order of contract.md §3.
+// resultMembers stands in the order of docs/contract.md.
 var resultMembers = []member[Result]{
 	{"v", appendVersion, readVersion},
 	text("refund_id", func(r *Result) *string { return &r.RefundID }),
 	text("channel", func(r *Result) *channel.Channel { return &r.Channel }),
-	text("status", func(r *Result) *Status { return &r.Status }),
+	{"status", appendStatus, readStatus},
 	text("invoice_number", func(r *Result) *string { return &r.InvoiceNumber }),
 	text("original_request_id", func(r *Result) *string { return &r.OriginalRequestID }),
 	whole("amount", func(r *Result) *int64 { return &r.Amount }),
@@ -48,7 +49,7 @@ var resultMembers = []member[Result]{
 		func(b []byte, r *Result) []byte { return strconv.AppendInt(b, r.Attempts, 10) },
 		func(r *Result, v jsontext.Value) error { return json.Unmarshal(v, &r.Attempts) },
 	},
-	text("evidence", func(r *Result) *string { return &r.Evidence }),
+	text("evidence", func(r *Result) *refund.Evidence { return &r.Evidence }),
 	text("environment", func(r *Result) *string { return &r.Environment }),
 	moment("enqueued_at", func(r *Result) *time.Time { return &r.EnqueuedAt }),
 	moment("completed_at", func(r *Result) *time.Time { return &r.CompletedAt }),
@@ -138,6 +139,20 @@ func readVersion(_ *Result, v jsontext.Value) error {
 		return errors.New("another version")
 	}
 	return nil
+}
+
+func appendStatus(b []byte, r *Result) []byte {
+	if r.Status == refund.None {
+		return append(b, "null"...)
+	}
+	return appendText(b, r.Status.String())
+}
+
+func readStatus(r *Result, v jsontext.Value) error {
+	if v.Kind() == 'n' {
+		return nil
+	}
+	return json.Unmarshal(v, &r.Status)
 }
 
 func appendError(b []byte, r *Result) []byte {

@@ -68,7 +68,7 @@ sim: ## simulate JOBS (1000000) refunds with every kind of fault, from SEED (1)
 
 .PHONY: model
 model: ## walk every order of events of one refund (ARGS=-update: docs/model.md)
-	go test -count=1 -timeout 10m -v -run 'Paid|Planted' ./internal/proof/model -args -whole $(ARGS)
+	go test -count=1 -timeout 10m -v -run 'Paid|Mutation' ./internal/proof/model -args -whole $(ARGS)
 
 .PHONY: bench
 bench: ## run all benchmarks, then the whole way with real processes

@@ -42,13 +42,13 @@ func TestTheSeedsOwnExamplesAreShown(t *testing.T) {
 	acts := quick("seed-1", "INV-REF-0001").acts
 	one, two := acts[0].job, acts[1].job
 	if one.InvoiceNumber != "INV-20210118-0001" || one.OriginalRequestID != "b266c265-3d61-4708-9860-c0d5b9a98f8c" || one.Amount != 90000 {
-		t.Errorf("seed 1: %+v", one)
+		t.Errorf("DOKU's card document: %+v", one)
 	}
 	if two.InvoiceNumber != "INV-0001" || two.OriginalRequestID != "REQ-0001" || two.Amount != 10000 || two.Reason != "Request by Customer" {
-		t.Errorf("seed 2: %+v", two)
+		t.Errorf("DOKU's direct debit document: %+v", two)
 	}
 	if key(published{two.RefundID, two.Channel, two.Amount}) != "INV-REF-0001" {
-		t.Error("seed 2: another partnerRefundNo")
+		t.Error("DOKU's direct debit document: another partnerRefundNo")
 	}
 }
 

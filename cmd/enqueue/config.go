@@ -25,7 +25,7 @@ type Config struct {
 	Wait    bool             `help:"Wait for the results of published and already queued jobs, and print each as a JSON line."`
 	Version kong.VersionFlag `help:"Print version and revision."`
 
-	JobFlags    `group:"One job from flags (docs/contract.md, Job):"`
+	JobFlags    `group:"One job from flags (docs/contract.md, \"Job\"):"`
 	config.NATS `group:"NATS:"`
 }
 

@@ -8,7 +8,7 @@ import (
 
 const name = "enqueue"
 
-// Exit statuses (contract.md §4).
+// Exit statuses (docs/contract.md, "Programs").
 const (
 	exitOK    = 0 // all published or already queued; with --wait: all succeeded
 	exitSome  = 1 // some were not

@@ -22,8 +22,8 @@ const description = `Takes refund jobs from NATS JetStream, signs and sends them
 
 Every flag can be set by the environment variable behind it. Stop with SIGTERM: running calls are finished and recorded.`
 
-// flags are the settings of contract.md §4. Values are text, so that every bad
-// one is reported and not the first alone.
+// flags are the settings of docs/contract.md, "Programs". Values are text, so
+// that every bad one is reported and not the first alone.
 type flags struct {
 	config.NATS
 

@@ -17,7 +17,7 @@ import (
 // metric label.
 type Channel string
 
-// The eight channels (contract.md §1).
+// The eight channels (docs/contract.md, "Streams and subjects").
 const (
 	CreditCard         Channel = "credit_card"
 	DirectDebitMandiri Channel = "direct_debit_mandiri"
@@ -67,8 +67,8 @@ type Facts struct {
 	DeviceID          Need
 }
 
-// facts: seed 1 for cards, seed 2 for Mandiri, doku-api.md §2 for the other
-// six, contract.md §2 for the lengths of invoice numbers.
+// facts: DOKU's card document for cards, DOKU's direct debit document for Mandiri, docs/doku-api.md, "Channels" for
+// the other six, docs/contract.md, "Job" for the lengths of invoice numbers.
 var facts = map[Channel]Facts{
 	CreditCard: {Family: Card, Invoice: Length{1, 64}, OriginalRequestID: Required, OriginalMax: 128},
 

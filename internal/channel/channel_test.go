@@ -20,8 +20,8 @@ func TestEightChannelsInTheOrderOfTheContract(t *testing.T) {
 	}
 }
 
-// The lengths and needs of contract.md §2 and doku-api.md §2, written down once
-// more by hand.
+// The lengths and needs of docs/contract.md, "Job" and docs/doku-api.md,
+// "Channels", written down once more by hand.
 func TestFactsAreThoseOfTheDocuments(t *testing.T) {
 	t.Parallel()
 	tests := map[channel.Channel]struct {

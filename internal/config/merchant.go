@@ -24,8 +24,8 @@ type MerchantFlags struct {
 	DOKUTimeout        string `name:"doku-timeout" env:"DOKU_TIMEOUT" group:"DOKU" default:"60s" help:"One call; at least 30s in production. A short one makes unknown outcomes."`
 }
 
-// environments are the three values of DOKU_ENV and where each calls (seed 1,
-// contract.md §4).
+// environments are the three values of DOKU_ENV and where each calls (DOKU's card document,
+// docs/contract.md, "Programs").
 var environments = map[string]string{
 	"production": "https://api.doku.com",
 	"sandbox":    "https://api-sandbox.doku.com",

@@ -18,7 +18,7 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// Flags are the settings of contract.md §4 that every program has.
+// Flags are the settings of docs/contract.md, "Programs" that every program has.
 type NATS struct {
 	NATSURL         string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated." placeholder:"URL"`
 	NATSURLFile     string `name:"nats-url-file" env:"NATS_URL_FILE" help:"File that holds NATS_URL, where it names a password." placeholder:"FILE"`

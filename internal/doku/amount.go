@@ -134,7 +134,7 @@ func (d decimal) floor() decimal {
 	return decimal{digits: d.digits[:max(0, len(d.digits)+d.exponent)]}
 }
 
-// formatRupiah is the form that SNAP wants: "10000.00" (seed 2).
+// formatRupiah is the form that SNAP wants: "10000.00" (DOKU's direct debit document).
 func formatRupiah(amount int64) string { return strconv.FormatInt(amount, 10) + ".00" }
 
 // allDigits reports whether s is one or more ASCII digits.

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	cardRefundPath = "/cancellation/credit-card/refund" // seed 1
-	cardStatusPath = "/orders/v1/status/"               // doku-api.md §1
+	cardRefundPath = "/cancellation/credit-card/refund" // DOKU's card document
+	cardStatusPath = "/orders/v1/status/"               // docs/doku-api.md, "Card inquiry"
 )
 
-// cardRefund is the body of a refund (seed 1). refund.type is DOKU's to choose.
+// cardRefund is the body of a refund (DOKU's card document). refund.type is DOKU's to choose.
 type cardRefund struct {
 	Order struct {
 		InvoiceNumber string `json:"invoice_number"`

@@ -10,7 +10,7 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// cardAnswer is what is read of the answer to a refund (seed 1).
+// cardAnswer is what is read of the answer to a refund (DOKU's card document).
 type cardAnswer struct {
 	Order struct {
 		InvoiceNumber string `json:"invoice_number"`
@@ -54,7 +54,7 @@ func (e *cardError) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return nil
 }
 
-// What refund.status says (seed 1).
+// What refund.status says (DOKU's card document).
 const (
 	cardSuccess = "SUCCESS"
 	cardFailed  = "FAILED"

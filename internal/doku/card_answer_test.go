@@ -9,7 +9,7 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// cardFailedBody is seed 1's failed sample, about our order.
+// cardFailedBody is DOKU's card document's failed sample, about our order.
 const cardFailedBody = `{"order":{"invoice_number":"INV-20210118-0001"},` +
 	`"payment":{"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c"},` +
 	`"refund":{"amount":90000,"reason":"REFUND TEST","type":"FULL_REFUND","status":"FAILED"},` +

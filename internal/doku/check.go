@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	maxAmount     = 9_999_999_999_999_999 // contract.md §2
-	maxRequestID  = 128                   // seed 1
-	maxExternalID = 32                    // doku-api.md §2
+	maxAmount     = 9_999_999_999_999_999 // docs/contract.md, "Job"
+	maxRequestID  = 128                   // DOKU's card document
+	maxExternalID = 32                    // docs/doku-api.md, "The SNAP refund request"
 	maxHeader     = 4096
 )
 

@@ -22,7 +22,7 @@ import (
 // must be given; everything else has a default.
 type Config struct {
 	// BaseURL is scheme and host of DOKU, without a path. Plain http is
-	// accepted to loopback only (design.md §8).
+	// accepted to loopback only (docs/doku-api.md, "Connections").
 	BaseURL string
 
 	// ClientID is the merchant's id: Client-Id, X-PARTNER-ID, X-CLIENT-KEY.
@@ -73,7 +73,7 @@ type Config struct {
 	Slots int
 
 	// Timeout bounds one call from connecting to the last byte of the answer.
-	// A short one manufactures unknown outcomes (doku-api.md §3).
+	// A short one manufactures unknown outcomes (docs/doku-api.md, "Connections").
 	Timeout time.Duration
 }
 

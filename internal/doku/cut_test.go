@@ -122,7 +122,7 @@ var cutRefunds = []struct {
 	status int
 	body   string
 	class  Class
-	bare   bool // the status alone says so (doku-api.md §1, §2): a whole head is enough
+	bare   bool // the status alone says so (docs/doku-api.md, "Classification of refund answers: cards"): a whole head is enough
 }{
 	{"card success", cardOrder, 200, cardSuccessBody, Succeeded, false},
 	{"card FAILED", cardOrder, 200, cardFailedBody, Failed, false},

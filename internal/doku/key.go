@@ -11,8 +11,8 @@ import (
 const minKeyBits = 2048
 
 // LoadPrivateKey reads the merchant's RSA key from the first block of a PEM
-// text, in PKCS#1 or PKCS#8 (doku-api.md §2). Its errors wrap [ErrPrivateKey]
-// and hold no byte of the key.
+// text, in PKCS#1 or PKCS#8 (docs/doku-api.md, "B2B tokens"). Its errors wrap
+// [ErrPrivateKey] and hold no byte of the key.
 func LoadPrivateKey(text []byte) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(text)
 	if block == nil {

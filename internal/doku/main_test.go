@@ -66,7 +66,7 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// cardOrder is seed 1's own example.
+// cardOrder is DOKU's card document's own example.
 func cardOrder() Order {
 	return Order{
 		Channel: channel.CreditCard, InvoiceNumber: "INV-20210118-0001",
@@ -75,7 +75,7 @@ func cardOrder() Order {
 	}
 }
 
-// snapOrder is seed 2's own example.
+// snapOrder is DOKU's direct debit document's own example.
 func snapOrder() Order {
 	return Order{
 		Channel: channel.DirectDebitMandiri, InvoiceNumber: "INV-0001", OriginalRequestID: "REQ-0001", Amount: 10000,

@@ -9,7 +9,8 @@ import (
 )
 
 // Class says what an answer to a refund call proves. The zero value is
-// [Unknown]: what no table row names proves nothing (design.md §7).
+// [Unknown]: what no table row names proves nothing (docs/doku-api.md,
+// "Classification of refund answers: cards").
 type Class uint8
 
 // The five classes.
@@ -40,8 +41,8 @@ const (
 	Failing             // Unknown, and inquiries: a 5xx, no answer, an answer that is not of DOKU's making, or a code that no table lists
 )
 
-// RefundOutcome is what became of one refund call. Every call yields one: there is no
-// error beside it, for an error would only be another way to say Unknown.
+// RefundOutcome is what became of one refund call. Every call yields one: there
+// is no error beside it, for an error would only be another way to say Unknown.
 type RefundOutcome struct {
 	Class      Class
 	Cause      Cause

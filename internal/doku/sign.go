@@ -17,7 +17,7 @@ import (
 )
 
 // timestamp is the form of every time that we send: UTC, whole seconds, Z
-// (seed 1; doku-api.md §2 allows it for SNAP too).
+// (DOKU's card document; docs/doku-api.md, "Signing a SNAP request" allows it for SNAP too).
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 // cardText holds the parts of the card family's string to sign.
@@ -27,10 +27,12 @@ type cardText struct {
 }
 
 // request is the string that a request is signed over: one Name:value a line,
-// LF between the lines, none after the last (doku-api.md §1).
+// LF between the lines, none after the last (docs/doku-api.md, "Signing a card
+// request").
 func (t cardText) request() string { return t.lines("Request-Timestamp") }
 
-// response is the string that DOKU signs its answer over (doku-api.md §1).
+// response is the string that DOKU signs its answer over (docs/doku-api.md,
+// "Signatures of answers").
 func (t cardText) response() string { return t.lines("Response-Timestamp") }
 
 func (t cardText) lines(timestampName string) string {
@@ -60,8 +62,8 @@ func cardSignature(key secret.Text, text string) string {
 	return "HMACSHA256=" + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// signatureStatus says what an answer's signature is worth. The zero value is the one
-// that is never believed.
+// signatureStatus says what an answer's signature is worth. The zero value is
+// the one that is never believed.
 type signatureStatus uint8
 
 const (
@@ -78,8 +80,9 @@ func checkSignature(keys []secret.Text, sent cardText, header http.Header, bodie
 	return sealOf(keys, header, sent.answers(digests(bodies)))
 }
 
-// checkGetSignature checks the signature of the answer to a GET. DOKU's page speaks of
-// the Digest for POST alone, and answers to GET are signed with and without it.
+// checkGetSignature checks the signature of the answer to a GET. DOKU's page
+// speaks of the Digest for POST alone, and answers to GET are signed with and
+// without it.
 func checkGetSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
 	return sealOf(keys, header, sent.answers(append(digests(bodies), "")))
 }
@@ -134,7 +137,8 @@ func sameSignature(ours, given string) bool {
 	return hmac.Equal([]byte(ours), []byte(given)) || hmac.Equal([]byte(bare), []byte(given))
 }
 
-// snapText is the SNAP family's string to sign (doku-api.md §2).
+// snapText is the SNAP family's string to sign (docs/doku-api.md, "Signing a
+// SNAP request").
 func snapText(method, path string, token secret.Text, body []byte, timestamp string) string {
 	return strings.Join([]string{method, path, token.Reveal(), snapBodyHash(body), timestamp}, ":")
 }
@@ -154,7 +158,8 @@ func snapSignature(key secret.Text, text string) string {
 }
 
 // tokenSignature is the value of X-SIGNATURE of a request for a B2B token: RSA
-// PKCS#1 v1.5 with SHA-256 over clientId|X-TIMESTAMP (doku-api.md §2).
+// PKCS#1 v1.5 with SHA-256 over clientId|X-TIMESTAMP (docs/doku-api.md, "B2B
+// tokens").
 func tokenSignature(key *rsa.PrivateKey, clientID, timestamp string) (string, error) {
 	sum := sha256.Sum256([]byte(clientID + "|" + timestamp))
 	signature, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])

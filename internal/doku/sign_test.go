@@ -9,7 +9,8 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// The string that DOKU publishes (doku-api.md §1); no key is published with it.
+// The string that DOKU publishes (docs/doku-api.md, "Signing a card request");
+// no key is published with it.
 func TestStringToSignIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	text := cardText{
@@ -27,7 +28,7 @@ Digest:5WIYK2TJg6iiZ0d5v4IXSR0EkYEkYOezJIma3Ufli5s=`
 	}
 }
 
-// The hash that DOKU publishes (doku-api.md §2).
+// The hash that DOKU publishes (docs/doku-api.md, "Signing a SNAP request").
 func TestBodyHashIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	type total struct {
@@ -97,8 +98,9 @@ func TestCardInquirySignatureMatchesOpenSSL(t *testing.T) {
 	}
 }
 
-// H=$(printf %s "$BODY" | openssl dgst -sha256 -hex | sed 's/.* //')
-// printf 'POST:/direct-debit/core/v1/debit/refund:b2b-token-1:%s:2020-12-21T07:56:11Z' "$H" |
+// H=$(printf %s "$BODY" | openssl dgst -sha256 -hex | sed 's/.* //') printf
+// 'POST:/direct-debit/core/v1/debit/refund:b2b-token-1:%s:2020-12-21T07:56:11Z'
+// "$H" |
 //
 //	openssl dgst -sha512 -hmac SK-test-key-1 -binary | openssl base64 -A
 func TestSNAPRefundSignatureMatchesOpenSSL(t *testing.T) {
@@ -184,7 +186,9 @@ func TestReasonIsLeftOutWhereThereIsNone(t *testing.T) {
 	}
 }
 
-// printf 'Client-Id:MCH-0001-10791114622547\nRequest-Id:6cc9f8b1-d83d-4c24-b853-a3223f43a744\nResponse-Timestamp:2020-08-11T08:45:42Z\nRequest-Target:/cancellation/credit-card/refund\nDigest:%s' "$D" |
+// printf
+// 'Client-Id:MCH-0001-10791114622547\nRequest-Id:6cc9f8b1-d83d-4c24-b853-a3223f43a744\nResponse-Timestamp:2020-08-11T08:45:42Z\nRequest-Target:/cancellation/credit-card/refund\nDigest:%s'
+// "$D" |
 //
 //	openssl dgst -sha256 -hmac SK-test-key-1 -binary | openssl base64 -A
 const cardSuccessSignature = "HMACSHA256=weoslIbvztT5WeYNM9RWym0MOscZ+2wht9zC4C12bE4="

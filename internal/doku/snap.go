@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	snapRefundPath = "/direct-debit/core/v1/debit/refund" // seed 2
-	snapStatusPath = "/orders/v1.0/debit/status"          // doku-api.md §2
+	snapRefundPath = "/direct-debit/core/v1/debit/refund" // DOKU's direct debit document
+	snapStatusPath = "/orders/v1.0/debit/status"          // docs/doku-api.md, "SNAP inquiry"
 )
 
 // snapAmount is an amount as SNAP writes it.
@@ -29,7 +29,7 @@ type snapChannel struct {
 	Channel string `json:"channel"`
 }
 
-// snapRefund is the body of a refund (seed 2).
+// snapRefund is the body of a refund (DOKU's direct debit document).
 type snapRefund struct {
 	AdditionalInfo             snapChannel `json:"additionalInfo"`
 	OriginalPartnerReferenceNo string      `json:"originalPartnerReferenceNo"`
@@ -39,7 +39,7 @@ type snapRefund struct {
 	PartnerRefundNo            string      `json:"partnerRefundNo"`
 }
 
-// snapStatus is the body of an inquiry (doku-api.md §5).
+// snapStatus is the body of an inquiry (docs/doku-api.md, "SNAP inquiry").
 type snapStatus struct {
 	OriginalPartnerReferenceNo string      `json:"originalPartnerReferenceNo"`
 	OriginalExternalID         string      `json:"originalExternalId,omitzero"`
@@ -50,7 +50,7 @@ type snapStatus struct {
 
 // minified encodes compactly, without HTML escapes and without a newline at the
 // end, so that the hash stays the same if DOKU writes the body anew before it
-// hashes (doku-api.md §2).
+// hashes (docs/doku-api.md, "Signing a SNAP request").
 func minified(body any) ([]byte, error) { return json.Marshal(body) }
 
 func snapRefundBody(o Order) ([]byte, error) {
@@ -125,7 +125,7 @@ func (c *Client) inquireSNAP(ctx context.Context, o Order) InquiryOutcome {
 }
 
 // snapHeader holds what every SNAP call but the token's carries. There is no
-// CHANNEL-ID (doku-api.md §2).
+// CHANNEL-ID (docs/doku-api.md, "The SNAP refund request").
 func (c *Client) snapHeader(path string, body []byte, token secret.Text, externalID string) http.Header {
 	stamp := timestamp(c.cfg.Now())
 	return http.Header{

@@ -76,7 +76,8 @@ func (m *snapMoney) differs(amount int64) bool {
 
 func (m *snapMoney) foreign() bool { return m.Currency != "" && !strings.EqualFold(m.Currency, "IDR") }
 
-// latest: what latestTransactionStatus makes of a 200/00 (doku-api.md §2).
+// latest: what latestTransactionStatus makes of a 200/00 (docs/doku-api.md,
+// "Classification of refund answers: SNAP").
 var latest = map[string]RefundOutcome{
 	"":   {Class: Succeeded, Problem: "done"},
 	"00": {Class: Succeeded, Problem: "done"},
@@ -182,7 +183,8 @@ func (a *snapAnswer) done() RefundOutcome {
 }
 
 // others lists the fields that are present and not ours. Numbers that differ
-// are no reason to disbelieve: seed 2's own sample shows some (design.md §7).
+// are no reason to disbelieve: DOKU's direct debit document's own sample shows some
+// (docs/doku-api.md, "Classification of refund answers: SNAP").
 func (a *snapAnswer) others(o Order) []string {
 	var fields []string
 	if a.OriginalPartnerReferenceNo != "" && a.OriginalPartnerReferenceNo != o.InvoiceNumber {

@@ -24,7 +24,8 @@ func TestSNAPSuccessKeepsWhatDOKUSaid(t *testing.T) {
 	}
 }
 
-// expected is doku-api.md §2's table written out anew, case by case.
+// expected is docs/doku-api.md, "Classification of refund answers: SNAP"'s
+// table written out anew, case by case.
 func expected(status, caseNo int) (Class, Cause) {
 	type key struct{ status, caseNo int }
 	no, later := [2]any{Failed, Plain}, [2]any{NotExecuted, Unavailable}
@@ -102,7 +103,7 @@ func TestSNAPAnswersThatTheCodeDoesNotDecide(t *testing.T) {
 		{"amount as a number", 200, change(`"10000.00"`, `10000.00`), Succeeded, Plain},
 		{"another currency", 200, change("IDR", "USD"), Unknown, Plain},
 		{"amount is a text", 200, change(`{"value":"10000.00","currency":"IDR"}`, `"10000.00"`), Unknown, Failing},
-		{"seed 2's own other numbers", 200, edit(t, change(`"INV-0001"`, `"Ra7o1bLJAh2oV9eb33129stQc5xFm5s7"`), "INV-REF-0001", "Ra7o1"), Succeeded, Plain},
+		{"DOKU's direct debit document's own other numbers", 200, edit(t, change(`"INV-0001"`, `"Ra7o1bLJAh2oV9eb33129stQc5xFm5s7"`), "INV-REF-0001", "Ra7o1"), Succeeded, Plain},
 		{"code under a capital name", 200, change(`"responseCode"`, `"ResponseCode"`), Unknown, Failing},
 		{"code twice", 200, change(`"responseCode":"2000700"`, `"responseCode":"2000700","responseCode":"4000700"`), Unknown, Failing},
 		{"code too short", 200, change("2000700", "20007"), Unknown, Failing},

@@ -53,8 +53,9 @@ func judgeAll(status int, body string) opinions {
 	return j
 }
 
-// None of the cases says anything about a refund, so a body proves nothing; only
-// a 401 and a 429 speak for themselves (doku-api.md §1, §2).
+// None of the cases says anything about a refund, so a body proves nothing;
+// only a 401 and a 429 speak for themselves (docs/doku-api.md, "Classification
+// of refund answers: cards").
 func TestNoCaseOfTheSuiteIsAProof(t *testing.T) {
 	t.Parallel()
 	for name, body := range suiteCases(t) {

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	tokenPath = "/authorization/v1/access-token/b2b" // doku-api.md §2
+	tokenPath = "/authorization/v1/access-token/b2b" // docs/doku-api.md, "B2B tokens"
 	tokenBody = `{"grantType":"client_credentials"}` //nolint:gosec // the same for every merchant
 
 	// tokenMargin is how long a token must still live for a send: send_by is
@@ -176,7 +176,7 @@ func (s *seconds) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	return nil
 }
 
-// fetchToken makes one request for a B2B token (doku-api.md §2).
+// fetchToken makes one request for a B2B token (docs/doku-api.md, "B2B tokens").
 func (c *Client) fetchToken(ctx context.Context) (token, *PrepareError) {
 	private := c.keys.Load().private
 	if private == nil {

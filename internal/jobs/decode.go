@@ -14,7 +14,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 )
 
-// MaxJobSize is the largest job, in bytes (contract.md §2).
+// MaxJobSize is the largest job, in bytes (docs/contract.md, "Job").
 const MaxJobSize = 16 << 10
 
 // Outcome says what a message is. The zero value is [Unreadable].
@@ -83,13 +83,13 @@ func (d Decoded) Repeats(fingerprint string, rules int) bool {
 	return d.content != Fingerprint{} && fingerprint == d.content.String() && d.Problems.newerThan(rules)
 }
 
-// Decode reads a job that came on a subject of ch by the rules of contract.md
-// §2. It keeps no reference to data.
+// Decode reads a job that came on a subject of ch by the rules of
+// docs/contract.md, "Job". It keeps no reference to data.
 func Decode(ch channel.Channel, data []byte) Decoded { return decode(ch, data, true) }
 
 // DecodeWakeUp is [Decode] for a message made from the ledger, which has no
-// customer values (design.md §9): that required ones are missing is then no
-// problem.
+// customer values (docs/architecture.md, "Scheduled messages"): that required
+// ones are missing is then no problem.
 func DecodeWakeUp(ch channel.Channel, data []byte) Decoded { return decode(ch, data, false) }
 
 func decode(ch channel.Channel, data []byte, customerRequired bool) Decoded {

@@ -18,7 +18,7 @@ import (
 // Currency is the only currency of a job.
 const Currency = "IDR"
 
-// Job is one request for a refund (contract.md §2). The zero value of an
+// Job is one request for a refund (docs/contract.md, "Job"). The zero value of an
 // optional field means that the job has none.
 type Job struct {
 	RefundID          string // [A-Za-z0-9_/:#-]{1,64}, the idempotency key
@@ -42,7 +42,8 @@ type Customer struct {
 	IPAddress   secret.Text
 }
 
-// Fingerprint tells whether two jobs have the same content (contract.md §2).
+// Fingerprint tells whether two jobs have the same content (docs/contract.md,
+// "Job").
 type Fingerprint [sha256.Size]byte
 
 // String returns the fingerprint as 64 lower-case hexadecimal digits.

@@ -11,7 +11,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 )
 
-// Limits of contract.md §2.
+// Limits of docs/contract.md, "Job".
 const (
 	maxAmountDigits  = 16 // 9999999999999999 is the largest number of 16 digits
 	maxReasonRunes   = 255
@@ -76,7 +76,7 @@ type field struct {
 	clear func(*reader)
 }
 
-// fields is the table of contract.md §2, in its order.
+// fields is the table of docs/contract.md, "Job", in its order.
 var fields = []field{
 	{"channel", (*reader).channel, func(*reader) {}},
 	{"invoice_number", (*reader).invoiceNumber, func(r *reader) { r.job.InvoiceNumber = "" }},

@@ -12,8 +12,8 @@ import (
 )
 
 // encode turns a record into the message that stores it: on refunds.ledger the
-// record is the body; on refunds.results the body is the event of contract.md
-// §3 and the record travels in one header.
+// record is the body; on refunds.results the body is the event of
+// docs/contract.md, "Result" and the record travels in one header.
 func encode(r *refund.Record) (*nats.Msg, error) {
 	text, err := marshal(r)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// Result writes the event of contract.md §3 that a result record stands for.
+// Result writes the event of docs/contract.md, "Result" that a result record
+// stands for.
 func Result(r *refund.Record) jobs.Result {
 	result := jobs.Result{
 		RefundID:          r.Job.RefundID,

@@ -1,5 +1,5 @@
 // Package observe is what a running worker shows of itself: the metrics of
-// contract.md §5, liveness and readiness over HTTP, and its log.
+// docs/contract.md, "Metrics", liveness and readiness over HTTP, and its log.
 //
 // Invariant: labels come from closed sets, never from a job, and no value shown
 // here is taken from a job but amounts, summed up.

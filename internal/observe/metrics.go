@@ -8,9 +8,10 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 )
 
-// Metrics are the metrics of contract.md §5. Every series whose labels stand in
-// the contract exists from the start, at zero, so that a rate over it has a
-// beginning; those of the calls to DOKU do from [Metrics.Expect] on.
+// Metrics are the metrics of docs/contract.md, "Metrics". Every series whose
+// labels stand in the contract exists from the start, at zero, so that a rate
+// over it has a beginning; those of the calls to DOKU do from [Metrics.Expect]
+// on.
 type Metrics struct {
 	Amount           *prometheus.CounterVec // channel, status
 	Answers          *prometheus.CounterVec // field: mismatches in DOKU's answers

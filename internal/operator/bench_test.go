@@ -15,7 +15,7 @@ import (
 
 // benchRefunds is how many refunds stand in the ledger while it is asked:
 //
-//	go test -run '^$' -bench Ledger -benchtime 5x ./internal/operate -refunds 1000000
+//	go test -run '^$' -bench Ledger -benchtime 5x ./internal/operator -refunds 1000000
 var benchRefunds = flag.Int("refunds", 2000, "refunds in the ledger of the benchmarks")
 
 // full is a ledger of refunds that have ended, but for one in a thousand each

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Change sets one field of a job: a name of contract.md §2, customer.NAME or
-// metadata.KEY. An empty value takes the field away.
+// Change sets one field of a job: a name of docs/contract.md, "Job",
+// customer.NAME or metadata.KEY. An empty value takes the field away.
 type Change struct{ Field, Value string }
 
 // ParseChange reads field=value.

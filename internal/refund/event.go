@@ -52,7 +52,8 @@ const (
 	Collision                   // a 409 without a stored answer to our request
 )
 
-// Finding is what a status inquiry proves (doku-api.md §5).
+// Finding is what a status inquiry proves (docs/doku-api.md, "Classification of
+// inquiry answers").
 type Finding uint8
 
 // The findings. The zero value proves nothing.

@@ -19,7 +19,7 @@ var namespace = uuid.MustParse("7a7e5c1e-5b0c-5d3b-9a53-2f6b2c1f0d4e")
 var tenTo29 = new(big.Int).Exp(big.NewInt(10), big.NewInt(29), nil)
 
 // RequestID returns the Request-Id under which a card refund is sent, for ever
-// (design.md §4, Identifiers). 36 characters.
+// (docs/architecture.md, "Identifiers"). 36 characters.
 func RequestID(clientID, refundID string) string {
 	return uuid.NewSHA1(namespace, []byte(name(clientID, refundID))).String()
 }

@@ -31,7 +31,7 @@ type Identity struct {
 	ExternalID      string `json:"external_id,omitempty"`       // SNAP, of the last send
 }
 
-// Evidence names how the outcome was learned (contract.md §3).
+// Evidence names how the outcome was learned (docs/contract.md, "Result").
 type Evidence string
 
 // The kinds of evidence.

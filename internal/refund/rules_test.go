@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The rules of design.md §4, one test a sentence.
+// The rules of docs/architecture.md, "States and transitions", one test a sentence.
 
 // The two instants that end a day: 00:00 in Jakarta and 00:00 UTC.
 var (

@@ -11,8 +11,8 @@ import (
 // record. The zero value means that there is no record.
 type State uint8
 
-// The states of design.md §4. The last four are results; [Unresolved] may
-// still be settled by proof or by an operator.
+// The states of docs/architecture.md, "States and transitions". The last four
+// are results; [Unresolved] may still be settled by proof or by an operator.
 const (
 	None State = iota
 	Sending
@@ -91,7 +91,7 @@ func (t *Time) UnmarshalJSON(data []byte) error {
 }
 
 // Code says why a record was written: the reason of a wait, or the code of a
-// result that the worker and not DOKU decided (contract.md §3).
+// result that the worker and not DOKU decided (docs/contract.md, "Result").
 type Code uint8
 
 // The reasons. From [CodeInvalidJob] on they are error codes of the contract.

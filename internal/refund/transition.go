@@ -94,7 +94,7 @@ func (c Core) markUnknown() Core {
 }
 
 // Due times. None lies beyond the deadline but the last question about an
-// unknown refund (design.md §4).
+// unknown refund (docs/architecture.md, "States and transitions").
 
 func dueAtNotBefore(c Core, s situation) Core {
 	c.Due = min(max(s.now, c.NotBefore), c.Deadline)

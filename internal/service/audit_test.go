@@ -41,8 +41,8 @@ func (f fixture) audit(t *testing.T) {
 	}
 }
 
-// checkRecords holds what design.md §4 says of the records of one refund, and
-// of the identifiers of its sends.
+// checkRecords holds what docs/architecture.md, "States and transitions" says
+// of the records of one refund, and of the identifiers of its sends.
 func (f fixture) checkRecords(t *testing.T, id string, entries []entry) {
 	t.Helper()
 	var before entry

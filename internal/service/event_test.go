@@ -20,7 +20,7 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// members of a result, in the order of contract.md §3.
+// members of a result, in the order of docs/contract.md, "Result".
 var members = []string{
 	"v", "refund_id", "channel", "status", "invoice_number", "original_request_id", "amount", "currency", "refund_type", "message",
 	"approval_code", "partner_refund_no", "refund_no", "reference_no", "refund_time", "error", "request_id", "attempts", "evidence",

@@ -31,8 +31,8 @@ type road struct {
 	putOff    time.Duration   // how long the first wait lasts at least
 
 	// DOKU counts the number of a refused request as used. Where the refusal is
-	// lost, nothing proves any more that the number is free (design.md §4,
-	// Identifiers).
+	// lost, nothing proves any more that the number is free
+	// (docs/architecture.md, "Identifiers").
 	burnsRefused bool
 
 	path     string // of the records, each run of one state once
@@ -231,7 +231,8 @@ func (d drive) judgeCalls(t *testing.T, f fixture, entries []entry) {
 	}
 	i := 0
 	for _, e := range entries {
-		// Beside it a refund may wait for a breaker that its neighbours' faults opened.
+		// Beside it a refund may wait for a breaker that its neighbours' faults
+		// opened.
 		if e.Code == refund.CodeNotExecuted && e.Due.Time().Sub(e.At.Time()) < d.putOff {
 			t.Errorf("waits from %v to %v, less than %v", e.At.Time(), e.Due.Time(), d.putOff)
 		}

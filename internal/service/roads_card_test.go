@@ -75,7 +75,8 @@ func cardAgain(name string, faults ...dokusim.Fault) road {
 // first question that may allow a repeat, before the second.
 const giveUp = 25 * time.Second
 
-// cardRoads: seed 1 and doku-api.md §1, row by row.
+// cardRoads: DOKU's card document and docs/doku-api.md, "Classification of refund answers:
+// cards", row by row.
 var cardRoads = []road{
 	cardDone("a full refund succeeds", "FULL_REFUND", dokusim.Payment{Amount: roadAmount}),
 	cardDone("a partial refund succeeds", "PARTIAL_REFUND", dokusim.Payment{Amount: 3 * roadAmount}),

@@ -46,7 +46,7 @@ func snapFailed(name string, ch channel.Channel, code string) road {
 		ends(refund.Failed, refund.ByResponse).fails(jobs.SourceDOKU, code).movesNothing().until(giveUp)
 }
 
-// snapRoads: seed 2 and doku-api.md §2.
+// snapRoads: DOKU's direct debit document and docs/doku-api.md, "Classification of refund answers: SNAP".
 var snapRoads = []road{
 	snapDone("Mandiri succeeds", channel.DirectDebitMandiri),
 	snapDone("Allo succeeds under a number of its length", channel.DirectDebitAllo),

@@ -9,7 +9,7 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// timeRoads: not_before and deadline, contract.md §2.
+// timeRoads: not_before and deadline, docs/contract.md, "Job".
 var timeRoads = []road{
 	{
 		name: "a job past its deadline is rejected unsent", channel: channel.CreditCard, deadline: -time.Hour,

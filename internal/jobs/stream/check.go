@@ -57,8 +57,9 @@ type ConsumerLimits struct {
 }
 
 // Check compares streams, the consumers of channels and the server's version
-// with what contract.md §1 says, and alters nothing. The error is about asking
-// (NATS away, a denied request), not about what was found.
+// with what docs/contract.md, "Streams and subjects" says, and alters nothing.
+// The error is about asking (NATS away, a denied request), not about what was
+// found.
 func Check(ctx context.Context, js Inspector, channels []channel.Channel) (Report, error) {
 	r := Report{Consumers: make(map[string]ConsumerLimits, 2*len(channels))}
 	r.checkVersion(js.Conn().ConnectedServerVersion())

@@ -9,7 +9,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 )
 
-// The four streams (contract.md §1).
+// The four streams (docs/contract.md, "Streams and subjects").
 const (
 	Jobs    = "REFUND_JOBS"
 	Waits   = "REFUND_WAITS"

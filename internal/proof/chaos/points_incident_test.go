@@ -207,7 +207,7 @@ func (i incident) judge(ctx context.Context, t *testing.T, s *Stack, a *Audit) {
 	if i.mode == stop && i.nth == 1 && i.point.name == "after:append" && !a.refusedLate() {
 		t.Error("the first send was announced before the pause, and nothing says that it was not made after it")
 	}
-	// Behind the last look at the clock nothing is claimed but for the money.
+	// Behind the last look at the clock nothing is guaranteed but the money.
 	if late := s.late(ctx, t, a); len(late) > 0 && i.point.name != "call:socket" {
 		t.Errorf("%d requests arrived after their send_by, the first: %+v", len(late), late[0])
 	}

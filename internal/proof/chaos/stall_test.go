@@ -51,7 +51,8 @@ func TestNoRequestLeavesAfterItsSendByThoughTheWorkerStoodStill(t *testing.T) {
 		t.Error("no send was refused: no pause met any")
 	}
 	// On one processor one goroutine at most can have been stopped between its
-	// last look at the clock and the socket; design.md §4 claims nothing for it.
+	// last look at the clock and the socket; docs/architecture.md, "Clocks"
+	// guarantees nothing for it.
 	if late := s.late(ctx, t, a); len(late) > 1 {
 		t.Errorf("%d requests arrived after their send_by, the first: %+v", len(late), late[0])
 	}

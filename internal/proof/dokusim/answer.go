@@ -65,7 +65,8 @@ func jsonAnswer(status int, code string, v any) answer {
 }
 
 // springError is the 500 of DOKU's card servers, whose error is a string
-// (doku-api.md §1), and the answer to a path that nobody serves.
+// (docs/doku-api.md, "Signatures of answers"), and the answer to a path that
+// nobody serves.
 func (x *exchange) springError(status int) answer {
 	return jsonAnswer(status, "", struct {
 		Timestamp string `json:"timestamp"`

@@ -13,10 +13,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// cardTime is how cards write a time: UTC, whole seconds (seed 1).
+// cardTime is how cards write a time: UTC, whole seconds (DOKU's card document).
 const cardTime = "2006-01-02T15:04:05Z"
 
-// cardOrder is the body of a card refund (seed 1). Members that are not the
+// cardOrder is the body of a card refund (DOKU's card document). Members that are not the
 // merchant's to send, refund.type among them, are ignored; one of another type,
 // or there twice, is an error.
 type cardOrder struct {
@@ -43,7 +43,7 @@ func wholeRupiah(text string) (int64, bool) {
 	return amount, err == nil
 }
 
-// problem names the first field that breaks seed 1's rules.
+// problem names the first field that breaks DOKU's card document's rules.
 func (c cardOrder) problem() string {
 	_, amount := c.rupiah()
 	for _, rule := range []struct {
@@ -80,7 +80,7 @@ func (s *Server) identifyCardStatus(x *exchange) {
 	}
 }
 
-// cardError is the error object of the card family (seed 1).
+// cardError is the error object of the card family (DOKU's card document).
 type cardError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -221,7 +221,8 @@ func jsonOf(status int, code string, body []byte) answer {
 	return answer{status: status, code: code, body: body}
 }
 
-// cardRefundType is DOKU's choice (seed 1; doku-api.md §1).
+// cardRefundType is DOKU's choice (DOKU's card document; docs/doku-api.md, "The card refund
+// request").
 func cardRefundType(from account, amount int64) string {
 	whole := amount >= from.Amount
 	switch {
@@ -268,7 +269,7 @@ func (s *Server) cardStatusCode(r Refund) int {
 	}
 }
 
-// cardRefundView is the refund object of an answer (seed 1).
+// cardRefundView is the refund object of an answer (DOKU's card document).
 type cardRefundView struct {
 	Amount   jsontext.Value `json:"amount"`
 	Reason   string         `json:"reason,omitempty"`
@@ -278,7 +279,7 @@ type cardRefundView struct {
 	Approval string         `json:"approval_code,omitempty"`
 }
 
-// cardBody is the answer to a card refund: the shapes of seed 1's two samples.
+// cardBody is the answer to a card refund: the shapes of DOKU's card document's two samples.
 func (s *Server) cardBody(r Refund) []byte {
 	view := cardRefundView{Amount: s.cardAmount(r.Amount), Reason: r.Reason, Type: r.Type, Status: "SUCCESS"}
 	var failure *cardError
@@ -312,7 +313,7 @@ func (s *Server) cardAmount(amount int64) jsontext.Value {
 	return jsontext.Value(text)
 }
 
-// cardHeaders are those of seed 1, signed on every 2xx answer.
+// cardHeaders are those of DOKU's card document, signed on every 2xx answer.
 func (s *Server) cardHeaders(h http.Header, x *exchange, a answer) {
 	when := s.cfg.Now().UTC().Format(cardTime)
 	h.Set("Client-Id", s.cfg.ClientID)

@@ -35,8 +35,8 @@ type terms struct {
 	terse         bool   // answers without refundNo and partnerRefundNo
 }
 
-// snapChannels is keyed by additionalInfo.channel: seed 2 for Mandiri,
-// doku-api.md §2 for the rest.
+// snapChannels is keyed by additionalInfo.channel: DOKU's direct debit document for Mandiri,
+// docs/doku-api.md, "Channels" for the rest.
 var snapChannels = map[string]terms{
 	"DIRECT_DEBIT_MANDIRI_SNAP": {name: DirectDebitMandiri, invoice: span{1, 12}, refundNo: span{1, 12}, customerToken: true},
 	"DIRECT_DEBIT_BRI_SNAP":     {name: DirectDebitBRI, invoice: span{1, 12}, refundNo: span{1, 12}, customerToken: true},

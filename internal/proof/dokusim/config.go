@@ -72,7 +72,8 @@ type Config struct {
 	// DOKU's own words about a card request say.
 	Skew time.Duration
 
-	// TokenLife is how long a B2B token lives. Default: 900 s (doku-api.md §2).
+	// TokenLife is how long a B2B token lives. Default: 900 s
+	// (docs/doku-api.md, "B2B tokens").
 	TokenLife time.Duration
 }
 
@@ -143,7 +144,7 @@ var quirkTexts = map[Quirk]string{
 	QuirkNumbersAsText:       "every JSON number comes back as a string",
 	QuirkNumericCodes:        "responseCode is a JSON number",
 	QuirkOneRefundAtATime:    "a second refund of a payment is refused while one is in progress",
-	QuirkOwnNumbers:          "SNAP answers and refundHistory show DOKU's numbers in place of ours, as seed 2's sample does",
+	QuirkOwnNumbers:          "SNAP answers and refundHistory show DOKU's numbers in place of ours, as DOKU's direct debit document's sample does",
 	QuirkPartialStatus:       "a card inquiry says PARTIAL_REFUND of a partial refund",
 	QuirkPartnerRefundNoFree: "a repeated partnerRefundNo is paid again",
 	QuirkRefusalsUseID:       "every refused request uses up its Request-Id or X-EXTERNAL-ID",

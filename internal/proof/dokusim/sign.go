@@ -14,7 +14,7 @@ import (
 )
 
 // cardDigest is the Digest of a card body: standard base64 of SHA-256 over the
-// bytes on the wire (doku-api.md §1).
+// bytes on the wire (docs/doku-api.md, "Signing a card request").
 func cardDigest(body []byte) string {
 	sum := sha256.Sum256(body)
 	return base64.StdEncoding.EncodeToString(sum[:])
@@ -45,9 +45,9 @@ func (l cardLines) sign(key Secret) string {
 }
 
 // snapBodyHash is the lower-case hex SHA-256 of the body without the white
-// space between its tokens (doku-api.md §2). With reserialise the strings are
-// written anew in their shortest form too, as a DOKU that parses and prints
-// would.
+// space between its tokens (docs/doku-api.md, "Signing a SNAP request"). With
+// reserialise the strings are written anew in their shortest form too, as a
+// DOKU that parses and prints would.
 func snapBodyHash(body []byte, reserialise bool) string {
 	compact := jsontext.Value(body).Clone()
 	var err error
@@ -64,7 +64,7 @@ func snapBodyHash(body []byte, reserialise bool) string {
 }
 
 // snapSign signs METHOD:path:token:hash:timestamp with HMAC-SHA512
-// (doku-api.md §2).
+// (docs/doku-api.md, "Signing a SNAP request").
 func snapSign(key Secret, method, path, token, hash, when string) string {
 	mac := hmac.New(sha512.New, []byte(key))
 	mac.Write([]byte(strings.Join([]string{method, path, token, hash, when}, ":")))
@@ -72,7 +72,7 @@ func snapSign(key Secret, method, path, token, hash, when string) string {
 }
 
 // tokenSignatureHolds checks the merchant's RSA signature (PKCS #1 v1.5,
-// SHA-256) over clientId|timestamp (doku-api.md §2).
+// SHA-256) over clientId|timestamp (docs/doku-api.md, "Signing a SNAP request").
 func tokenSignatureHolds(key *rsa.PublicKey, client, when, signature string) bool {
 	raw, err := base64.StdEncoding.DecodeString(signature)
 	if err != nil {

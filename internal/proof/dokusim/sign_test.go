@@ -46,7 +46,7 @@ func TestCardSignaturesAreOpenSSLs(t *testing.T) {
 	}
 }
 
-// The string that DOKU publishes (doku-api.md §1).
+// The string that DOKU publishes (docs/doku-api.md, "Signing a card request").
 func TestCardStringIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	got := cardLines{
@@ -61,8 +61,8 @@ func TestCardStringIsThePublishedOne(t *testing.T) {
 	}
 }
 
-// The hash that DOKU publishes (doku-api.md §2), of the body as it stands there
-// and of the same with white space.
+// The hash that DOKU publishes (docs/doku-api.md, "Signing a SNAP request"), of
+// the body as it stands there and of the same with white space.
 func TestSNAPBodyHashIsThePublishedOne(t *testing.T) {
 	t.Parallel()
 	const want = "3274fab8dac896837b106a16da2a974e7e65142dcecb4b768ef0294102838977"
@@ -88,9 +88,9 @@ func TestReserialisedHashSeesNoEscapes(t *testing.T) {
 	}
 }
 
-// h=$(printf '<body>' | openssl dgst -sha256 -r | cut -d' ' -f1)
-// printf "POST:/direct-debit/core/v1/debit/refund:token-1:$h:2026-11-21T16:00:00+07:00" |
-// openssl dgst -sha512 -hmac SK-simulator -binary | openssl base64 -A
+// h=$(printf '<body>' | openssl dgst -sha256 -r | cut -d' ' -f1) printf
+// "POST:/direct-debit/core/v1/debit/refund:token-1:$h:2026-11-21T16:00:00+07:00"
+// | openssl dgst -sha512 -hmac SK-simulator -binary | openssl base64 -A
 func TestSNAPSignatureIsOpenSSLs(t *testing.T) {
 	t.Parallel()
 	hash := snapBodyHash([]byte(snapBodyText("DIRECT_DEBIT_MANDIRI_SNAP", "INV-0001", "INV-REF-0001", 10000)), false)
@@ -114,7 +114,8 @@ EZth7KNq8JvHcLCJzAKU5rBFdbRvYSPGCqoXLYc+ecoJGmp6iVLcb2EFHQQh49Qa
 1wIDAQAB
 -----END PUBLIC KEY-----`
 
-// printf 'MCH-0001|2026-11-21T09:00:00Z' | openssl dgst -sha256 -sign k.pem | openssl base64 -A
+// printf 'MCH-0001|2026-11-21T09:00:00Z' | openssl dgst -sha256 -sign k.pem |
+// openssl base64 -A
 const opensslTokenSignature = "tTyK3j5XPpFUVwJrcQiLk1mWOgo5rY+LDISOhZxvQEh+8WwAiRIiAWXO2mzZxGeqoGQRB6O68Qz8e40RcWuH33oUT3NcId89+kppQbnzHSXa4KtYIR9Dv5Ak9sCunOlL5v4GMZm+Fbs61sciTyyADo9/HtK20ZZahh5IcvjKdQnNP6hUA5CDtZtHIbWVpblqxocbBUXcTvfb4hOfELLQqTp21Q1p5AIqGDm2apNqlN/bCgeWskcsThuDdFah7NSyBs2wC6qCfrFZZLU5W8my8nBhYwuQLMr9WHE9bMOrb+PcauhEiOIADv1olgh5dijaJsjb+A14p29J1bsSXhKNJA=="
 
 func TestTokenSignatureOfOpenSSLHolds(t *testing.T) {

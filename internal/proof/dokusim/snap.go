@@ -13,7 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Services: the middle two digits of a response code (doku-api.md §2).
+// Services: the middle two digits of a response code (docs/doku-api.md,
+// "Classification of refund answers: SNAP").
 const (
 	serviceRefund = "07" // DOKU's pages
 	service58     = "58" // Bank Indonesia's standard
@@ -50,7 +51,8 @@ func (m money) rupiah() (int64, bool) {
 	return amount, ok && decimals == "00" && m.Currency == "IDR"
 }
 
-// snapOrder is the body of a refund or of an inquiry (seed 2; doku-api.md §2).
+// snapOrder is the body of a refund or of an inquiry (DOKU's direct debit document; docs/doku-api.md,
+// "The SNAP refund request").
 type snapOrder struct {
 	Original           string `json:"originalPartnerReferenceNo"`
 	OriginalExternalID string `json:"originalExternalId"`
@@ -118,7 +120,8 @@ func (s *Server) snapRefusal(x *exchange, status int, number, what string) answe
 	return jsonAnswer(status, code, head)
 }
 
-// checkSNAP verifies headers, token and signature of a call (doku-api.md §2).
+// checkSNAP verifies headers, token and signature of a call (docs/doku-api.md,
+// "The SNAP refund request").
 func (s *Server) checkSNAP(x *exchange) (answer, bool) {
 	h := x.q.Header
 	for _, name := range []string{"X-TIMESTAMP", "X-SIGNATURE", "X-PARTNER-ID", "X-EXTERNAL-ID", "Authorization"} {
@@ -147,7 +150,7 @@ func (s *Server) checkSNAP(x *exchange) (answer, bool) {
 	return answer{}, true
 }
 
-// snapTimestamp is RFC 3339 in whole seconds or, as in seed 2's sample, with
+// snapTimestamp is RFC 3339 in whole seconds or, as in DOKU's direct debit document's sample, with
 // milliseconds.
 var snapTimestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?(Z|[+-]\d\d:\d\d)$`)
 

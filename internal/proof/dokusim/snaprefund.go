@@ -9,7 +9,7 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
-// snapLocalTime is refundTime's form: no zone, as in seed 2's sample.
+// snapLocalTime is refundTime's form: no zone, as in DOKU's direct debit document's sample.
 const snapLocalTime = "2006-01-02T15:04:05.000"
 
 func (s *Server) refundSNAP(x *exchange) answer {
@@ -66,7 +66,7 @@ func (s *Server) decideSNAP(x *exchange, e *entry) answer {
 }
 
 // takenBefore tells whether the partnerRefundNo was processed: 409/01, or 404/18
-// if it was for something else (doku-api.md §2).
+// if it was for something else (docs/doku-api.md, "Idempotency").
 func (s *Server) takenBefore(x *exchange) (number string, status int) {
 	first, ok := s.book.latest(refKey{false, x.seen.Key})
 	if !ok || s.cfg.has(QuirkPartnerRefundNoFree) || s.forgotten(first.At, x.at) {
@@ -96,7 +96,8 @@ func (s *Server) takeSNAP(x *exchange, t terms, e *entry) answer {
 	return s.snapRefundAnswer(x, t, r)
 }
 
-// snapRefundView is the answer to a refund (seed 2; doku-api.md §2).
+// snapRefundView is the answer to a refund (DOKU's direct debit document; docs/doku-api.md, "The SNAP
+// refund request").
 type snapRefundView struct {
 	snapHead
 	RefundAmount    money     `json:"refundAmount"`

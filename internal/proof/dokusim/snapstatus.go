@@ -3,7 +3,7 @@ package dokusim
 import "net/http"
 
 // snapEntry is one refund in refundHistory. DOKU's libraries call its
-// partnerRefundNo partnerReferenceNo (doku-api.md §2).
+// partnerRefundNo partnerReferenceNo (docs/doku-api.md, "SNAP inquiry").
 type snapEntry struct {
 	RefundNo           string `json:"refundNo"`
 	PartnerRefundNo    string `json:"partnerRefundNo,omitempty"`
@@ -34,7 +34,8 @@ type snapChannelInfo struct {
 var refundStatuses = map[State]string{Done: "00", Pending: "03", Failed: "06"}
 
 // snapStatus tells what became of a payment, with the refunds taken from it
-// (doku-api.md §2). An inquiry registers no payment: it names no amount.
+// (docs/doku-api.md, "SNAP inquiry"). An inquiry registers no payment: it names
+// no amount.
 func (s *Server) snapStatus(x *exchange) answer {
 	if a, ok := s.checkSNAP(x); !ok {
 		return a

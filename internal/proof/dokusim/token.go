@@ -88,7 +88,8 @@ func (t *tokens) verdictCustomer(token string, now time.Time) string {
 	}
 }
 
-// checkToken verifies the headers of a token request (doku-api.md §2).
+// checkToken verifies the headers of a token request (docs/doku-api.md, "B2B
+// tokens").
 func (s *Server) checkToken(x *exchange) (answer, bool) {
 	h := x.q.Header
 	for _, name := range []string{"X-CLIENT-KEY", "X-TIMESTAMP", "X-SIGNATURE"} {

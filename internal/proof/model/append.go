@@ -5,20 +5,20 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// append is the guarded append of hand i's next record.
+// append is the guarded append of execution i's next record.
 func (m *model) append(w *world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	decided := m.thaw(h)
 	next := decided.Next()
-	if m.mistake.sendFirst && next.State == refund.Sending && !h.ahead {
+	if m.mutation.sendFirst && next.State == refund.Sending && !h.ahead {
 		v := *w
 		m.emit(&v, i, m.pack(next))
-		v.hands[i].ahead = true
+		v.executions[i].ahead = true
 		m.add(sends, i, v)
 		return
 	}
 	switch {
-	case h.stale && m.mistake.nonceIsOwn && h.mine:
+	case h.stale && m.mutation.nonceIsOwn && h.mine:
 		v := *w
 		m.stored(&v, i, decided)
 		m.add(mistaken, i, v)
@@ -36,7 +36,7 @@ func (m *model) append(w *world, i int) {
 	}
 }
 
-// store appends; unsure keeps the acknowledgement from the hand.
+// store appends; unsure keeps the acknowledgement from the execution.
 func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 	next := decided.Next()
 	if !m.follows[w.ledger.state][next.State] {
@@ -46,11 +46,11 @@ func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 		w.before = w.ledger
 	}
 	w.ledger = m.pack(next)
-	w.hands[1-i].overtaken(w.ledger)
-	what := stores + deed(next.State)
+	w.executions[1-i].overtaken(w.ledger)
+	what := stores + step(next.State)
 	if unsure {
-		w.hands[i].unsure, w.hands[i].mine = true, m.mistake.nonceIsOwn
-		what = storesUnsure + deed(next.State)
+		w.executions[i].unsure, w.executions[i].mine = true, m.mutation.nonceIsOwn
+		what = storesUnsure + step(next.State)
 	} else {
 		m.stored(&w, i, decided)
 	}
@@ -59,7 +59,7 @@ func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 
 // stored goes on from the record that now is the last one.
 func (m *model) stored(w *world, i int, decided refund.Machine) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	h.stale, h.unsure, h.mine = false, false, false
 	decided = decided.Advance()
 	switch _, more := decided.Effect(); {
@@ -70,9 +70,9 @@ func (m *model) stored(w *world, i int, decided refund.Machine) {
 	}
 }
 
-// overtaken tells a hand that another has stored a record. A takeover and all
+// overtaken tells an execution that another has stored a record. A takeover and all
 // that is no new attempt keep the nonce of the record before.
-func (h *hand) overtaken(by core) {
+func (h *execution) overtaken(by core) {
 	if h.phase == idle || h.phase >= scheduling {
 		return
 	}
@@ -82,15 +82,15 @@ func (h *hand) overtaken(by core) {
 
 // refused is an append where another record stands: read, decide again.
 func (m *model) refused(w world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	moved := refund.Start(m.full(h.core), m.whole(h.event)).Moved(m.full(w.ledger), m.delivered())
 	m.decideOn(&w, i, moved)
 	m.add(losesRace, i, w)
 }
 
-// acknowledgeFirst is a mistake.
+// acknowledgeFirst is a mutation.
 func (m *model) acknowledgeFirst(w *world, i int, decided refund.Machine) {
-	if first := m.mistake.ackFirst; first != nil && first(decided.Next().State) {
+	if first := m.mutation.ackFirst; first != nil && first(decided.Next().State) {
 		w.acknowledge(i)
 	}
 }

@@ -7,10 +7,10 @@ type Behaviour struct {
 	DOKU
 
 	Group  Group
-	Broken check.Rule // what the design cannot prevent there; [check.Kept] inside the claim
+	Broken check.Rule // what the design cannot prevent there; [check.Kept] under the assumptions
 }
 
-// Group is the condition of the claim that a behaviour fulfils.
+// Group is the assumption that a behaviour fulfils.
 type Group uint8
 
 // The conditions under which nothing is paid twice (docs/safety.md), and what
@@ -20,7 +20,7 @@ const (
 	Day                  // or until the day's end, and no request is late
 	Told                 // the inquiry tells the truth, and no worker stalls
 	Alone                // nothing is sent again
-	Outside              // none of these, or something that the claim excludes
+	Outside              // none of these, or something that the assumptions exclude
 )
 
 var groupNames = [...]string{
@@ -28,7 +28,7 @@ var groupNames = [...]string{
 	Day:     "Identifiers are honoured until the day's end, and no request arrives late",
 	Told:    "The inquiry tells the truth, and no worker stalls before the socket",
 	Alone:   "REPEAT_AFTER_UNKNOWN=never",
-	Outside: "Outside the claim",
+	Outside: "Outside the assumptions",
 }
 
 // String returns the condition.
@@ -56,7 +56,7 @@ var (
 	}
 )
 
-// Names of behaviours under which mistakes are shown.
+// Names of behaviours under which mutation are shown.
 const (
 	amountFirst    = "the amount is looked at before the identifier"
 	ahead          = "a worker's clock jumps ahead"
@@ -77,7 +77,7 @@ func (d DOKU) but(name string, change func(*DOKU)) DOKU {
 }
 
 // Behaviours lists what the documents leave open, one possibility at a time,
-// then all of them at once, and at the end what the claim excludes.
+// then all of them at once, and at the end what the assumptions exclude.
 func Behaviours() []Behaviour {
 	var list []Behaviour
 	add := func(g Group, dokus []DOKU) {
@@ -179,7 +179,7 @@ func clockBehind(d *DOKU) {
 	d.Deadline -= d.Skew // a walk begins later
 }
 
-// outside lists what the claim excludes, and what comes of it.
+// outside lists what the assumptions exclude, and what comes of it.
 func outside() []Behaviour {
 	list := []Behaviour{}
 	add := func(d DOKU, broken check.Rule) {

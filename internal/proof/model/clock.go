@@ -6,7 +6,7 @@ import "refundworker.example/refundworker/internal/refund"
 // worker that notices does nothing more that rests on its clock; what is shown
 // is that this is enough, and that without it money moves twice.
 
-// clock is what the clock of hand i shows.
+// clock is what the clock of execution i shows.
 func (m *model) clock(w *world, i int) int8 {
 	if i == 0 && w.clock == off {
 		return w.now + m.Skew
@@ -14,10 +14,10 @@ func (m *model) clock(w *world, i int) int8 {
 	return w.now
 }
 
-// unsure reports whether hand i belongs to a worker that knows that its clock
+// unsure reports whether execution i belongs to a worker that knows that its clock
 // may be wrong.
 func (m *model) unsure(w *world, i int) bool {
-	return i == 0 && w.clock == off && !m.Unnoticed && !m.mistake.clockIgnored
+	return i == 0 && w.clock == off && !m.Unnoticed && !m.mutation.clockIgnored
 }
 
 // jump lets the clock of worker A go wrong, or be set right.
@@ -33,9 +33,10 @@ func (m *model) jump(w world) {
 	}
 }
 
-// restsOnClock reports whether what the hand does next is decided by its clock.
-// An answer in hand is recorded all the same, and so is an inquiry's yes.
-func (h *hand) restsOnClock() bool {
+// restsOnClock reports whether what the execution does next is decided by its
+// clock. An answer in flight is recorded all the same, and so is an inquiry's
+// yes.
+func (h *execution) restsOnClock() bool {
 	switch h.phase {
 	case preparing, asking:
 		return true
@@ -46,26 +47,26 @@ func (h *hand) restsOnClock() bool {
 	}
 }
 
-func (m *model) handBack(w world, i int) {
+func (m *model) requeue(w world, i int) {
 	w.free(i)
-	m.add(handsBack, i, w)
+	m.add(requeues, i, w)
 }
 
-// startTimer notes until when hand i may send, by the clock that never jumps.
+// startTimer notes until when execution i may send, by the clock that never jumps.
 func (m *model) startTimer(w *world, i int) {
-	if h := &w.hands[i]; m.Skew != 0 {
+	if h := &w.executions[i]; m.Skew != 0 {
 		h.at = w.now + h.core.sendBy - m.clock(w, i)
 	}
 }
 
 // timeIsUp is the last look, at both clocks.
 func (m *model) timeIsUp(w *world, i int) bool {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	return m.clock(w, i) > h.core.sendBy || m.Skew != 0 && w.now > h.at
 }
 
-// sendBy is until when hand h may send c, in true time.
-func (m *model) sendBy(h *hand, c core) int8 {
+// sendBy is until when execution h may send c, in true time.
+func (m *model) sendBy(h *execution, c core) int8 {
 	if m.Skew != 0 {
 		return h.at
 	}

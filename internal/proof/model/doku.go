@@ -40,7 +40,7 @@ const (
 )
 
 // DOKU is one way in which the other side, and what lies between, may behave.
-// Where a field is a possibility, the model walks the roads with and without
+// Where a field is a possibility, the model walks the paths with and without
 // it. The zero value honours nothing and proves nothing.
 type DOKU struct {
 	Name string
@@ -58,7 +58,7 @@ type DOKU struct {
 	Blank    bool // an inquiry may show no history, whatever happened
 
 	Punctual bool // no request arrives later than DOKU_TIMEOUT after its send_by
-	Prompt   bool // no worker stalls longer than the claim allows between the clock and the socket
+	Prompt   bool // no worker stalls longer than the assumptions allow between the clock and the socket
 
 	Never bool // REPEAT_AFTER_UNKNOWN=never
 	Trust bool // REPEAT_AFTER_UNKNOWN=trust-inquiry
@@ -66,13 +66,13 @@ type DOKU struct {
 	Skew      int8 // how far the clock of worker A jumps, once, in units; 0: it does not
 	Unnoticed bool // and the worker does not know
 
-	// What the claim excludes.
+	// What the assumptions exclude.
 	Copies    bool // something on the way repeats a request
 	Strangers bool // somebody else uses our identifier
 	Lies      bool // a refusal of what is executed
 	Loses     bool // the ledger loses its last record, once
 
-	Twice    bool // nothing is claimed but that money does not move twice
+	Twice    bool // nothing is guaranteed but that money does not move twice
 	Operator bool // acts at any time
 	Unsure   bool // the acknowledgement of an append may be lost
 	Spare    int8 // how many refusals and delays are in store
@@ -109,7 +109,7 @@ func (d *DOKU) policy() refund.Policy {
 func (d *DOKU) first() int8 { return 1 - min(d.Skew, 0) }
 
 // last is when the clock stops: the last question is asked by then, and an
-// operator's word is taken.
+// operator's verdict is taken.
 func (d *DOKU) last() int8 { return d.Deadline + d.Timeout + 2*d.Quiet + 1 }
 
 // start is the instant of which all others are counted; 0 stands for none.
@@ -124,8 +124,9 @@ func (d *DOKU) tooLate(r request, now int8) bool {
 }
 
 // stalledTooLong reports whether a worker that looked at the clock by send_by
-// may not be still on its way to the socket. The claim takes twenty seconds off
-// the timeout for clocks that differ; here one unit stands for them.
+// may not be still on its way to the socket. The assumption takes twenty
+// seconds off the timeout for clocks that differ; here one unit stands for
+// them.
 func (d *DOKU) stalledTooLong(sendBy, now int8) bool {
 	return d.Prompt && now > sendBy+d.Timeout-1
 }

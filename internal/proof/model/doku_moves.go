@@ -110,11 +110,11 @@ func (w world) pay(key, left int8) world {
 	return w
 }
 
-// answer puts e into the hand that waits for it. It may be lost from there.
-func (m *model) answer(what deed, w world, r request, e event) {
-	if r.owner >= 0 && w.hands[r.owner].phase == calling {
+// answer puts e into the execution that waits for it. It may be lost from there.
+func (m *model) answer(what step, w world, r request, e event) {
+	if r.owner >= 0 && w.executions[r.owner].phase == calling {
 		e.kind = refund.SendEnded
-		w.hands[r.owner].phase, w.hands[r.owner].event = heard, e
+		w.executions[r.owner].phase, w.executions[r.owner].event = heard, e
 	}
 	m.add(what, -1, w)
 }
@@ -167,11 +167,11 @@ func (m *model) ask(w *world, i int) {
 		v := *w
 		e := event{kind: refund.InquiryEnded, finding: f, asked: m.clock(w, i)}
 		if m.Skew != 0 { // the clock may jump before the answer is judged
-			v.hands[i].phase, v.hands[i].event = heard, e
+			v.executions[i].phase, v.executions[i].event = heard, e
 		} else {
 			m.learn(&v, i, e)
 		}
-		m.add(asks+deed(f), i, v)
+		m.add(asks+step(f), i, v)
 	}
 }
 

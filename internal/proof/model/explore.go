@@ -19,7 +19,7 @@ type Outcome struct {
 	Paid   int                  // worlds in which money moved
 	Lost   bool                 // the refund is open, and nothing will ever look at it again
 	Rule   check.Rule           // what was broken, if anything
-	Road   []string             // the shortest road to it
+	Path   []string             // the shortest path to it
 }
 
 // Broken says what was broken, and is empty if nothing was.
@@ -33,13 +33,13 @@ func (o Outcome) Broken() string {
 	return ""
 }
 
-// crumb leads back to where a world was first reached from.
-type crumb struct {
+// parent leads back to where a world was first reached from.
+type parent struct {
 	from uint64
-	what deed
+	what step
 	who  int8
 	now  int8
-	swap bool // the hands changed places on the way
+	swap bool // the executions changed places on the way
 }
 
 // explorer keeps of a world only 64 bits of a hash: at three million worlds the
@@ -47,15 +47,15 @@ type crumb struct {
 type explorer struct {
 	*model
 	seed  maphash.Seed
-	seen  map[uint64]crumb
+	seen  map[uint64]parent
 	limit int
 	out   Outcome
 }
 
 // Explore visits every world that can be reached, or the limit nearest ones (0:
 // all), until a rule is broken.
-func Explore(d DOKU, mistake Mistake, limit int) Outcome {
-	x := &explorer{model: newModel(d, mistake), seed: maphash.MakeSeed(), seen: map[uint64]crumb{}, limit: limit}
+func Explore(d DOKU, mutation Mutation, limit int) Outcome {
+	x := &explorer{model: newModel(d, mutation), seed: maphash.MakeSeed(), seen: map[uint64]parent{}, limit: limit}
 	x.out.Ends = map[refund.State]int{}
 	x.walk()
 	x.out.Worlds, x.out.Rows = len(x.seen), x.rows
@@ -63,8 +63,8 @@ func Explore(d DOKU, mistake Mistake, limit int) Outcome {
 }
 
 func (x *explorer) walk() {
-	first := world{now: x.first(), nudge: true, spare: x.Spare}
-	x.seen[maphash.Comparable(x.seed, first)] = crumb{}
+	first := world{now: x.first(), message: true, spare: x.Spare}
+	x.seen[maphash.Comparable(x.seed, first)] = parent{}
 	for level := []world{first}; len(level) > 0; {
 		var next []world
 		for i := range level {
@@ -86,9 +86,9 @@ func (x *explorer) step(w *world, next []world) (_ []world, stop bool) {
 	for i := range moves {
 		mv := &moves[i]
 		swapped := x.tidy(&mv.to)
-		trace := crumb{from, mv.what, mv.who, mv.to.now, swapped}
-		if x.judge(mv) {
-			x.out.Road = x.road(trace)
+		trace := parent{from, mv.what, mv.who, mv.to.now, swapped}
+		if x.check(mv) {
+			x.out.Path = x.path(trace)
 			return next, true
 		}
 		id := maphash.Comparable(x.seed, mv.to)
@@ -102,8 +102,8 @@ func (x *explorer) step(w *world, next []world) (_ []world, stop bool) {
 	return next, x.limit > 0 && len(x.seen) >= x.limit
 }
 
-// judge reports whether a rule is broken in the world that mv leads to.
-func (x *explorer) judge(mv *move) bool {
+// check reports whether a rule is broken in the world that mv leads to.
+func (x *explorer) check(mv *move) bool {
 	w := &mv.to
 	rule := check.Standing(w.ledger.state, int(w.moved))
 	if rule == check.Kept {
@@ -117,10 +117,10 @@ func (x *explorer) judge(mv *move) bool {
 	return x.out.Lost || rule != check.Kept
 }
 
-// road leads from the beginning to the move c. The hands that tidy swapped on
+// path leads from the beginning to the move c. The executions that tidy swapped on
 // the way are told apart again.
-func (x *explorer) road(c crumb) []string {
-	var crumbs []crumb
+func (x *explorer) path(c parent) []string {
+	var crumbs []parent
 	for ; c.what != nothing; c = x.seen[c.from] {
 		crumbs = append(crumbs, c)
 	}
@@ -138,7 +138,7 @@ func (x *explorer) road(c crumb) []string {
 }
 
 // String tells the move as a person reads it.
-func (c crumb) String() string {
+func (c parent) String() string {
 	who := ""
 	if c.who >= 0 && c.what < operatorAsks {
 		who = "worker " + string(rune('A'+c.who)) + " "
@@ -147,7 +147,7 @@ func (c crumb) String() string {
 }
 
 // String names what was done.
-func (d deed) String() string {
+func (d step) String() string {
 	switch {
 	case d >= operatorAsks:
 		return "operator: asks and " + findingNames[d-operatorAsks]
@@ -158,5 +158,5 @@ func (d deed) String() string {
 	case d >= stores:
 		return "stores " + refund.State(d-stores).String()
 	}
-	return deedNames[d]
+	return stepNames[d]
 }

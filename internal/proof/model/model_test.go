@@ -44,7 +44,7 @@ func (c *collected) add(name string, o Outcome) {
 	c.outcomes[name] = o
 }
 
-func TestNothingIsPaidTwiceNorForgottenUnderTheClaim(t *testing.T) {
+func TestNothingIsPaidTwiceNorForgottenUnderTheAssumptions(t *testing.T) {
 	t.Parallel()
 	limit := nearest()
 	if *whole {
@@ -56,9 +56,9 @@ func TestNothingIsPaidTwiceNorForgottenUnderTheClaim(t *testing.T) {
 			t.Run(b.Title(), func(t *testing.T) {
 				t.Parallel()
 				began := time.Now()
-				o := Explore(b.DOKU, Mistake{}, limit)
+				o := Explore(b.DOKU, Mutation{}, limit)
 				seen.add(b.Title(), o)
-				t.Logf("%s: %d worlds in %v%s", verdict(o), o.Worlds, time.Since(began).Round(time.Millisecond), indented(o.Road))
+				t.Logf("%s: %d worlds in %v%s", verdict(o), o.Worlds, time.Since(began).Round(time.Millisecond), indented(o.Path))
 				if o.Lost || o.Rule != b.Broken && (*whole || o.Broken() != "") {
 					t.Errorf("%s; want %q", verdict(o), b.Broken)
 				}
@@ -66,12 +66,12 @@ func TestNothingIsPaidTwiceNorForgottenUnderTheClaim(t *testing.T) {
 		}
 	})
 	if *whole && !t.Failed() {
-		judgeWhole(t, seen.outcomes)
+		checkWhole(t, seen.outcomes)
 	}
 }
 
-// judgeWhole looks at all explorations together.
-func judgeWhole(t *testing.T, outcomes map[string]Outcome) {
+// checkWhole looks at all explorations together.
+func checkWhole(t *testing.T, outcomes map[string]Outcome) {
 	t.Helper()
 	worlds, rows, ends := 0, map[string]int{}, map[refund.State]int{}
 	for _, b := range Behaviours() {
@@ -87,7 +87,7 @@ func judgeWhole(t *testing.T, outcomes map[string]Outcome) {
 			ends[state] += n
 		}
 	}
-	t.Logf("%d worlds under the claim", worlds)
+	t.Logf("%d worlds under the assumptions", worlds)
 	if worlds < leastWorlds {
 		t.Errorf("%d worlds, want %d", worlds, leastWorlds)
 	}
@@ -118,7 +118,7 @@ func indented(road []string) string {
 	return "\n  " + strings.Join(road, "\n  ")
 }
 
-func TestEveryPlantedMistakeIsSeenWhereTheDesignIsSafe(t *testing.T) {
+func TestEveryMutationIsSeenWhereTheDesignIsSafe(t *testing.T) {
 	t.Parallel()
 	if underRace {
 		t.Skip("half a million worlds; the explorer has one goroutine")
@@ -129,7 +129,7 @@ func TestEveryPlantedMistakeIsSeenWhereTheDesignIsSafe(t *testing.T) {
 			safe[b.Title()] = b.DOKU
 		}
 	}
-	for _, m := range Mistakes() {
+	for _, m := range Mutations() {
 		t.Run(m.Name, func(t *testing.T) {
 			t.Parallel()
 			d, ok := safe[m.Place()]
@@ -137,7 +137,7 @@ func TestEveryPlantedMistakeIsSeenWhereTheDesignIsSafe(t *testing.T) {
 				t.Fatalf("%q is no behaviour under which all is promised", m.Place())
 			}
 			o := Explore(d, m, 0)
-			t.Logf("%s, seen after %d worlds%s", verdict(o), o.Worlds, indented(o.Road))
+			t.Logf("%s, seen after %d worlds%s", verdict(o), o.Worlds, indented(o.Path))
 			if o.Broken() != m.Want {
 				t.Errorf("want %q", m.Want)
 			}
@@ -159,7 +159,7 @@ func TestBehavioursHaveNamesOfTheirOwn(t *testing.T) {
 // What is packed must come back as it was, as far as a decision looks at it.
 func TestARecordSurvivesBeingPacked(t *testing.T) {
 	t.Parallel()
-	m := newModel(told, Mistake{})
+	m := newModel(told, Mutation{})
 	for _, c := range []core{
 		{},
 		{state: refund.Sending, sends: 2, firstUnknown: 1, sendBy: 4, askFrom: 7, firstAt: 1},
@@ -178,21 +178,21 @@ func TestARecordSurvivesBeingPacked(t *testing.T) {
 	}
 }
 
-// The shortest roads are told as a person would tell them: each worker keeps its
+// The shortest paths are told as a person would tell them: each worker keeps its
 // name, though the explorer swaps those that are alike.
-func TestARoadKeepsItsWorkersApart(t *testing.T) {
+func TestAPathKeepsItsWorkersApart(t *testing.T) {
 	t.Parallel()
-	m := Mistakes()[slicesIndex(t, "second delivery in the same process taken for the owner")]
+	m := Mutations()[slicesIndex(t, "second delivery in the same process taken for the owner")]
 	o := Explore(told, m, 0)
 	busy := map[string]bool{}
-	for _, step := range o.Road {
+	for _, step := range o.Path {
 		for _, who := range []string{"worker A", "worker B"} {
 			if !strings.Contains(step, who) {
 				continue
 			}
 			begins := strings.Contains(step, "is given") || strings.Contains(step, "takes the other's")
 			if !busy[who] && !begins {
-				t.Errorf("%s does something before it has a message:%s", who, indented(o.Road))
+				t.Errorf("%s does something before it has a message:%s", who, indented(o.Path))
 			}
 			busy[who] = true
 		}
@@ -201,25 +201,25 @@ func TestARoadKeepsItsWorkersApart(t *testing.T) {
 
 func slicesIndex(t *testing.T, name string) int {
 	t.Helper()
-	for i, m := range Mistakes() {
+	for i, m := range Mutations() {
 		if m.Name == name {
 			return i
 		}
 	}
-	t.Fatalf("no mistake %q", name)
+	t.Fatalf("no mutation %q", name)
 	return 0
 }
 
 func BenchmarkExplore(b *testing.B) {
 	for b.Loop() {
-		o := Explore(open, Mistake{}, nearest())
+		o := Explore(open, Mutation{}, nearest())
 		b.ReportMetric(float64(o.Moves)/float64(o.Worlds), "moves/world")
 	}
 }
 
 func Example() {
 	d := DOKU{Step: 3, Timeout: 1, Quiet: 1, Deadline: 7, DayEnd: 100} // nothing is honoured, nothing is true
-	o := Explore(d, Mistake{}, 0)
+	o := Explore(d, Mutation{}, 0)
 	fmt.Println(o.Broken())
 	// Output: paid twice
 }

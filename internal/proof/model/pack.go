@@ -62,7 +62,7 @@ func (m *model) pack(r refund.Core) core {
 func (m *model) whole(e event) refund.Event {
 	r := refund.Event{
 		Kind: e.kind, Ready: e.ready, Own: e.own, Replay: e.replay, Answer: e.answer, Finding: e.finding,
-		AskedAt: m.instant(e.asked), Verdict: e.word, Delay: time.Duration(m.Step) * unit, Nonce: 1,
+		AskedAt: m.instant(e.asked), Verdict: e.verdict, Delay: time.Duration(m.Step) * unit, Nonce: 1,
 	}
 	if e.kind == refund.Delivered {
 		r.Same, r.Deadline = true, m.instant(m.Deadline)
@@ -73,6 +73,6 @@ func (m *model) whole(e event) refund.Event {
 func (m *model) short(e refund.Event) event {
 	return event{
 		kind: e.Kind, ready: e.Ready, own: e.Own, replay: e.Replay, answer: e.Answer, finding: e.Finding,
-		asked: m.units(e.AskedAt), word: e.Verdict,
+		asked: m.units(e.AskedAt), verdict: e.Verdict,
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Two short cuts of the model rest on the table; where it changes, these tests
-// say so before a mistake is hidden.
+// say so before a mutation is hidden.
 
 func first(t *testing.T, m *model, c core, e event, now int8) refund.Effect {
 	t.Helper()
@@ -19,7 +19,7 @@ func first(t *testing.T, m *model, c core, e event, now int8) refund.Effect {
 	return effect
 }
 
-// events lists what a hand may have learned, of every kind.
+// events lists what an execution may have learned, of every kind.
 func events(own bool) []event {
 	var list []event
 	for a := refund.NoProof; a <= refund.Collision; a++ {
@@ -37,11 +37,11 @@ func events(own bool) []event {
 	return list
 }
 
-// What a hand has learned is held against the last record without the append
+// What an execution has learned is held against the last record without the append
 // that would be refused first: there must be such an append.
 func TestWhatIsLearnedBeginsWithAnAppend(t *testing.T) {
 	t.Parallel()
-	m := newModel(told, Mistake{})
+	m := newModel(told, Mutation{})
 	harmless := []refund.Effect{refund.Append, refund.Prepare, refund.Reread}
 	for _, c := range []core{
 		{state: refund.Sending, sends: 1, sendBy: 2, askFrom: 5},
@@ -62,12 +62,12 @@ func TestWhatIsLearnedBeginsWithAnAppend(t *testing.T) {
 // What may still happen to a refund that has ended is not walked.
 func TestNothingIsDoneToARefundThatHasEnded(t *testing.T) {
 	t.Parallel()
-	m := newModel(told, Mistake{})
+	m := newModel(told, Mutation{})
 	harmless := []refund.Effect{refund.LateSuccess, refund.Ack, refund.Reread, refund.Refuse}
 	for _, s := range []refund.State{refund.Succeeded, refund.Failed, refund.Rejected} {
 		list := append(events(false), event{kind: refund.Delivered}, event{kind: refund.Cancelled},
 			event{kind: refund.BroughtForward}, event{kind: refund.OperatorInquired, finding: refund.FoundSuccess},
-			event{kind: refund.OperatorVerdict, word: refund.Failed})
+			event{kind: refund.OperatorVerdict, verdict: refund.Failed})
 		for _, e := range list {
 			if got := first(t, m, core{state: s}, e, 20); !slices.Contains(harmless, got) {
 				t.Errorf("%+v on %v begins with %v", e, s, got)

@@ -25,8 +25,8 @@ func (m *model) successors(w *world) []move {
 	if w.running {
 		m.complete(*w)
 	}
-	m.nudge(w)
-	for i := range w.hands {
+	m.deliveries(w)
+	for i := range w.executions {
 		m.work(w, i)
 	}
 	if m.Operator {
@@ -47,7 +47,7 @@ func (m *model) successors(w *world) []move {
 func (m *model) passTime(w world) {
 	before := w.now
 	w.now += m.Step
-	for _, h := range w.hands {
+	for _, h := range w.executions {
 		if h.phase == looked && m.stalledTooLong(m.sendBy(&h, h.core), w.now) {
 			return
 		}
@@ -71,52 +71,52 @@ func (m *model) passTime(w world) {
 // flushed. What follows the loss finds the record before.
 func (m *model) forget(w world) {
 	w.ledger, w.before, w.lost = w.before, core{}, true
-	for i := range w.hands {
-		w.hands[i].overtaken(core{state: refund.Sending})
+	for i := range w.executions {
+		w.executions[i].overtaken(core{state: refund.Sending})
 	}
 	m.add(forgets, -1, w)
 }
 
-// nudge lists how a message may come to a hand. Every stored one may come at
-// any time, also while the other hand has it.
-func (m *model) nudge(w *world) {
+// deliveries lists how a message may come to an execution. Every stored one may
+// come at any time, also while the other execution has it.
+func (m *model) deliveries(w *world) {
 	if w.ledger.state.Final() && !m.Loses {
 		return
 	}
-	for i := range w.hands {
-		if w.hands[i].phase != idle || m.unsure(w, i) {
+	for i := range w.executions {
+		if w.executions[i].phase != idle || m.unsure(w, i) {
 			continue
 		}
-		m.nudgeTo(w, i)
+		m.deliveriesTo(w, i)
 		if m.Skew == 0 { // else workers are alike
 			return
 		}
 	}
 }
 
-func (m *model) nudgeTo(w *world, i int) {
-	if w.nudge {
+func (m *model) deliveriesTo(w *world, i int) {
+	if w.message {
 		v := *w
-		v.nudge = false
-		v.hands[i].holds = single
+		v.message = false
+		v.executions[i].holds = single
 		m.deliver(v, i, delivers)
 	}
-	if w.hands[1-i].holds == single {
+	if w.executions[1-i].holds == single {
 		v := *w
-		v.hands[i].holds, v.hands[1-i].holds = both, both
+		v.executions[i].holds, v.executions[1-i].holds = both, both
 		m.deliver(v, i, deliversAgain)
 	}
-	if m.Loses && !w.nudge {
+	if m.Loses && !w.message {
 		v := *w
-		v.hands[i].holds = single
+		v.executions[i].holds = single
 		m.deliver(v, i, published)
 	}
 }
 
-func (m *model) deliver(w world, i int, what deed) {
-	if m.mistake.processOwns && w.ledger.state == refund.Sending {
+func (m *model) deliver(w world, i int, what step) {
+	if m.mutation.processOwns && w.ledger.state == refund.Sending {
 		v := w
-		m.announce(&v.hands[i], sending, m.full(w.ledger))
+		m.announce(&v.executions[i], sending, m.full(w.ledger))
 		m.add(takesOver, i, v)
 	}
 	m.deliverTo(&w, i)
@@ -136,12 +136,12 @@ func (m *model) operate(w *world) {
 	}
 	for _, f := range m.findings(w) {
 		e := event{kind: refund.OperatorInquired, finding: f, asked: w.now}
-		m.command(w, operatorAsks+deed(f), e)
-		if i := slices.IndexFunc(w.hands[:], func(h hand) bool { return h.phase == idle }); i >= 0 {
+		m.command(w, operatorAsks+step(f), e)
+		if i := slices.IndexFunc(w.executions[:], func(h execution) bool { return h.phase == idle }); i >= 0 {
 			v := *w
 			m.decideOn(&v, i, refund.Start(m.full(w.ledger), m.whole(e)))
-			if v.hands[i].phase != idle {
-				m.add(operatorAsks+deed(f), i, v)
+			if v.executions[i].phase != idle {
+				m.add(operatorAsks+step(f), i, v)
 			}
 		}
 	}
@@ -151,18 +151,18 @@ func (m *model) operate(w *world) {
 // there. Where something may arrive at any time, a person knows more than that.
 func (m *model) speak(w *world) {
 	if w.moved > 0 {
-		m.command(w, wordYes, event{kind: refund.OperatorVerdict, word: refund.Succeeded})
+		m.command(w, verdictYes, event{kind: refund.OperatorVerdict, verdict: refund.Succeeded})
 		return
 	}
 	if !w.running && !w.stranger && (m.bounded() || !w.pending()) {
-		m.command(w, wordNo, event{kind: refund.OperatorVerdict, word: refund.Failed})
+		m.command(w, verdictNo, event{kind: refund.OperatorVerdict, verdict: refund.Failed})
 	}
 }
 
 // pending reports whether something that was sent, or still may be, can arrive.
 func (w *world) pending() bool {
-	for i := range w.hands {
-		if w.net[i].live || w.hands[i].phase == sending || w.hands[i].phase == looked {
+	for i := range w.executions {
+		if w.net[i].live || w.executions[i].phase == sending || w.executions[i].phase == looked {
 			return true
 		}
 	}
@@ -170,8 +170,8 @@ func (w *world) pending() bool {
 }
 
 // command carries out an operator's command at once.
-func (m *model) command(w *world, what deed, e event) {
-	decided := m.mistake.decide(m.full(w.ledger), m.whole(e), m.instant(w.now), m.rules)
+func (m *model) command(w *world, what step, e event) {
+	decided := m.mutation.decide(m.full(w.ledger), m.whole(e), m.instant(w.now), m.rules)
 	if effect, more := decided.Effect(); !more || effect != refund.Append {
 		return
 	}
@@ -184,11 +184,11 @@ func (m *model) command(w *world, what deed, e event) {
 		v.before = v.ledger
 	}
 	v.ledger = m.pack(decided.Next())
-	for i := range v.hands {
-		v.hands[i].overtaken(v.ledger)
+	for i := range v.executions {
+		v.executions[i].overtaken(v.ledger)
 	}
 	if effect, more := decided.Advance().Effect(); more && effect == refund.Schedule && decided.At() != 0 {
-		v.nudge = true
+		v.message = true
 	}
 	m.add(what, -1, v)
 }
@@ -201,11 +201,11 @@ func (m *model) tidy(w *world) (swapped bool) {
 	if m.Inquiry == Exact && w.moved > 0 && w.now > w.movedLeft+m.Quiet {
 		w.movedLeft = 0
 	}
-	for i := range w.hands {
+	for i := range w.executions {
 		m.tidyHand(w, i)
 	}
-	if swapped = m.Skew == 0 && order(&w.hands[0], &w.hands[1]) > 0; swapped {
-		w.hands[0], w.hands[1] = w.hands[1], w.hands[0]
+	if swapped = m.Skew == 0 && order(&w.executions[0], &w.executions[1]) > 0; swapped {
+		w.executions[0], w.executions[1] = w.executions[1], w.executions[0]
 		for n, r := range w.net {
 			if r.live && r.owner >= 0 {
 				w.net[n].owner = 1 - r.owner
@@ -221,13 +221,13 @@ func (m *model) tidy(w *world) (swapped bool) {
 // tidyFinal forgets all that could only find that nothing is left to do: no row
 // leads away from a final result. What may still be sent remains.
 func (m *model) tidyFinal(w *world) {
-	w.nudge, w.before = false, core{}
-	for i := range w.hands {
-		h := &w.hands[i]
+	w.message, w.before = false, core{}
+	for i := range w.executions {
+		h := &w.executions[i]
 		h.holds = empty
 		if h.phase != sending && h.phase != looked && !h.mine {
 			w.abandon(i)
-			*h = hand{}
+			*h = execution{}
 		}
 	}
 }
@@ -235,7 +235,7 @@ func (m *model) tidyFinal(w *world) {
 // tidyHand forgets a record that has been overtaken: what follows is decided
 // from the last one. A delivery would begin anew, as any other does.
 func (m *model) tidyHand(w *world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	if !h.stale || m.Loses || h.mine || h.ahead {
 		return
 	}
@@ -256,12 +256,12 @@ func (m *model) tidyHand(w *world, i int) {
 	}
 }
 
-// order compares two hands; workers are alike.
-func order(a, b *hand) int {
+// order compares two executions; workers are alike.
+func order(a, b *execution) int {
 	return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.core.rank(), b.core.rank()))
 }
 
-func (h *hand) rank() uint64 {
+func (h *execution) rank() uint64 {
 	rank := uint64(0)
 	for _, v := range [...]uint8{
 		uint8(h.phase)<<3 | uint8(h.holds), uint8(h.event.kind)<<4 | uint8(h.event.answer),

@@ -8,11 +8,11 @@ type world struct {
 	now    int8
 	ledger core
 	before core // what the ledger would fall back to; kept only where it may lose a record
-	// nudge says that a message is stored which nobody holds, or a wait. The two
-	// are alike: a message may come at any time, and a wait may fire at any time,
-	// for an older one takes a newer one with it. Several count as one, which
-	// forgets a refund sooner than a real server would.
-	nudge bool
+	// deliveries says that a message is stored which nobody holds, or a wait.
+	// The two are alike: a message may come at any time, and a wait may fire at
+	// any time, for an older one takes a newer one with it. Several count as
+	// one, which forgets a refund sooner than a real server would.
+	message bool
 
 	moved     int8 // movements of money
 	movedLeft int8 // when the first executed request left its worker
@@ -29,7 +29,7 @@ type world struct {
 	lost   bool // the ledger has lost a record
 	clock  clockState
 
-	hands [2]hand
+	executions [2]execution
 }
 
 // clockState is how the clock of worker A stands.
@@ -58,7 +58,7 @@ const (
 // request is one that left a worker and has not arrived.
 type request struct {
 	live     bool
-	owner    int8 // the hand that waits for its answer; -1: none
+	owner    int8 // the execution that waits for its answer; -1: none
 	key      int8
 	left, by int8
 }
@@ -84,10 +84,10 @@ type event struct {
 	answer  refund.Answer
 	finding refund.Finding
 	asked   int8
-	word    refund.State
+	verdict refund.State
 }
 
-// phase is where a handling stands: at which effect.
+// phase is where a execution stands: at which effect.
 type phase uint8
 
 const (
@@ -104,52 +104,52 @@ const (
 	acking
 )
 
-// holding says what message a hand has.
+// holding says what message an execution has.
 type holding uint8
 
 const (
 	empty holding = iota
 	single
-	both // the other hand has the same one: it was delivered again
+	both // the other execution has the same one: it was delivered again
 )
 
-// hand is one handling in one worker, or an operator's.
-type hand struct {
+// execution is one execution in one worker, or an operator's.
+type execution struct {
 	phase  phase
 	holds  holding
 	stale  bool // the record has moved on since core was read
 	unsure bool // the append was made and its acknowledgement lost
-	mine   bool // the last record carries the nonce of the append; kept only where a mistake looks at it
-	ahead  bool // has sent before recording; a mistake
+	mine   bool // the last record carries the nonce of the append; kept only where a mutation looks at it
+	ahead  bool // has sent before recording; a mutation
 	at     int8 // when it was decided; while sending: when the monotonic clock ends the time to send
 	core   core
 	event  event
 }
 
-// free takes the message out of hand i, if it holds one, without acknowledging
-// it, and forgets the handling.
+// free takes the message out of execution i, if it holds one, without acknowledging
+// it, and forgets the execution.
 func (w *world) free(i int) {
-	switch w.hands[i].holds {
+	switch w.executions[i].holds {
 	case single:
-		w.nudge = true
+		w.message = true
 	case both:
-		w.hands[1-i].holds = single
+		w.executions[1-i].holds = single
 	default:
 	}
 	w.abandon(i)
-	w.hands[i] = hand{}
+	w.executions[i] = execution{}
 }
 
-// acknowledge removes the message that hand i holds. The other hand's, if it is
-// the same one, is gone with it.
+// acknowledge removes the message that execution i holds. The other
+// execution's, if it is the same one, is gone with it.
 func (w *world) acknowledge(i int) {
-	if w.hands[i].holds == both {
-		w.hands[1-i].holds = empty
+	if w.executions[i].holds == both {
+		w.executions[1-i].holds = empty
 	}
-	w.hands[i].holds = empty
+	w.executions[i].holds = empty
 }
 
-// abandon leaves hand i's request without anybody who waits for its answer.
+// abandon leaves execution i's request without anybody who waits for its answer.
 func (w *world) abandon(i int) {
 	for n, r := range w.net {
 		if r.live && int(r.owner) == i {
@@ -161,11 +161,11 @@ func (w *world) abandon(i int) {
 // forgotten reports whether the refund is open and nothing will ever look at it
 // again.
 func (w *world) forgotten() bool {
-	return !w.ledger.state.Result() && !w.nudge &&
-		w.hands[0].holds == empty && w.hands[1].holds == empty
+	return !w.ledger.state.Result() && !w.message &&
+		w.executions[0].holds == empty && w.executions[1].holds == empty
 }
 
 // over reports whether nothing can happen any more that matters.
 func (w *world) over() bool {
-	return w.ledger.state.Final() && w.hands == [2]hand{} && w.net == [2]request{} && !w.running
+	return w.ledger.state.Final() && w.executions == [2]execution{} && w.net == [2]request{} && !w.running
 }

@@ -10,23 +10,23 @@ import (
 // account is one refund as the order system means it, with all that the streams
 // and DOKU hold about it.
 type account struct {
-	n       int // in its shift
-	id      string
-	channel channel.Channel
-	lane    int // the channel's number
-	job     jobs.Job
-	first   []byte // the message as it was first published
+	n         int // in its shift
+	id        string
+	channel   channel.Channel
+	channelNo int // the channel's number
+	job       jobs.Job
+	first     []byte // the message as it was first published
 
 	// In the streams.
-	last    entry
-	states  []refund.State // of the records
-	results []refund.State // as a consumer of results reads them
-	ended   refund.Time    // when the first result was stored
-	wait    *wait          // stored, not fired
-	queued  int            // messages not acknowledged
-	buried  []byte         // the last dead letter under its identifier
-	sentAt  refund.Time    // when the last send was recorded
-	busy    [processes]bool
+	last       entry
+	states     []refund.State // of the records
+	results    []refund.State // as a consumer of results reads them
+	ended      refund.Time    // when the first result was stored
+	wait       *wait          // stored, not fired
+	queued     int            // messages not acknowledged
+	deadLetter []byte         // the last dead letter under its identifier
+	sentAt     refund.Time    // when the last send was recorded
+	busy       [processes]bool
 
 	// At DOKU.
 	payment  int64 // rupiah that can be given back

@@ -19,15 +19,15 @@ type page struct {
 	status     int
 	body       string
 	retryAfter string
-	seal       sealing
+	seal       signing
 	cut        bool
 }
 
-// sealing says how a card's answer is signed.
-type sealing uint8
+// signing says how a card's answer is signed.
+type signing uint8
 
 const (
-	sealed sealing = iota
+	sealed signing = iota
 	sealedWrong
 	unsealed
 )
@@ -62,13 +62,13 @@ func (p page) answer(card bool, id, target string, at refund.Time) doku.Answer {
 		key = "another"
 	}
 	a.Header["Response-Timestamp"] = []string{stamp}
-	a.Header["Signature"] = []string{seal(key, id, stamp, target, a.Body)}
+	a.Header["Signature"] = []string{signature(key, id, stamp, target, a.Body)}
 	return a
 }
 
-// seal is DOKU's signature of an answer (doku-api.md §1), made without a line of
-// the code that checks it.
-func seal(key, id, stamp, target string, body []byte) string {
+// signature is DOKU's signature of an answer (docs/doku-api.md, "Signatures of
+// answers"), made without a line of the code that checks it.
+func signature(key, id, stamp, target string, body []byte) string {
 	digest := sha256.Sum256(body)
 	mac := hmac.New(sha256.New, []byte(key))
 	_, _ = io.WriteString(mac, "Client-Id:"+clientID+"\nRequest-Id:"+id+"\nResponse-Timestamp:"+stamp+

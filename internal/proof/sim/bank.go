@@ -31,7 +31,8 @@ const (
 	turnedAway // not executed, and not shown to inquiries
 )
 
-// standing returns where the request stood at a time, for inquiries that lag behind.
+// standing returns where the request stood at a time, for inquiries that lag
+// behind.
 func (r *request) standing(view refund.Time) progress {
 	if r.state != turnedAway && r.ends > view {
 		return running
@@ -78,7 +79,7 @@ func (w *world) decide(a *account, o doku.Order, f fault) page {
 	}
 	p, used := w.usedBefore(a, o)
 	tooMuch := a.taken()+o.Amount > a.payment
-	if used && (!tooMuch || !w.nature.limits) {
+	if used && (!tooMuch || !w.behaviour.limits) {
 		return p
 	}
 	if expired(o, w.now) {
@@ -87,9 +88,9 @@ func (w *world) decide(a *account, o doku.Order, f fault) page {
 	r := &request{id: idOf(o), external: o.ExternalID, amount: o.Amount, at: w.now, ends: w.now, known: true}
 	if tooMuch || a.fate == declines || a.fate == wavers && w.rng.IntN(2) == 0 {
 		if a.times > 0 {
-			w.road(overRefundRefused)
+			w.cover(overRefundRefused)
 		}
-		r.state, r.known = refused, w.nature.burns
+		r.state, r.known = refused, w.behaviour.burns
 		r.stored = declined(o, w.rng.IntN(3))
 		a.requests = append(a.requests, r)
 		return r.stored
@@ -147,7 +148,7 @@ func (w *world) turnAway(a *account, o doku.Order, f fault) page {
 		p.retryAfter = strconv.Itoa(1 + w.rng.IntN(120))
 	}
 	_, used := w.usedBefore(a, o)
-	if w.nature.burns && !used && w.rng.IntN(2) == 0 {
+	if w.behaviour.burns && !used && w.rng.IntN(2) == 0 {
 		a.requests = append(a.requests, &request{
 			id: idOf(o), external: o.ExternalID, at: w.now, ends: w.now, known: true, state: turnedAway, stored: p,
 		})
@@ -159,9 +160,9 @@ func (w *world) turnAway(a *account, o doku.Order, f fault) page {
 func (w *world) usedBefore(a *account, o doku.Order) (page, bool) {
 	for _, r := range a.requests {
 		switch {
-		case !r.known || !w.nature.honours(r.at, w.now):
+		case !r.known || !w.behaviour.honours(r.at, w.now):
 		case o.Channel == channel.CreditCard && r.id == o.RequestID:
-			if r.state == running || w.nature.bare {
+			if r.state == running || w.behaviour.bare {
 				return conflict(o, ""), true
 			}
 			again := r.stored
@@ -217,11 +218,11 @@ func (w *world) lookUp(a *account, o doku.Order, f fault) page {
 	return p
 }
 
-// history is what an inquiry shows: the truth, or where the nature allows it,
+// history is what an inquiry shows: the truth, or where the behaviour allows it,
 // what was true some time ago, or nothing.
 func (w *world) history(a *account, o doku.Order, f fault) page {
 	view := w.now
-	if !w.nature.exact {
+	if !w.behaviour.exact {
 		switch chance := w.rng.IntN(20); {
 		case chance < 4:
 			view = view.Add(-w.between(0, 3*time.Hour))

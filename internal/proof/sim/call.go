@@ -12,21 +12,21 @@ import (
 
 // prepare gets leave from the breaker and a B2B token, before anything is
 // recorded.
-func (h *handling) prepare() bool {
+func (h *execution) prepare() bool {
 	return h.ready(retry.Call{Subject: h.of.id, Write: true}, func(ready refund.Readiness, delay time.Duration) bool {
-		event := h.steps.Event()
+		event := h.machine.Event()
 		event.Ready, event.Delay = ready, delay
 		event.Nonce = refund.Nonce(h.w.rng.Uint64())
-		h.steps = h.steps.Observe(event)
+		h.machine = h.machine.Observe(event)
 		return true
 	})
 }
 
 // ready finds out whether a call may be made now, perhaps later, and passes the
-// answer to then. then returns whether the handling goes on at once; after it has
+// answer to then. then returns whether the execution goes on at once; after it has
 // begun an exchange it must not, or the exchange would be made twice. ready
 // returns what then returned, and false where then has not been called yet.
-func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Duration) bool) bool {
+func (h *execution) ready(call retry.Call, then func(refund.Readiness, time.Duration) bool) bool {
 	h.returnPermit()
 	permit, wait := h.l.breaker.Allow(call)
 	switch {
@@ -34,20 +34,20 @@ func (h *handling) ready(call retry.Call, then func(refund.Readiness, time.Durat
 		h.after(wait, h.run)
 		return false
 	case permit == nil:
-		return then(refund.NotReady, h.pace().Next(0))
+		return then(refund.NotReady, h.delays().Next(0))
 	}
 	h.permit = permit
 	if h.of.channel == channel.CreditCard || h.p.clock() < h.p.token {
 		return then(refund.Ready, 0)
 	}
-	h.p.fetch(h.of.lane, func(failed *doku.PrepareError) {
+	h.p.fetch(h.of.channelNo, func(failed *doku.PrepareError) {
 		if h.over {
 			return
 		}
 		ready, delay := refund.Ready, time.Duration(0)
 		if failed != nil {
-			h.tell(failed.Channel())
-			ready, delay = refund.NotReady, h.pace().Next(failed.RetryAfter)
+			h.report(failed.Channel())
+			ready, delay = refund.NotReady, h.delays().Next(failed.RetryAfter)
 		}
 		if then(ready, delay) {
 			h.after(0, h.run)
@@ -88,13 +88,13 @@ func (p *process) fetched(until time.Time, failed *doku.PrepareError) {
 }
 
 // order is the refund as DOKU shall see it.
-func (h *handling) order() doku.Order {
+func (h *execution) order() doku.Order {
 	return doku.NewOrder(&h.entry.record, doku.Customer(h.job.Job.Customer))
 }
 
 // call is one exchange under way. Only its first end counts.
 type call struct {
-	h     *handling
+	h     *execution
 	order doku.Order
 	fault fault
 	then  func(doku.Answer)
@@ -102,31 +102,31 @@ type call struct {
 }
 
 // send makes the refund call, unless the last look at the clock forbids it.
-func (h *handling) send() bool {
+func (h *execution) send() bool {
 	c := &call{h: h, order: h.order()}
 	c.then = func(a doku.Answer) { h.answered(c.order, a) }
 	sendBy := h.entry.record.SendBy
 	card := h.of.channel == channel.CreditCard
 	switch {
 	case !h.p.sure():
-		h.w.road(heldBackByClock)
+		h.w.cover(heldBackByClock)
 		c.end(doku.Answer{Ending: doku.EndTooLate})
 		return true
-	case h.p.clock() > sendBy && h.w.plant != ignoredSendBy:
-		h.w.road(stoppedBySendBy)
+	case h.p.clock() > sendBy && h.w.mutation != ignoredSendBy:
+		h.w.cover(stoppedBySendBy)
 		c.end(doku.Answer{Ending: doku.EndTooLate})
 		return true
 	case !card && h.p.token == 0:
 		c.end(doku.Answer{Ending: doku.EndUnsent})
 		return true
 	}
-	c.fault = h.w.draw(h.of.lane, refundOdds)
+	c.fault = h.w.draw(h.of.channelNo, refundOdds)
 	transit := h.w.round()
 	switch c.fault {
 	case slow:
 		transit = h.w.between(0, h.p.policy.Timeout*4/5)
 	case late:
-		transit = h.w.nature.late(h.w, h.p, sendBy)
+		transit = h.w.behaviour.late(h.w, h.p, sendBy)
 	default:
 	}
 	if c.fault != unreachable && c.fault != lostRequest {
@@ -159,7 +159,7 @@ func (c *call) travel(transit time.Duration, arrive func() doku.Answer) {
 	w.after(transit, func() {
 		a := arrive()
 		if c.done {
-			w.road(executedLate)
+			w.cover(executedLate)
 		}
 		if c.fault != lostAnswer {
 			c.h.after(w.between(0, 200*time.Millisecond), func() { c.finish(a) })
@@ -189,35 +189,35 @@ func (c *call) end(a doku.Answer) {
 }
 
 // answered learns what became of the refund call.
-func (h *handling) answered(o doku.Order, a doku.Answer) {
+func (h *execution) answered(o doku.Order, a doku.Answer) {
 	verdict := h.w.doku.Refund(o, a)
-	h.said = verdict.Response
+	h.response = verdict.Response
 	if verdict.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(verdict.Channel())
+	h.report(verdict.Channel())
 	event := refund.Event{
 		Kind: refund.SendEnded, Own: true, Answer: verdict.Answer(), Replay: verdict.Evidence == refund.ByReplay,
-		Delay: verdict.Delay(h.pace(), h.entry.record.Response), NoCustomer: h.job.CustomerTokenMissing,
+		Delay: verdict.Delay(h.delays(), h.entry.record.Response), NoCustomer: h.job.CustomerTokenMissing,
 	}
-	if h.w.plant == believedNo && event.Answer == refund.DefiniteNo {
+	if h.w.mutation == believedNo && event.Answer == refund.DefiniteNo {
 		event.Replay = true
 	}
 	h.learned(event)
-	h.steps = h.steps.Observe(event)
+	h.machine = h.machine.Observe(event)
 }
 
 // ask makes a status inquiry.
-func (h *handling) ask() bool {
+func (h *execution) ask() bool {
 	asked := refund.Event{Kind: refund.InquiryEnded, Own: true, NoCustomer: h.job.CustomerTokenMissing, AskedAt: h.p.clock()}
 	return h.ready(retry.Call{Subject: h.of.id}, func(ready refund.Readiness, delay time.Duration) bool {
 		asked.Delay = delay
 		switch {
 		case ready != refund.Ready:
-			h.steps = h.steps.Observe(asked)
+			h.machine = h.machine.Observe(asked)
 			return true
 		case !h.p.sure():
-			h.handBack()
+			h.requeue()
 		default:
 			h.inquire(asked)
 		}
@@ -225,17 +225,17 @@ func (h *handling) ask() bool {
 	})
 }
 
-func (h *handling) inquire(asked refund.Event) {
+func (h *execution) inquire(asked refund.Event) {
 	asked.AskedAt = h.p.clock()
-	if h.w.plant == trustedInquiry {
+	if h.w.mutation == trustedInquiry {
 		asked.AskedAt = max(asked.AskedAt, h.entry.record.AskFrom)
 	}
-	h.look(func(i doku.InquiryOutcome) { h.found(asked, i) })
+	h.exchangeInquiry(func(i doku.InquiryOutcome) { h.found(asked, i) })
 }
 
-// look takes an inquiry to DOKU, and what it proves to then.
-func (h *handling) look(then func(doku.InquiryOutcome)) {
-	c := &call{h: h, order: h.order(), fault: h.w.draw(h.of.lane, inquiryOdds)}
+// exchangeInquiry takes an inquiry to DOKU, and what it proves to then.
+func (h *execution) exchangeInquiry(then func(doku.InquiryOutcome)) {
+	c := &call{h: h, order: h.order(), fault: h.w.draw(h.of.channelNo, inquiryOdds)}
 	id := strconv.Itoa(h.p.stamps)
 	c.then = func(a doku.Answer) { then(h.w.doku.Inquiry(c.order, id, a)) }
 	transit := h.w.round()
@@ -248,18 +248,18 @@ func (h *handling) look(then func(doku.InquiryOutcome)) {
 	})
 }
 
-func (h *handling) found(asked refund.Event, i doku.InquiryOutcome) {
-	h.said = i.Response
+func (h *execution) found(asked refund.Event, i doku.InquiryOutcome) {
+	h.response = i.Response
 	if i.Cause == doku.Credentials {
 		h.p.token = 0
 	}
-	h.tell(i.Channel())
+	h.report(i.Channel())
 	asked.Finding = i.Finding
-	asked.Delay = h.pace().Next(i.RetryAfter)
-	h.steps = h.steps.Observe(asked)
-	if h.w.plant == believedInquiry {
-		once := h.steps.Core()
+	asked.Delay = h.delays().Next(i.RetryAfter)
+	h.machine = h.machine.Observe(asked)
+	if h.w.mutation == believedInquiry {
+		once := h.machine.Core()
 		once.Sends = 1
-		h.steps = refund.Start(once, asked)
+		h.machine = refund.Start(once, asked)
 	}
 }

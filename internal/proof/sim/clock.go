@@ -9,7 +9,7 @@ import (
 const (
 	clockOff       = 10 * time.Second // from here on a clock is off
 	measuredWithin = time.Minute      // an older measurement is none
-	handBackDelay  = time.Second
+	requeueDelay   = time.Second
 )
 
 // jumps plans when the clock of each process goes wrong, and is set right.
@@ -32,7 +32,7 @@ func (p *process) jump(d time.Duration) {
 		d = 0
 	}
 	if d != 0 {
-		p.w.road(clockJumped)
+		p.w.cover(clockJumped)
 	}
 	p.jumped = d
 	p.doubt(p.w.now)
@@ -45,21 +45,21 @@ func (p *process) doubt(from refund.Time) {
 
 // sure reports whether the process knows that its clock is right.
 func (p *process) sure() bool {
-	return p.w.plant == ignoredClock || p.w.now >= p.known && (p.skew+p.jumped).Abs() <= clockOff
+	return p.w.mutation == ignoredClock || p.w.now >= p.known && (p.skew+p.jumped).Abs() <= clockOff
 }
 
 // needsClock reports whether the next effect depends on the clock.
-func (h *handling) needsClock() bool {
-	needed := h.steps.NeedsClock()
-	if effect, _ := h.steps.Effect(); !needed && effect != refund.Send && !h.p.sure() {
-		h.w.road(recordedUnsure)
+func (h *execution) needsClock() bool {
+	needed := h.machine.NeedsClock()
+	if effect, _ := h.machine.Effect(); !needed && effect != refund.Send && !h.p.sure() {
+		h.w.cover(recordedUnsure)
 	}
 	return needed
 }
 
-// handBack ends the handling; its message comes again soon, to anybody.
-func (h *handling) handBack() {
-	h.w.road(handedBackByClock)
-	h.w.redeliver(h.m, handBackDelay)
+// requeue ends the execution; its message comes again soon, to anybody.
+func (h *execution) requeue() {
+	h.w.cover(requeuedByClock)
+	h.w.redeliver(h.m, requeueDelay)
 	h.end()
 }

@@ -7,9 +7,9 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// carry carries one effect out. A false says that the handling has ended, or
+// carryOut carries one effect out. A false says that the execution has ended, or
 // goes on when what it waits for has come.
-func (h *handling) carry(e refund.Effect) bool {
+func (h *execution) carryOut(e refund.Effect) bool {
 	switch e {
 	case refund.Append:
 		return h.append()
@@ -28,12 +28,12 @@ func (h *handling) carry(e refund.Effect) bool {
 	case refund.LateSuccess:
 		return h.lateSuccess()
 	default:
-		return h.reconsider()
+		return h.reread()
 	}
 }
 
-func (h *handling) append() bool {
-	if h.w.plant == ackedFirst && h.of.last.seq == h.entry.seq {
+func (h *execution) append() bool {
+	if h.w.mutation == ackedFirst && h.of.last.seq == h.entry.seq {
 		h.w.ack(h.m)
 		if h.w.chance(100) {
 			h.p.crash()
@@ -45,8 +45,8 @@ func (h *handling) append() bool {
 
 // store appends with the patience that the record deserves: an answer of DOKU's
 // is kept until it is stored.
-func (h *handling) store(r refund.Record) bool {
-	insist := h.steps.HoldsAnswer()
+func (h *execution) store(r refund.Record) bool {
+	insist := h.machine.HoldsAnswer()
 	if h.w.chance(15) && h.w.stores && h.of.last.seq == r.Prev { // stored, and nobody says so
 		h.w.keep(h.of, r)
 		h.after(5*time.Second, func() { h.settle(r) })
@@ -58,9 +58,9 @@ func (h *handling) store(r refund.Record) bool {
 		h.stored(r)
 		return true
 	case errors.Is(err, errMoved):
-		return h.movedOn(r)
+		return h.follow(r)
 	case insist:
-		h.hold()
+		h.holdAnswer()
 		h.after(h.w.between(time.Second, 20*time.Second), func() {
 			if h.store(r) {
 				h.run()
@@ -69,102 +69,102 @@ func (h *handling) store(r refund.Record) bool {
 		return false
 	}
 	if r.Prev == 0 {
-		h.w.road(newJobNotStored)
+		h.w.cover(newJobNotStored)
 	}
 	h.end()
 	return false
 }
 
 // settle reads what became of an append that got no answer.
-func (h *handling) settle(r refund.Record) {
-	if h.movedOn(r) {
+func (h *execution) settle(r refund.Record) {
+	if h.follow(r) {
 		h.run()
 	}
 }
 
-// movedOn goes on from the record that stands where ours was meant to: it may be
+// follow goes on from the record that stands where ours was meant to: it may be
 // our own.
-func (h *handling) movedOn(r refund.Record) bool {
+func (h *execution) follow(r refund.Record) bool {
 	if h.of.last.record.By == r.By {
-		h.w.road(ownRecordFound)
+		h.w.cover(ownRecordFound)
 		h.stored(r)
 		return true
 	}
-	h.release()
-	if h.w.plant == sentFirst && r.State == refund.Sending {
+	h.releaseAnswer()
+	if h.w.mutation == sentFirst && r.State == refund.Sending {
 		h.entry.record = r
 		h.w.execute(h.of, h.order(), smooth)
 	}
 	h.entry = h.of.read()
-	h.steps = h.steps.Moved(h.entry.record.Core, h.delivered())
-	if h.steps.Event().Kind == refund.Delivered {
+	h.machine = h.machine.Moved(h.entry.record.Core, h.delivered())
+	if h.machine.Event().Kind == refund.Delivered {
 		h.returnPermit()
 	}
 	return true
 }
 
-func (h *handling) stored(r refund.Record) {
-	h.release()
+func (h *execution) stored(r refund.Record) {
+	h.releaseAnswer()
 	h.entry = h.of.last
 	h.recorded(r)
-	h.steps = h.steps.Advance()
+	h.machine = h.machine.Advance()
 }
 
-// hold keeps the lane from taking new jobs while an answer cannot be stored.
-func (h *handling) hold() {
-	if !h.holding {
-		h.holding = true
-		h.l.held++
+// holdAnswer keeps the channel from taking new jobs while an answer cannot be stored.
+func (h *execution) holdAnswer() {
+	if !h.holdsAnswer {
+		h.holdsAnswer = true
+		h.l.unstored++
 	}
 }
 
-func (h *handling) release() {
-	if h.holding {
-		h.w.road(answerKept)
-		h.holding = false
-		h.l.held--
+func (h *execution) releaseAnswer() {
+	if h.holdsAnswer {
+		h.w.cover(answerKept)
+		h.holdsAnswer = false
+		h.l.unstored--
 	}
 }
 
-func (h *handling) schedule() bool {
+func (h *execution) schedule() bool {
 	if !h.w.stores || h.w.chance(5) {
 		h.end()
 		return false
 	}
-	early := h.steps.Core() == h.steps.Next()
-	if h.w.plant != droppedEarly || !early {
-		h.w.schedule(&wait{of: h.of, at: h.steps.At(), data: h.m.data, nudge: h.m.nudge})
+	early := h.machine.Core() == h.machine.Next()
+	if h.w.mutation != droppedEarly || !early {
+		h.w.schedule(&wait{of: h.of, at: h.machine.At(), data: h.m.data, wakeUp: h.m.wakeUp})
 	}
-	h.steps = h.steps.Advance()
+	h.machine = h.machine.Advance()
 	return true
 }
 
-func (h *handling) ack() bool {
+func (h *execution) ack() bool {
 	h.w.ack(h.m)
-	h.steps = h.steps.Advance()
+	h.machine = h.machine.Advance()
 	return true
 }
 
-func (h *handling) deadLetter() bool {
+func (h *execution) deadLetter() bool {
 	if !h.w.stores {
 		h.end()
 		return false
 	}
-	h.w.road(conflictBuried)
-	h.of.buried = h.m.data
-	h.steps = h.steps.Advance()
+	h.w.cover(conflictDeadLettered)
+	h.of.deadLetter = h.m.data
+	h.machine = h.machine.Advance()
 	return true
 }
 
-func (h *handling) lateSuccess() bool {
+func (h *execution) lateSuccess() bool {
 	h.w.problem("%s: money moved for a refund that had been given up", h.of.id)
-	h.steps = h.steps.Advance()
+	h.machine = h.machine.Advance()
 	return true
 }
 
-func (h *handling) reconsider() bool {
+func (h *execution) reread() bool {
 	h.returnPermit()
 	h.entry = h.of.read()
-	h.steps = refund.Start(h.entry.record.Core, h.delivered())
+	h.machine = refund.Start(h.entry.record.Core, h.delivered())
 	return true
 }

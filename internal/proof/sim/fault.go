@@ -83,7 +83,7 @@ var tokenOdds = []odds{
 	{unreachable, 40},
 }
 
-// draw throws the dice for one exchange on a lane.
+// draw throws the dice for one exchange on a channel.
 func (w *world) draw(lane int, table []odds) fault {
 	f := w.throw(lane, table)
 	w.report.Exchanges++

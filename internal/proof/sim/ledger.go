@@ -31,7 +31,7 @@ func (w *world) store(a *account, r refund.Record) error {
 		case a.last.seq != r.Prev:
 			return errMoved
 		case w.chance(10): // refused for no reason of ours: read, and append again
-			w.road(appendRepeated)
+			w.cover(appendRepeated)
 			continue
 		}
 		w.keep(a, r)
@@ -66,7 +66,7 @@ func (w *world) keep(a *account, r refund.Record) {
 	a.results = append(a.results, read.Status)
 	w.report.results[r.State]++
 	if r.State == refund.Succeeded {
-		w.report.channels[a.lane]++
+		w.report.channels[a.channelNo]++
 	}
 	for _, v := range check.Secrets("results", body, tokenPrefix) {
 		w.problem("%s: %v", a.id, v)
@@ -94,5 +94,5 @@ func (w *world) reread(a *account, r refund.Record) refund.Record {
 	return back
 }
 
-// patience is how long an append is tried that carries no answer.
-const patience = 15 * time.Second
+// appendTimeout is how long an append is tried that carries no answer.
+const appendTimeout = 15 * time.Second

@@ -30,7 +30,7 @@ var actions = []action{
 	{20, in(refund.Unresolved), (*world).resolve},
 	{6, buried, (*world).replay},
 	{4, known, (*world).replay},
-	{3, nil, func(w *world, _ *account) { w.nudge() }},
+	{3, nil, func(w *world, _ *account) { w.wakeUp() }},
 	{6, nil, func(w *world, _ *account) { w.pause() }},
 }
 
@@ -39,7 +39,7 @@ func in(s refund.State) func(*account) bool {
 }
 
 func unseen(a *account) bool { return a.last.seq == 0 }
-func buried(a *account) bool { return a.buried != nil }
+func buried(a *account) bool { return a.deadLetter != nil }
 func known(a *account) bool  { return a.last.record.Fingerprint != "" }
 
 func unsent(a *account) bool {
@@ -118,7 +118,7 @@ func (w *world) forward(a *account) {
 	d := w.begin(a)
 	d.lost = a.wait == nil && a.queued == 0
 	if d.entry.seq == 0 || d.lost && a.last.record.State == refund.Waiting && needsCustomer(a.channel) {
-		w.road(operatorRefused)
+		w.cover(operatorRefused)
 		return
 	}
 	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.BroughtForward}) })
@@ -140,11 +140,11 @@ func (w *world) resolve(a *account) {
 	case a.flying > 0 || a.taken() > 0:
 		return
 	}
-	if w.plant == falseWord {
+	if w.mutation == falseVerdict {
 		word = refund.Succeeded + refund.Failed - word
 	}
 	if d.entry.seq == 0 {
-		w.road(operatorRefused)
+		w.cover(operatorRefused)
 		return
 	}
 	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.OperatorVerdict, Verdict: word}) })
@@ -154,16 +154,16 @@ func (w *world) resolve(a *account) {
 // not published, nor other content under an identifier that is taken.
 func (w *world) replay(a *account) {
 	body := a.first
-	if a.buried != nil {
-		body = a.buried
+	if a.deadLetter != nil {
+		body = a.deadLetter
 	}
 	decoded := jobs.Decode(a.channel, body)
 	recorded := &a.last.record
 	if decoded.Outcome != jobs.Valid || !decoded.Repeats(recorded.Fingerprint, recorded.Rules) {
-		w.road(operatorRefused)
+		w.cover(operatorRefused)
 		return
 	}
-	w.road(jobReplayed)
+	w.cover(jobReplayed)
 	w.publish(a, body, w.between(0, time.Second))
 }
 
@@ -174,7 +174,7 @@ func (w *world) pause() {
 	if w.calm || w.paused[lane] {
 		return
 	}
-	w.road(channelPaused)
+	w.cover(channelPaused)
 	w.paused[lane] = true
 	w.after(w.between(time.Minute, time.Hour), func() { w.paused[lane] = false })
 }

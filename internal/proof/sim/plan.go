@@ -37,7 +37,7 @@ func (w *world) arrival() time.Duration {
 }
 
 func (w *world) newAccount(n, lane int, lanes []channel.Channel) *account {
-	a := &account{n: n, lane: lane, channel: lanes[lane], id: w.newID(n)}
+	a := &account{n: n, channelNo: lane, channel: lanes[lane], id: w.newID(n)}
 	facts := a.channel.Facts()
 	a.job = jobs.Job{
 		RefundID: a.id, Channel: a.channel, Currency: jobs.Currency, Amount: 1 + w.rng.Int64N(5_000_000),

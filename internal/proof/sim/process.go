@@ -23,18 +23,18 @@ type process struct {
 	stamps int // of records
 	lives  int
 
-	lanes   []*lane
-	token   refund.Time                // until when the B2B token may be used for a new send; 0: none
-	renewal []func(*doku.PrepareError) // who waits for the token that is being fetched
-	hands   []*handling
-	asleep  refund.Time // it stands still until then
-	down    refund.Time // it is being started until then
+	channels []*channelState
+	token    refund.Time                // until when the B2B token may be used for a new send; 0: none
+	renewal  []func(*doku.PrepareError) // who waits for the token that is being fetched
+	inFlight []*execution
+	asleep   refund.Time // it stands still until then
+	down     refund.Time // it is being started until then
 }
 
-// lane is one channel of a process.
-type lane struct {
-	breaker *retry.Breaker
-	held    int // answers in hand that could not be stored yet
+// channelState is one channel of a process.
+type channelState struct {
+	breaker  *retry.Breaker
+	unstored int // answers in flight that could not be stored yet
 }
 
 func (w *world) newProcess(n int) *process {
@@ -46,7 +46,7 @@ func (w *world) newProcess(n int) *process {
 		Timeout:       time.Duration(30+w.rng.IntN(31)) * time.Second,
 		Quiet:         time.Duration(30+w.rng.IntN(61)) * time.Second,
 		RetryDeadline: 8 * time.Hour,
-		Repeat:        w.nature.repeat,
+		Repeat:        w.behaviour.repeat,
 	}
 	p.retry = retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute, Rand: w.rng.Float64}
 	p.start()
@@ -56,9 +56,9 @@ func (w *world) newProcess(n int) *process {
 // start forgets everything.
 func (p *process) start() {
 	p.lives++
-	p.lanes, p.token, p.renewal, p.hands = nil, 0, nil, nil
+	p.channels, p.token, p.renewal, p.inFlight = nil, 0, nil, nil
 	for range channel.All() {
-		p.lanes = append(p.lanes, &lane{breaker: retry.NewBreaker(retry.BreakerConfig{
+		p.channels = append(p.channels, &channelState{breaker: retry.NewBreaker(retry.BreakerConfig{
 			Now: func() time.Time { return p.clock().Time() }, Policy: p.retry, OnChange: p.breakerChanged,
 		})})
 	}
@@ -66,28 +66,28 @@ func (p *process) start() {
 
 func (p *process) breakerChanged(open bool, _ string) {
 	if open {
-		p.w.road(breakerOpened)
+		p.w.cover(breakerOpened)
 		return
 	}
-	p.w.road(breakerClosed)
+	p.w.cover(breakerClosed)
 }
 
 // clock is the process's own.
 func (p *process) clock() refund.Time { return p.w.now.Add(p.skew + p.jumped) }
 
-// takes reports whether the process takes messages of a lane: it is up, the
+// takes reports whether the process takes messages of a channel: it is up, the
 // channel is not paused, the clock is known to be right, the breaker is not open,
 // and no answer waits to be stored.
 func (p *process) takes(lane int) bool {
-	l := p.lanes[lane]
-	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && p.sure() && l.held == 0 && l.breaker.State() != retry.Open
+	l := p.channels[lane]
+	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && p.sure() && l.unstored == 0 && l.breaker.State() != retry.Open
 }
 
-// crash kills the process. What it had in hand comes again.
+// crash kills the process. What it had in flight comes again.
 func (p *process) crash() {
-	p.w.road(processDied)
+	p.w.cover(processDied)
 	p.w.step(p.n, "crash")
-	for _, h := range p.hands {
+	for _, h := range p.inFlight {
 		h.over = true
 		h.of.busy[p.n] = false
 		p.w.redeliver(h.m, ackWait)
@@ -99,20 +99,20 @@ func (p *process) crash() {
 
 // sleep makes the whole process stand still; its messages are not kept alive.
 func (p *process) sleep(d time.Duration) {
-	p.w.road(processStoodStill)
+	p.w.cover(processStoodStill)
 	p.asleep = max(p.asleep, p.w.now.Add(d))
 	if d > measuredWithin {
 		p.doubt(p.asleep)
 	}
 	if d > ackWait {
-		for _, h := range p.hands {
+		for _, h := range p.inFlight {
 			p.w.redeliver(h.m, ackWait)
 		}
 	}
 }
 
-func (p *process) drop(h *handling) {
-	if i := slices.Index(p.hands, h); i >= 0 {
-		p.hands = slices.Delete(p.hands, i, i+1)
+func (p *process) drop(h *execution) {
+	if i := slices.Index(p.inFlight, h); i >= 0 {
+		p.inFlight = slices.Delete(p.inFlight, i, i+1)
 	}
 }

@@ -14,10 +14,10 @@ const ackWait = 30 * time.Second
 type message struct {
 	of        *account // nil: nobody can say
 	channel   channel.Channel
-	lane      int
+	channelNo int
 	feed      intake.Feed
 	data      []byte
-	nudge     bool
+	wakeUp    bool
 	stored    refund.Time
 	delivered int
 	acked     bool
@@ -28,10 +28,10 @@ type message struct {
 func (w *world) publish(a *account, data []byte, d time.Duration) {
 	m := &message{of: a, data: data}
 	if a == nil {
-		m.lane = w.rng.IntN(len(channel.All()))
-		m.channel = channel.All()[m.lane]
+		m.channelNo = w.rng.IntN(len(channel.All()))
+		m.channel = channel.All()[m.channelNo]
 	} else {
-		m.channel, m.lane = a.channel, a.lane
+		m.channel, m.channelNo = a.channel, a.channelNo
 		a.queued++
 	}
 	w.published++
@@ -47,7 +47,7 @@ func (w *world) offer(m *message) {
 	w.deliver(m)
 }
 
-// deliver hands the message to a process that takes some; if none does now,
+// deliver executions the message to a process that takes some; if none does now,
 // later.
 func (w *world) deliver(m *message) {
 	if m.acked {
@@ -56,7 +56,7 @@ func (w *world) deliver(m *message) {
 	first := w.rng.IntN(processes)
 	for i := range processes {
 		p := w.processes[(first+i)%processes]
-		if p.takes(m.lane) {
+		if p.takes(m.channelNo) {
 			m.delivered++
 			w.report.Deliveries++
 			p.handle(m)

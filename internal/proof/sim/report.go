@@ -22,7 +22,7 @@ type Report struct {
 
 	trace    uint64
 	faults   [faults]int
-	roads    [roads]int
+	covered  [coveragePoints]int
 	rows     rows
 	results  [refund.Unresolved + 1]int
 	channels [8]int // refunds that succeeded, in the order of [channel.All]
@@ -37,32 +37,32 @@ func (r Report) Trace() string { return fmt.Sprintf("%016x", r.trace) }
 // Faulted is how many exchanges met a fault.
 func (r Report) Faulted() int { return r.Exchanges - r.faults[smooth] }
 
-// Road is one thing that a run must have met, and how often it did.
-type Road struct {
+// Coverage is one thing that a run must have met, and how often it did.
+type Coverage struct {
 	Name  string
 	Count int
 }
 
-// Roads returns the table of rare roads.
-func (r Report) Roads() []Road {
-	table := make([]Road, 0, int(roads)+len(rowRoads))
-	for i, count := range r.roads {
-		table = append(table, Road{roadNames[i], count})
+// Covered returns the table of rare paths.
+func (r Report) Covered() []Coverage {
+	table := make([]Coverage, 0, int(coveragePoints)+len(rowCoverage))
+	for i, count := range r.covered {
+		table = append(table, Coverage{coverageNames[i], count})
 	}
 	for i, ch := range channel.All() {
-		table = append(table, Road{"succeeded on " + string(ch), r.channels[i]})
+		table = append(table, Coverage{"succeeded on " + string(ch), r.channels[i]})
 	}
-	for _, row := range rowRoads {
-		table = append(table, Road{"row: " + row, r.rows[row]})
+	for _, row := range rowCoverage {
+		table = append(table, Coverage{"row: " + row, r.rows[row]})
 	}
 	return table
 }
 
-// Missed returns the names of the roads that were never taken, and of the faults
+// Missed returns the names of the paths that were never taken, and of the faults
 // that no exchange met.
 func (r Report) Missed() []string {
 	var names []string
-	for _, road := range r.Roads() {
+	for _, road := range r.Covered() {
 		if road.Count == 0 {
 			names = append(names, road.Name)
 		}
@@ -108,8 +108,8 @@ func (r Report) String() string {
 	for f, count := range r.faults {
 		fmt.Fprintf(&b, "  %9d %s\n", count, faultNames[f])
 	}
-	b.WriteString("\nrare roads\n")
-	for _, road := range r.Roads() {
+	b.WriteString("\ncoverage\n")
+	for _, road := range r.Covered() {
 		fmt.Fprintf(&b, "  %9d %s\n", road.Count, road.Name)
 	}
 	fmt.Fprintf(&b, "\ntrace %s\n", r.Trace())

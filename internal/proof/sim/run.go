@@ -19,8 +19,8 @@ type Config struct {
 	Seed uint64
 	Jobs int
 
-	plant  plant  // a mistake, for the tests of the simulation itself
-	nature nature // the only one to simulate; without a name: all in turn
+	mutation  mutation  // a mutation, for the tests of the simulation itself
+	behaviour behaviour // the only one to simulate; without a name: all in turn
 }
 
 // Run simulates and judges. The same Config gives the same [Report].
@@ -37,18 +37,18 @@ func Run(cfg Config) Report {
 
 // newWorld prepares one shift. Each draws its chances from a source of its own.
 func newWorld(cfg Config, shift int, r *Report) *world {
-	n := natures[shift%len(natures)]
-	if cfg.nature.name != "" {
-		n = cfg.nature
+	n := behaviours[shift%len(behaviours)]
+	if cfg.behaviour.name != "" {
+		n = cfg.behaviour
 	}
 	w := &world{
-		shift:  shift,
-		now:    firstMorning.Add(time.Duration(shift) * day),
-		rng:    rand.New(rand.NewPCG(cfg.Seed, uint64(shift))), //nolint:gosec // chances, not secrets; a count of shifts
-		nature: n,
-		plant:  cfg.plant,
-		report: r,
-		doku:   doku.NewClassifier(clientID, secret.New(sharedKey)),
+		shift:     shift,
+		now:       firstMorning.Add(time.Duration(shift) * day),
+		rng:       rand.New(rand.NewPCG(cfg.Seed, uint64(shift))), //nolint:gosec // chances, not secrets; a count of shifts
+		behaviour: n,
+		mutation:  cfg.mutation,
+		report:    r,
+		doku:      doku.NewClassifier(clientID, secret.New(sharedKey)),
 	}
 	return w
 }
@@ -77,5 +77,5 @@ func (w *world) verify() {
 }
 
 func (w *world) problem(format string, args ...any) {
-	w.report.problem(fmt.Sprintf("shift %d, %s: ", w.shift, w.nature.name) + fmt.Sprintf(format, args...))
+	w.report.problem(fmt.Sprintf("shift %d, %s: ", w.shift, w.behaviour.name) + fmt.Sprintf(format, args...))
 }

@@ -21,7 +21,7 @@ func TestNothingIsPaidTwiceLostOrMisreported(t *testing.T) {
 	r := Run(Config{Seed: 1, Jobs: jobs})
 	failures := r.Failures()
 	if underRace {
-		failures = r.Problems // too few to go every road
+		failures = r.Problems // too few to go every path
 	}
 	for _, failure := range failures {
 		t.Error(failure)
@@ -43,16 +43,16 @@ func TestTheSameSeedGivesTheSameTrace(t *testing.T) {
 	}
 }
 
-// Each mistake is made under a DOKU where the sound program is safe: the same
+// Each mutation is made under a DOKU where the sound program is safe: the same
 // shifts without it have nothing wrong.
-func TestEveryPlantedMistakeIsSeen(t *testing.T) {
+func TestEveryMutationIsSeen(t *testing.T) {
 	t.Parallel()
 	if underRace {
 		t.Skip("too slow under the race detector")
 	}
 	for _, c := range []struct {
 		name   string
-		plant  plant
+		plant  mutation
 		nature string
 		want   string
 	}{
@@ -66,43 +66,43 @@ func TestEveryPlantedMistakeIsSeen(t *testing.T) {
 		{"an inquiry's no believed after a repeat", believedInquiry, "ids for ever, bare 409", "reported as not paid"},
 		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
 		{"a worker that is not sure of its clock goes on", ignoredClock, "no ids, exact inquiry", "paid twice"},
-		{"an operator's word that is not true", falseWord, "ids for ever, replays", "reported as paid"},
-		{"an operator's record over another's", blindDeed, "ids for ever, replays", "no path"},
+		{"an operator's word that is not true", falseVerdict, "ids for ever, replays", "reported as paid"},
+		{"an operator's record over another's", blindAction, "ids for ever, replays", "no path"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{Jobs: 1500, nature: natureNamed(t, c.nature)}
+			cfg := Config{Jobs: 1500, behaviour: behaviourNamed(t, c.nature)}
 			for cfg.Seed < 40 {
 				cfg.Seed++
-				cfg.plant = sound
+				cfg.mutation = none
 				if r := Run(cfg); r.Broken > 0 {
-					t.Fatalf("without the mistake: %v", r.Problems)
+					t.Fatalf("without the mutation: %v", r.Problems)
 				}
-				cfg.plant = c.plant
+				cfg.mutation = c.plant
 				r := Run(cfg)
 				if slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
 					return
 				}
 			}
-			t.Errorf("forty shifts with the mistake, and none says %q", c.want)
+			t.Errorf("forty shifts with the mutation, and none says %q", c.want)
 		})
 	}
 }
 
-func natureNamed(t *testing.T, name string) nature {
+func behaviourNamed(t *testing.T, name string) behaviour {
 	t.Helper()
-	i := slices.IndexFunc(natures, func(n nature) bool { return n.name == name })
+	i := slices.IndexFunc(behaviours, func(n behaviour) bool { return n.name == name })
 	if i < 0 {
 		t.Fatalf("no nature is called %q", name)
 	}
-	return natures[i]
+	return behaviours[i]
 }
 
-// The claim has conditions: a DOKU that keeps none of them is paid through
+// The guarantee has assumptions: a DOKU that keeps none of them is paid through
 // twice, and the checker says so.
 func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
 	t.Parallel()
-	for _, n := range []nature{
+	for _, n := range []behaviour{
 		{name: "no ids, inquiries that lie", memory: never, repeat: refund.RepeatSameDay, late: lateAtWill},
 		{
 			name: "ids for the day, and inquiries that lie trusted beyond it", memory: today,
@@ -116,7 +116,7 @@ func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
 				jobs = 500
 			}
 			for seed := range uint64(20) {
-				r := Run(Config{Seed: seed + 1, Jobs: jobs, nature: n})
+				r := Run(Config{Seed: seed + 1, Jobs: jobs, behaviour: n})
 				if slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, "paid twice") }) {
 					return
 				}
@@ -126,11 +126,11 @@ func TestADOKUThatKeepsNoConditionIsSeenToPayTwice(t *testing.T) {
 	}
 }
 
-func TestARunThatMissesARoadFails(t *testing.T) {
+func TestARunThatMissesACoveragePointFails(t *testing.T) {
 	t.Parallel()
 	r := Run(Config{Seed: 1, Jobs: 10})
 	missed := r.Missed()
-	if !slices.Contains(missed, roadNames[noAfterRepeat]) {
+	if !slices.Contains(missed, coverageNames[noAfterRepeat]) {
 		t.Fatalf("ten jobs went every road but %v", missed)
 	}
 	for _, name := range missed {

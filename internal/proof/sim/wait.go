@@ -11,7 +11,7 @@ import (
 const (
 	sweepEvery  = 5 * time.Minute // by one of the workers
 	overdueTime = 5 * time.Minute
-	rebuildTime = 6 * time.Hour // how often an operator rebuilds nudges from the ledger
+	rebuildTime = 6 * time.Hour // how often an operator rebuilds wake-ups from the ledger
 )
 
 // wait is one message schedule of REFUND_WAITS.
@@ -20,7 +20,7 @@ type wait struct {
 	at      refund.Time
 	stored  refund.Time
 	data    []byte
-	nudge   bool
+	wakeUp  bool
 	dropped bool // the server will not fire it by itself
 }
 
@@ -37,8 +37,8 @@ func (w *world) schedule(next *wait) {
 	fires := next
 	if older != nil && !older.dropped && older.at < next.at && w.chance(150) {
 		// The older one fires nevertheless and takes the newer with it: the
-		// early delivery is the only nudge left.
-		w.road(olderWaitWins)
+		// early delivery is the only wake-up left.
+		w.cover(olderWaitWins)
 		older.of.wait, fires = older, older
 	}
 	w.after(max(time.Duration(fires.at-w.now), 0)+w.between(50*time.Millisecond, time.Second), func() { w.fire(fires) })
@@ -66,8 +66,8 @@ func (w *world) send(due *wait) {
 	w.published++
 	due.of.queued++
 	w.deliver(&message{
-		of: due.of, channel: due.of.channel, lane: due.of.lane, feed: intake.Due,
-		data: due.data, nudge: due.nudge, stored: w.now,
+		of: due.of, channel: due.of.channel, channelNo: due.of.channelNo, feed: intake.Due,
+		data: due.data, wakeUp: due.wakeUp, stored: w.now,
 	})
 }
 
@@ -86,29 +86,29 @@ func (w *world) sweep() {
 	}
 	w.overdue = left
 	for _, due := range again {
-		w.road(overdueSwept)
-		w.schedule(&wait{of: due.of, at: due.at, data: due.data, nudge: due.nudge})
+		w.cover(overdueSwept)
+		w.schedule(&wait{of: due.of, at: due.at, data: due.data, wakeUp: due.wakeUp})
 	}
 	w.after(sweepEvery*4/5+w.between(0, sweepEvery*2/5), w.sweep)
 }
 
-// rebuild is the operator's sweep: a nudge, made from the ledger and without
+// rebuild is the operator's sweep: a wake-up, made from the ledger and without
 // the customer's values, for each open refund that has neither message nor wait.
 func (w *world) rebuild() {
 	if !w.calm {
 		w.after(rebuildTime, w.rebuild)
 	}
-	w.nudge()
+	w.wakeUp()
 }
 
-func (w *world) nudge() {
+func (w *world) wakeUp() {
 	for _, a := range w.accounts {
 		if a.wait != nil || a.queued > 0 || a.last.seq == 0 || a.last.record.State.Result() {
 			continue
 		}
-		w.road(nudgeRebuilt)
-		w.send(&wait{of: a, data: nudgeOf(a.last.record), nudge: true})
+		w.cover(wakeUpMade)
+		w.send(&wait{of: a, data: wakeUpOf(a.last.record), wakeUp: true})
 	}
 }
 
-func nudgeOf(r refund.Record) []byte { return jobs.FromRecord(r.Job).Encode() }
+func wakeUpOf(r refund.Record) []byte { return jobs.FromRecord(r.Job).Encode() }

@@ -22,12 +22,12 @@ var firstMorning = refund.At(time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC))
 
 // world is one shift: everything there is, and the clock.
 type world struct {
-	shift  int
-	rng    *rand.Rand
-	nature nature
-	plant  plant
-	report *Report
-	doku   doku.Classifier // production's word on answers
+	shift     int
+	rng       *rand.Rand
+	behaviour behaviour
+	mutation  mutation
+	report    *Report
+	doku      doku.Classifier // production's verdict on answers
 
 	now    refund.Time // true time, that of NATS
 	healed refund.Time // when the faults ended

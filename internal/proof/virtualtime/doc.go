@@ -14,9 +14,9 @@
 //
 // Not here: three nodes, which elect by real time (internal/ledger and the
 // cluster tests race on them outside), and processes that are killed
-// (internal/chaos).
+// (internal/proof/chaos).
 //
-// Invariant: each scenario ends with internal/check over DOKU's book, the
+// Invariant: each scenario ends with internal/proof/check over DOKU's book, the
 // records and the results; whatever else it shows, no refund was paid twice,
 // none was lost, and none was reported as what did not happen.
 package virtualtime

@@ -128,7 +128,7 @@ func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 }
 
 // The checker is only worth something if it sees a second payment. This DOKU
-// breaks all that the claim rests on: it keeps numbers for minutes, and its
+// breaks all that the guarantee rests on: it keeps numbers for minutes, and its
 // inquiry lies.
 func TestSecondPaymentIsSeenWhereDOKUKeepsNoPromise(t *testing.T) {
 	t.Parallel()

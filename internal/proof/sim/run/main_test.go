@@ -18,7 +18,7 @@ func TestARunThatMissesARoadExitsWithOneAndNamesIt(t *testing.T) {
 	if status := run([]string{"-seed", "2", "-jobs", "30"}, &stdout, &stderr, moment); status != 1 {
 		t.Errorf("status %d", status)
 	}
-	for _, words := range []string{"seed 2: 30 jobs", "rare roads", "trace ", "took 0s"} {
+	for _, words := range []string{"seed 2: 30 jobs", "coverage", "trace ", "took 0s"} {
 		if !strings.Contains(stdout.String(), words) {
 			t.Errorf("no %q in:\n%s", words, &stdout)
 		}

@@ -11,9 +11,9 @@ const (
 	skew = 20 * time.Second // that the clocks of two processes may be apart, at most
 )
 
-// nature is a DOKU that the documents leave open, and the network before it.
-// Each keeps to one of the alternatives of the README's claim.
-type nature struct {
+// behaviour is a DOKU that the documents leave open, and the network before it.
+// Each keeps to one of the alternative assumptions.
+type behaviour struct {
 	name   string
 	memory memory
 	exact  bool          // an inquiry tells the truth about every request that left longer ago than the quiet period
@@ -34,7 +34,7 @@ const (
 	forEver        // as long as the refund is open
 )
 
-var natures = []nature{
+var behaviours = []behaviour{
 	{name: "ids for ever, replays", memory: forEver, repeat: refund.RepeatSameDay, burns: true, late: lateAtWill},
 	{name: "ids for ever, bare 409", memory: forEver, repeat: refund.RepeatSameDay, bare: true, limits: true, late: lateAtWill},
 	{name: "ids for the day in Jakarta", memory: today, repeat: refund.RepeatSameDay, zone: 7 * time.Hour, limits: true, late: lateWithinTimeout},
@@ -62,7 +62,7 @@ func lateWithinQuiet(w *world, p *process, _ refund.Time) time.Duration {
 }
 
 // honours reports whether a request that arrived at then is still known.
-func (n nature) honours(then, now refund.Time) bool {
+func (n behaviour) honours(then, now refund.Time) bool {
 	switch n.memory {
 	case forEver:
 		return true
@@ -73,4 +73,4 @@ func (n nature) honours(then, now refund.Time) bool {
 	}
 }
 
-func (n nature) dayOf(t refund.Time) refund.Time { return t.Add(n.zone) / refund.Time(day) }
+func (n behaviour) dayOf(t refund.Time) refund.Time { return t.Add(n.zone) / refund.Time(day) }

@@ -7,16 +7,16 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// decider is how a handling is decided; production's is [decide].
+// decider is how a execution is decided; production's is [decide].
 type decider func(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine
 
 func decide(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) refund.Machine {
 	return refund.Start(c, e).Decide(now, p)
 }
 
-// Mistake is one thing done wrong on purpose: in what is decided, or in how it
-// is carried out. The zero value is no mistake.
-type Mistake struct {
+// Mutation is one thing done wrong on purpose: in what is decided, or in how it
+// is carried out. The zero value is no mutation.
+type Mutation struct {
 	Name string
 
 	// Shown under a behaviour where nothing goes wrong without it.
@@ -38,9 +38,9 @@ type Mistake struct {
 	processOwns   bool // any delivery in the process that announced a send may make it
 }
 
-// Mistakes returns those that somebody might make, by name.
-func Mistakes() []Mistake {
-	return slices.Concat(wrongDecisions(), wrongDeeds())
+// Mutations returns those that somebody might make, by name.
+func Mutations() []Mutation {
+	return slices.Concat(wrongDecisions(), wrongEffects())
 }
 
 // What [Outcome.Broken] says of them.
@@ -51,8 +51,8 @@ var (
 	forgotten = "forgotten: open, with no wait and no message"
 )
 
-func wrongDecisions() []Mistake {
-	return []Mistake{
+func wrongDecisions() []Mutation {
+	return []Mutation{
 		{Name: "over-refund refusal believed after an unknown", Group: Open, Under: amountFirst, Want: unseen, decide: believing(refund.DefiniteNo)},
 		{Name: "any no believed after an unknown", Group: Open, Under: flapping, Want: unseen, decide: believing(allNos...)},
 		{Name: "not now believed after an unknown", Group: Open, Under: flapping, Want: unseen, decide: believing(refund.NotExecuted)},
@@ -66,8 +66,8 @@ func wrongDecisions() []Mistake {
 	}
 }
 
-func wrongDeeds() []Mistake {
-	return []Mistake{
+func wrongEffects() []Mutation {
+	return []Mutation{
 		{Name: "new Request-Id after an unknown", Group: Open, Under: "409 with the stored answer", Want: twice, newRequestID: true},
 		{Name: "fresh X-EXTERNAL-ID after an unknown", Group: Day, Under: "X-EXTERNAL-ID alone is honoured", Want: twice, newExternalID: true},
 		{Name: "acknowledged before it is recorded", Group: Open, Under: bare409, Want: forgotten, ackFirst: isOpen},
@@ -86,7 +86,7 @@ func wrongDeeds() []Mistake {
 // allNos are the answers that say that a request was not executed.
 var allNos = []refund.Answer{refund.DefiniteNo, refund.NotExecuted, refund.ReplayedRefusal, refund.CustomerTokenRefused}
 
-// isOpen says of which records [Mistake.ackFirst] comes too early: an announced
+// isOpen says of which records [Mutation.ackFirst] comes too early: an announced
 // send has no acknowledgement of its own.
 func isOpen(s refund.State) bool { return s == refund.Waiting || s == refund.Unknown }
 
@@ -146,5 +146,5 @@ func earlyTakeover(c refund.Core, e refund.Event, now refund.Time, p refund.Poli
 	return decide(c, e, now, p)
 }
 
-// Place is the title of the behaviour under which the mistake is shown.
-func (m Mistake) Place() string { return m.Group.String() + ": " + m.Under }
+// Place is the title of the behaviour under which the mutation is shown.
+func (m Mutation) Place() string { return m.Group.String() + ": " + m.Under }

@@ -12,26 +12,26 @@ import (
 	"refundworker.example/refundworker/internal/retry"
 )
 
-// handling is one delivery in one process. It asks [refund.Machine] what to do
+// execution is one delivery in one process. It asks [refund.Machine] what to do
 // next, as the worker's does, and carries it out in this world.
-type handling struct {
-	w       *world
-	p       *process
-	l       *lane
-	m       *message
-	of      *account
-	turn    int // which delivery of the message
-	job     jobs.Incoming
-	entry   entry // the record that is decided from
-	steps   refund.Machine
-	now     refund.Time // of the current effect, by the process's clock
-	permit  *retry.Permit
-	said    refund.Response
-	holding bool // an answer that could not be stored yet
-	over    bool
+type execution struct {
+	w           *world
+	p           *process
+	l           *channelState
+	m           *message
+	of          *account
+	turn        int // which delivery of the message
+	job         jobs.Incoming
+	entry       entry // the record that is decided from
+	machine     refund.Machine
+	now         refund.Time // of the current effect, by the process's clock
+	permit      *retry.Permit
+	response    refund.Response
+	holdsAnswer bool // an answer that could not be stored yet
+	over        bool
 }
 
-// handle takes a message in hand.
+// handle takes a message in flight.
 func (p *process) handle(m *message) {
 	w := p.w
 	decoded := readJob(m)
@@ -40,7 +40,7 @@ func (p *process) handle(m *message) {
 			w.redeliver(m, ackWait)
 			return
 		}
-		w.road(unreadableBuried)
+		w.cover(unreadableDeadLettered)
 		w.ack(m)
 		return
 	}
@@ -49,23 +49,23 @@ func (p *process) handle(m *message) {
 		return
 	}
 	if m.of.busy[p.n] { // no owner: left to its AckWait
-		w.road(secondDeliveryLeft)
+		w.cover(secondDeliveryLeft)
 		w.redeliver(m, ackWait)
 		return
 	}
 	m.of.busy[p.n] = true
-	h := &handling{w: w, p: p, l: p.lanes[m.lane], m: m, of: m.of, turn: m.delivered, job: decoded}
-	p.hands = append(p.hands, h)
+	h := &execution{w: w, p: p, l: p.channels[m.channelNo], m: m, of: m.of, turn: m.delivered, job: decoded}
+	p.inFlight = append(p.inFlight, h)
 	if m.feed == intake.Due || m.delivered > 1 {
 		h.entry = h.of.read()
 	}
-	h.steps = refund.Start(h.entry.record.Core, h.delivered())
+	h.machine = refund.Start(h.entry.record.Core, h.delivered())
 	h.run()
 }
 
 func readJob(m *message) jobs.Incoming {
 	header := nats.Header{}
-	if m.nudge {
+	if m.wakeUp {
 		header.Set(jobs.HeaderWakeUp, "1")
 	}
 	return jobs.Read(m.channel, header, m.data, m.feed == intake.Due)
@@ -73,15 +73,15 @@ func readJob(m *message) jobs.Incoming {
 
 // run decides and does until nothing more follows, or until something has to be
 // waited for.
-func (h *handling) run() {
+func (h *execution) run() {
 	for !h.over {
 		h.now = h.p.clock()
-		before := h.steps
-		h.steps = h.steps.Decide(h.now, h.p.policy)
-		if h.steps != before {
+		before := h.machine
+		h.machine = h.machine.Decide(h.now, h.p.policy)
+		if h.machine != before {
 			h.passed()
 		}
-		effect, more := h.steps.Effect()
+		effect, more := h.machine.Effect()
 		if !more {
 			h.end()
 			return
@@ -90,23 +90,23 @@ func (h *handling) run() {
 			return
 		}
 		if h.needsClock() && !h.p.sure() {
-			h.handBack()
+			h.requeue()
 			return
 		}
-		h.w.step(h.of.n, h.steps.Row(), h.p.n, int(effect))
-		if !h.carry(effect) {
+		h.w.step(h.of.n, h.machine.Row(), h.p.n, int(effect))
+		if !h.carryOut(effect) {
 			return
 		}
 	}
 }
 
 // disturbed lets something happen between two effects.
-func (h *handling) disturbed(next refund.Effect) bool {
+func (h *execution) disturbed(next refund.Effect) bool {
 	switch {
 	case h.w.chance(1):
 		h.diedBefore(next)
 		h.p.crash()
-	case h.w.chance(2): // as a bug in this handling would
+	case h.w.chance(2): // as a bug in this execution would
 		h.end()
 	case h.w.chance(1):
 		h.p.sleep(h.w.between(time.Second, 10*time.Minute))
@@ -119,20 +119,20 @@ func (h *handling) disturbed(next refund.Effect) bool {
 	return true
 }
 
-// pause makes this handling alone stand still, perhaps past send_by, or past
+// pause makes this execution alone stand still, perhaps past send_by, or past
 // the ceiling up to which its message is kept alive.
-func (h *handling) pause() {
+func (h *execution) pause() {
 	d := h.w.between(0, 20*time.Second)
 	if h.w.rng.IntN(4) == 0 {
 		d = h.w.between(20*time.Second, 15*time.Minute)
-		h.w.redeliver(h.m, refund.SendWindow+2*h.p.policy.Timeout+patience+ackWait)
+		h.w.redeliver(h.m, refund.SendWindow+2*h.p.policy.Timeout+appendTimeout+ackWait)
 	}
 	h.after(d, h.run)
 }
 
 // after goes on after d; a process that stands still does so when it wakes, one
 // that died never.
-func (h *handling) after(d time.Duration, do func()) {
+func (h *execution) after(d time.Duration, do func()) {
 	h.w.after(d, func() {
 		switch {
 		case h.over:
@@ -145,10 +145,10 @@ func (h *handling) after(d time.Duration, do func()) {
 }
 
 // end lets go of the message. One that is not acknowledged comes again.
-func (h *handling) end() {
+func (h *execution) end() {
 	h.over = true
 	h.returnPermit()
-	h.release()
+	h.releaseAnswer()
 	h.of.busy[h.p.n] = false
 	h.p.drop(h)
 	if !h.m.acked && h.m.delivered == h.turn {
@@ -156,10 +156,10 @@ func (h *handling) end() {
 	}
 }
 
-// delivered is the event of this delivery against the record in hand.
-func (h *handling) delivered() refund.Event { return h.job.Delivered(&h.entry.record) }
+// delivered is the event of this delivery against the record in flight.
+func (h *execution) delivered() refund.Event { return h.job.Delivered(&h.entry.record) }
 
-func (h *handling) returnPermit() {
+func (h *execution) returnPermit() {
 	if h.permit != nil {
 		h.permit.Cancel()
 		h.permit = nil
@@ -167,17 +167,17 @@ func (h *handling) returnPermit() {
 }
 
 // next builds the record to append.
-func (h *handling) next() refund.Record {
+func (h *execution) next() refund.Record {
 	last := h.entry.record
 	if last.V == 0 {
 		last = h.job.FirstRecord(h.m.stored)
 		last.ClientID, last.Environment = clientID, "simulator"
 	}
-	details := refund.Details{At: h.now, By: h.p.stamp(), Prev: h.entry.seq, Response: h.said}
-	if h.steps.Event().Job == refund.InvalidJob {
+	details := refund.Details{At: h.now, By: h.p.stamp(), Prev: h.entry.seq, Response: h.response}
+	if h.machine.Event().Job == refund.InvalidJob {
 		details.Note = h.job.Problems.String()
 	}
-	return h.w.plant.record(h.steps.Record(last, details), h.now)
+	return h.w.mutation.record(h.machine.Record(last, details), h.now)
 }
 
 // stamp makes every record of every process different from all others.

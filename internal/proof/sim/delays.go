@@ -6,14 +6,14 @@ import (
 	"refundworker.example/refundworker/internal/retry"
 )
 
-func (h *handling) tell(o retry.Outcome) {
+func (h *execution) report(o retry.Outcome) {
 	if h.permit != nil {
 		h.permit.Report(o)
 		h.permit = nil
 	}
 }
 
-func (h *handling) pace() retry.Delays {
+func (h *execution) delays() retry.Delays {
 	return retry.Delays{
 		Policy: h.p.retry, Breaker: h.l.breaker, Taken: int(h.entry.record.Delays),
 		Now: func() time.Time { return h.p.clock().Time() },

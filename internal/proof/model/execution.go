@@ -5,30 +5,30 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// model explores one DOKU with one mistake, or none.
+// model explores one DOKU with one mutation, or none.
 type model struct {
 	DOKU
-	mistake Mistake
-	begin   refund.Time
-	rules   refund.Policy
-	follows [8][8]bool // [refund.MayFollow]
-	rows    map[string]int
-	moves   []move
-	wrong   check.Rule // of the move in the making
+	mutation Mutation
+	begin    refund.Time
+	rules    refund.Policy
+	follows  [8][8]bool // [refund.MayFollow]
+	rows     map[string]int
+	moves    []move
+	wrong    check.Rule // of the move in the making
 }
 
-// move is one step of the world; who is the hand that makes it, or -1.
+// move is one step of the world; who is the execution that makes it, or -1.
 type move struct {
-	what  deed
+	what  step
 	who   int8
 	wrong check.Rule
 	to    world
 }
 
-func newModel(d DOKU, mistake Mistake) *model {
-	m := &model{DOKU: d, mistake: mistake, begin: d.start(), rules: d.policy(), rows: map[string]int{}}
-	if m.mistake.decide == nil {
-		m.mistake.decide = decide
+func newModel(d DOKU, mutation Mutation) *model {
+	m := &model{DOKU: d, mutation: mutation, begin: d.start(), rules: d.policy(), rows: map[string]int{}}
+	if m.mutation.decide == nil {
+		m.mutation.decide = decide
 	}
 	for from := range m.follows {
 		for to := range m.follows[from] {
@@ -38,21 +38,21 @@ func newModel(d DOKU, mistake Mistake) *model {
 	return m
 }
 
-func (m *model) add(what deed, who int, w world) {
-	m.moves = append(m.moves, move{what, int8(who), m.wrong, w}) //nolint:gosec // two hands
+func (m *model) add(what step, who int, w world) {
+	m.moves = append(m.moves, move{what, int8(who), m.wrong, w}) //nolint:gosec // two executions
 	m.wrong = check.Kept
 }
 
-// thaw is the handling that hand h stands for, decided anew at the time at
+// thaw is the execution that execution h stands for, decided anew at the time at
 // which it was decided.
-func (m *model) thaw(h *hand) refund.Machine {
-	return m.mistake.decide(m.full(h.core), m.whole(h.event), m.instant(h.at), m.rules)
+func (m *model) thaw(h *execution) refund.Machine {
+	return m.mutation.decide(m.full(h.core), m.whole(h.event), m.instant(h.at), m.rules)
 }
 
-// decideOn lets hand i decide on a handling that is open, and stops before the
-// first effect that the world could notice.
+// decideOn lets execution i decide on a execution that is open, and stops
+// before the first effect that the world could notice.
 func (m *model) decideOn(w *world, i int, open refund.Machine) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	h.phase, h.stale, h.unsure, h.mine = idle, false, false, false
 	h.core, h.event, h.at = m.pack(open.Core()), m.short(open.Event()), m.clock(w, i)
 	decided := m.thaw(h)
@@ -60,9 +60,9 @@ func (m *model) decideOn(w *world, i int, open refund.Machine) {
 	m.goOn(w, i, decided)
 }
 
-// goOn stops at the next effect of a decided handling.
+// goOn stops at the next effect of a decided execution.
 func (m *model) goOn(w *world, i int, decided refund.Machine) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	switch effect, more := decided.Effect(); {
 	case !more:
 		w.free(i)
@@ -90,18 +90,18 @@ func (m *model) goOn(w *world, i int, decided refund.Machine) {
 	}
 }
 
-// announce goes on from a record that is now the handling's own; all that is
+// announce goes on from a record that is now the execution's own; all that is
 // decided later starts from it.
-func (m *model) announce(h *hand, p phase, own refund.Core) {
+func (m *model) announce(h *execution, p phase, own refund.Core) {
 	h.phase, h.core, h.event, h.at = p, m.pack(own), event{}, 0
 }
 
 // end keeps which of the last effects are left. They say nothing about the
-// refund: the handling is forgotten.
+// refund: the execution is forgotten.
 func (m *model) end(w *world, i int, decided refund.Machine) {
 	effect, _ := decided.Effect()
 	_, more := decided.Advance().Effect()
-	unscheduled := m.mistake.unscheduled || m.mistake.earlyAck && w.hands[i].phase != appending
+	unscheduled := m.mutation.unscheduled || m.mutation.earlyAck && w.executions[i].phase != appending
 	next := acking
 	if effect == refund.Schedule && decided.At() != 0 && !unscheduled { // a zero time would never fire
 		next = scheduling
@@ -109,21 +109,21 @@ func (m *model) end(w *world, i int, decided refund.Machine) {
 			next = forwarding
 		}
 	}
-	w.hands[i] = hand{phase: next, holds: w.hands[i].holds}
+	w.executions[i] = execution{phase: next, holds: w.executions[i].holds}
 }
 
-// deliverTo lets hand i look at the refund anew, as any delivery does.
+// deliverTo lets execution i look at the refund anew, as any delivery does.
 func (m *model) deliverTo(w *world, i int) {
 	m.decideOn(w, i, refund.Start(m.full(w.ledger), m.delivered()))
 }
 
 func (m *model) delivered() refund.Event { return m.whole(event{kind: refund.Delivered}) }
 
-// learn lets hand i decide on what it was told about its own record. Where that
-// is not the last one any more, the first effect would be an append that is
-// refused; that is cut short.
+// learn lets execution i decide on what it was told about its own record. Where
+// that is not the last one any more, the first effect would be an append that
+// is refused; that is cut short.
 func (m *model) learn(w *world, i int, e event) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	e.own = true
 	told := refund.Start(m.full(h.core), refund.Event{}).Observe(m.whole(e))
 	if h.stale {
@@ -132,16 +132,16 @@ func (m *model) learn(w *world, i int, e event) {
 	m.decideOn(w, i, told)
 }
 
-// work lists what hand i may do next.
+// work lists what execution i may do next.
 func (m *model) work(w *world, i int) {
-	switch h := &w.hands[i]; {
+	switch h := &w.executions[i]; {
 	case h.phase == idle:
 		return
 	case m.unsure(w, i) && h.restsOnClock():
-		m.handBack(*w, i)
+		m.requeue(*w, i)
 		return
 	}
-	switch w.hands[i].phase {
+	switch w.executions[i].phase {
 	case preparing:
 		m.prepare(w, i)
 	case appending:
@@ -154,7 +154,7 @@ func (m *model) work(w *world, i int) {
 		m.giveUp(*w, i, gaveUp)
 	case heard:
 		m.read(*w, i)
-		if w.hands[i].event.kind == refund.SendEnded {
+		if w.executions[i].event.kind == refund.SendEnded {
 			m.giveUp(*w, i, lostAnswer)
 		}
 	case asking:
@@ -179,23 +179,23 @@ func (m *model) prepare(w *world, i int) {
 			}
 			v.spare--
 		}
-		h := &v.hands[i]
+		h := &v.executions[i]
 		e := h.event
 		e.ready = r
 		m.decideOn(&v, i, refund.Start(m.full(h.core), refund.Event{}).Observe(m.whole(e)))
-		v.hands[i].stale = w.hands[i].stale
+		v.executions[i].stale = w.executions[i].stale
 		m.add(what, i, v)
 	}
 }
 
 // look is the last look at the clock.
 func (m *model) look(w world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	what := looks
 	switch {
 	case m.unsure(&w, i):
 		what = holdsBack
-	case m.timeIsUp(&w, i) && !m.mistake.sendLate:
+	case m.timeIsUp(&w, i) && !m.mutation.sendLate:
 		what = tooLate
 	}
 	if what != looks {
@@ -209,7 +209,7 @@ func (m *model) look(w world, i int) {
 
 // leave is the first byte on the socket.
 func (m *model) leave(w world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	if !h.ahead {
 		m.emit(&w, i, h.core)
 	}
@@ -223,7 +223,7 @@ func (m *model) emit(w *world, i int, c core) {
 		if w.net[n].live {
 			continue
 		}
-		w.net[n] = request{live: true, owner: int8(i), key: m.key(c), left: w.now, by: m.sendBy(&w.hands[i], c)} //nolint:gosec // two hands
+		w.net[n] = request{live: true, owner: int8(i), key: m.key(c), left: w.now, by: m.sendBy(&w.executions[i], c)} //nolint:gosec // two executions
 		if m.tooLate(w.net[n], w.now) {
 			w.net[n] = request{}
 		}
@@ -246,7 +246,7 @@ func (m *model) ageless(r *request) {
 func (m *model) key(c core) int8 {
 	k := int8(0)
 	switch {
-	case m.External && m.mistake.newExternalID, m.mistake.newRequestID:
+	case m.External && m.mutation.newExternalID, m.mutation.newRequestID:
 		k = c.sends - 1
 	case m.External:
 		k = int8(m.full(c).ExternalKey()) //nolint:gosec // a handful of sends
@@ -254,27 +254,27 @@ func (m *model) key(c core) int8 {
 	return min(k, keys-1)
 }
 
-func (m *model) giveUp(w world, i int, what deed) {
+func (m *model) giveUp(w world, i int, what step) {
 	w.abandon(i)
 	m.learn(&w, i, event{kind: refund.SendEnded})
 	m.add(what, i, w)
 }
 
 func (m *model) read(w world, i int) {
-	m.learn(&w, i, w.hands[i].event)
+	m.learn(&w, i, w.executions[i].event)
 	m.add(reads, i, w)
 }
 
 // finish does the effects after the last append.
 func (m *model) finish(w world, i int) {
-	h := &w.hands[i]
+	h := &w.executions[i]
 	switch h.phase {
 	case scheduling:
-		w.nudge = true
+		w.message = true
 		h.phase = acking
 		m.add(schedules, i, w)
 	case forwarding:
-		w.nudge = true
+		w.message = true
 		w.free(i)
 		m.add(schedules, i, w)
 	default:

@@ -1,11 +1,11 @@
 package model
 
-// deed names a move in a road.
-type deed uint8
+// step names a move in a path.
+type step uint8
 
 // What may be done. Blocks of states and findings follow their first name.
 const (
-	nothing deed = iota
+	nothing step = iota
 	timePasses
 	dayEnds
 	delivers
@@ -41,11 +41,11 @@ const (
 	usurped
 	cancels
 	forwards
-	wordYes
-	wordNo
+	verdictYes
+	verdictNo
 	jumps
 	comesRight
-	handsBack
+	requeues
 	holdsBack
 	stores                    // and the state
 	storesUnsure = stores + 8 // and the state
@@ -53,7 +53,7 @@ const (
 	operatorAsks = stores + 23
 )
 
-var deedNames = [...]string{
+var stepNames = [...]string{
 	nothing:       "",
 	timePasses:    "time passes",
 	dayEnds:       "a day ends",
@@ -89,11 +89,11 @@ var deedNames = [...]string{
 	usurped:       "somebody else uses our identifier",
 	cancels:       "operator: cancels",
 	forwards:      "operator: brings forward",
-	wordYes:       "operator: says that it was paid",
-	wordNo:        "operator: says that it was not paid",
+	verdictYes:    "operator: says that it was paid",
+	verdictNo:     "operator: says that it was not paid",
 	jumps:         "has a clock that jumps",
 	comesRight:    "has its clock set right",
-	handsBack:     "is not sure of its clock, and hands the message back",
+	requeues:      "is not sure of its clock, and hands the message back",
 	holdsBack:     "is not sure of its clock, and sends nothing",
 }
 

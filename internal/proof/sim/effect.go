@@ -110,7 +110,8 @@ func (h *execution) stored(r refund.Record) {
 	h.machine = h.machine.Advance()
 }
 
-// holdAnswer keeps the channel from taking new jobs while an answer cannot be stored.
+// holdAnswer keeps the channel from taking new jobs while an answer cannot be
+// stored.
 func (h *execution) holdAnswer() {
 	if !h.holdsAnswer {
 		h.holdsAnswer = true

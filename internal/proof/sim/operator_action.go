@@ -9,8 +9,8 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// operatorAction is one action of the operator's on one refund, from the record that was
-// looked at on. Meanwhile the workers go on.
+// operatorAction is one action of the operator's on one refund, from the record
+// that was looked at on. Meanwhile the workers go on.
 type operatorAction struct {
 	w        *world
 	of       *account
@@ -106,7 +106,8 @@ func (d *operatorAction) reschedule() {
 	}
 }
 
-// exchangeInquiry asks DOKU now. A proof settles the refund; anything else is only shown.
+// exchangeInquiry asks DOKU now. A proof settles the refund; anything else is
+// only shown.
 func (w *world) look(a *account) {
 	d, p := w.begin(a), w.operator
 	if d.entry.record.Sends == 0 {

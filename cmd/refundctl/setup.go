@@ -16,9 +16,9 @@ type setupCommand struct {
 	JobsMaxBytes    string   `name:"jobs-max-bytes" env:"JOBS_MAX_BYTES" default:"1GiB" help:"Size of REFUND_JOBS, so that jobs leave room for records." placeholder:"SIZE"`
 	LedgerMustExist bool     `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" help:"Refuse to begin a new ledger."`
 	NewLedger       bool     `name:"new-ledger" help:"Begin one although the other streams show that there was one before, which is lost for good. Refunds that it knew can be paid again: read docs/runbook.md first."`
-	NoticeConsumer  []string `name:"notice-consumer" help:"Durable consumer of notices of dead letters to create, one for each order system; may be given several times." placeholder:"NAME"`
-	Replicas        string   `default:"1" help:"Of streams that are created: 1, 3 or 5." placeholder:"N"`
-	ResultConsumer  []string `name:"result-consumer" help:"Durable consumer of results to create, one for each reader; may be given several times." placeholder:"NAME"`
+	NoticeConsumer  []string `name:"notice-consumer" env:"NOTICE_CONSUMERS" help:"Durable consumer of notices of dead letters to create, one for each order system; may be given several times." placeholder:"NAME"`
+	Replicas        string   `default:"1" env:"REPLICAS" help:"Of streams that are created: 1, 3 or 5." placeholder:"N"`
+	ResultConsumer  []string `name:"result-consumer" env:"RESULT_CONSUMERS" help:"Durable consumer of results to create, one for each reader; may be given several times." placeholder:"NAME"`
 	Upgrade         bool     `help:"Alter streams of an older version: REFUNDS gets its owner, REFUND_DEAD notices, REFUND_JOBS a size. Needs an administrator of the account."`
 }
 

@@ -36,6 +36,26 @@ func TestSetupMakesConsumersOfResultsAndNotices(t *testing.T) {
 	holds(t, b.runAs(t, "setup", "setup", "--notice-consumer=orders").out, "created 0;")
 }
 
+// compose.yaml passes them as environment variables, several separated by commas.
+func TestConsumersMayBeSeparatedByCommas(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	e := b.runAs(t, "setup", "setup", "--result-consumer=shop,audit", "--notice-consumer=orders")
+	holds(t, e.out, "created REFUNDS/shop", "created REFUNDS/audit", "created REFUND_DEAD/orders")
+}
+
+func TestSetupUnderAnotherUserSaysWhatWasDenied(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	if e := b.runAs(t, "setup", "setup"); e.status != 0 {
+		t.Fatalf("%+v", e)
+	}
+	e := b.runAs(t, "worker", "setup", "--result-consumer=mine")
+	if e.status == 0 || !strings.Contains(e.errors, "Permissions Violation") || strings.Contains(e.errors+e.out, "worker-secret") {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestBadSettingsOfSetupAreUsage(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t)

@@ -90,7 +90,7 @@ var imports = map[string][]string{
 		"channel", "doku", "fleet", "jobs", "jobs/intake", "jobs/stream", "ledger", "observe", "refund", "retry",
 	},
 	"internal/operator": {
-		"channel", "doku", "fleet", "jobs", "jobs/stream", "ledger", "printable", "refund", "spreadsheet",
+		"channel", "doku", "fleet", "jobs", "jobs/stream", "ledger", "printable", "refund", "retry", "spreadsheet",
 	},
 
 	"internal/config": {"doku", "printable", "secret"},

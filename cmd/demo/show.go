@@ -279,14 +279,10 @@ func (s *show) enter(ctx context.Context, a act) error {
 	if err := s.publish(ctx, a); err != nil {
 		return err
 	}
-	pause := time.NewTimer(s.pace)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
+	if retry.Sleep(ctx, s.pace) != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // await waits until the act of that name has ended.

@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
@@ -90,10 +90,8 @@ func complain(stderr io.Writer, err error) int {
 // logger writes text to a terminal and JSON lines to anything else.
 func logger(c Config, stderr io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: levels[c.LogLevel]}
-	if file, ok := stderr.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(stderr, options))
-		}
+	if config.IsTerminal(stderr) {
+		return slog.New(slog.NewTextHandler(stderr, options))
 	}
 	return slog.New(slog.NewJSONHandler(stderr, options))
 }

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/printable"
 )
 
@@ -30,16 +30,7 @@ type console struct {
 const redraw = 100 * time.Millisecond
 
 func newConsole(out io.Writer) *console {
-	return &console{now: time.Now, terminal: isTerminal(out), out: out}
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return &console{now: time.Now, terminal: config.IsTerminal(out), out: out}
 }
 
 // line prints one line.

@@ -10,6 +10,7 @@ import (
 
 	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/operator"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 type deadCommand struct {
@@ -167,7 +168,7 @@ func (c deadReplayCommand) Run(s *session) error {
 	var r replayReport
 	for i, letter := range letters {
 		if i > 0 && !c.DryRun {
-			s.wait(time.Duration(float64(time.Second) / rate))
+			_ = retry.Sleep(s.ctx, time.Duration(float64(time.Second)/rate))
 		}
 		replayed, err := o.Replay(s.ctx, letter, changes, c.Because, c.DryRun)
 		if err != nil {
@@ -231,16 +232,6 @@ func (c deadReplayCommand) letters(s *session, o operator.Operator) ([]uint64, e
 		letters = append(letters, l.Sequence)
 	}
 	return letters, err
-}
-
-// wait lets time pass, or ends with the command.
-func (s *session) wait(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-s.ctx.Done():
-	case <-t.C:
-	}
 }
 
 type refusal struct {

@@ -10,8 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
+	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/printable"
 )
 
@@ -42,8 +41,7 @@ func writeJSON(w io.Writer, v any, indent string) error {
 
 // colourful reports whether colours can be seen and are wanted.
 func colourful(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(f.Fd()))
+	return os.Getenv("NO_COLOR") == "" && config.IsTerminal(w)
 }
 
 // sheet is text for a person. Whatever is put into it may come from outside, and

@@ -36,7 +36,7 @@ func (versionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
 // run is the program: exit status 0 after a clean stop, 1 for what cannot go
 // on, 2 for bad settings.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
-	text := isTerminal(stderr)
+	text := config.IsTerminal(stderr)
 	lines := observe.NewLines(stderr, text) //nolint:contextcheck // lines are written whoever has ended
 	defer lines.Close(observe.LinesFlush)
 	return runLogging(ctx, args, stdout, lines, text)
@@ -83,13 +83,4 @@ func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -10,6 +10,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // Recorded is one message of the stream REFUNDS.
@@ -63,7 +64,7 @@ func (o Operator) Read(ctx context.Context, s Span, each func(Recorded) error) e
 				return fmt.Errorf("read the ledger after sequence %d: %w", s.After, err)
 			}
 		}
-		pause(ctx, time.Duration(idle)*200*time.Millisecond)
+		_ = retry.Sleep(ctx, time.Duration(idle)*200*time.Millisecond)
 	}
 	return ctx.Err()
 }
@@ -165,14 +166,4 @@ func (o Operator) recorded(msg jetstream.Msg, meta *jetstream.MsgMetadata) (Reco
 		r.Result = msg.Data()
 	}
 	return r, nil
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }

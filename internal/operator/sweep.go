@@ -8,6 +8,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/ledger"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // Lost is a refund that has no result and no message left that would lead to
@@ -30,7 +31,7 @@ func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Dur
 	if err != nil || len(first) == 0 {
 		return nil, err
 	}
-	pause(ctx, settle)
+	_ = retry.Sleep(ctx, settle)
 	second, err := o.missing(ctx, ch, first)
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func (b *Breaker) wait(ctx context.Context, limit func() (int, time.Duration)) (
 		if n > 0 {
 			return n, nil
 		}
-		if err := sleep(ctx, left, changed); err != nil {
+		if err := SleepUntil(ctx, left, changed); err != nil {
 			return 0, err
 		}
 	}
@@ -148,17 +148,4 @@ func (b *Breaker) bounds() (n int, left time.Duration, looks bool) {
 	default:
 		return 1, 0, b.probe == nil
 	}
-}
-
-// sleep waits for d, for changed or for the end of ctx, whose error it returns.
-func sleep(ctx context.Context, d time.Duration, changed <-chan struct{}) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-changed:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/observe"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 const (
@@ -43,7 +44,7 @@ func (p *process) admit(ctx context.Context) (stream.Report, *ledger.Ledger, err
 		}
 		p.Log.Warn("streams not checked yet", "error", err)
 		p.health.Block("streams", fmt.Sprintf("streams not checked yet: %s", err))
-		if err := pause(ctx, askAgain); err != nil {
+		if err := retry.Sleep(ctx, askAgain); err != nil {
 			return stream.Report{}, nil, err
 		}
 	}
@@ -120,17 +121,6 @@ func (p *process) deadLetters(report stream.Report) stream.DeadLetters {
 		return letters.WithoutNotices()
 	}
 	return letters
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // denial keeps the process not ready for a minute after NATS denied something:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // reloadEvery is how soon a changed key is noticed.
@@ -17,7 +18,7 @@ func (p *process) reload(ctx context.Context, client *doku.Client) {
 		return
 	}
 	used := p.Keys
-	for pause(ctx, reloadEvery) == nil {
+	for retry.Sleep(ctx, reloadEvery) == nil {
 		fresh, err := p.Reload()
 		if err == nil && !fresh.differ(used) {
 			continue

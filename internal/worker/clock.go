@@ -170,17 +170,6 @@ func (c *clock) wait(ctx context.Context) error {
 	}
 }
 
-// rest waits for d, for early, or for the end of ctx.
-func (*clock) rest(ctx context.Context, d time.Duration, early <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-early:
-	case <-timer.C:
-	}
-}
-
 // due reports whether the clock should be measured: it is in doubt, or the last
 // time is longer ago than that.
 func (c *clock) due(every time.Duration) bool {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"refundworker.example/refundworker/internal/retry"
 )
 
 const (
@@ -24,9 +26,9 @@ func (w *Worker) watchClock(ctx context.Context) {
 		w.tellClock(was, now)
 		was = now
 		if now == nil {
-			w.clock.rest(ctx, lookEvery, w.clock.doubted)
+			_ = retry.SleepUntil(ctx, lookEvery, w.clock.doubted)
 		} else { // who waits for the clock must not have it measured without a pause
-			w.clock.rest(ctx, unsurePause, nil)
+			_ = retry.Sleep(ctx, unsurePause)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs/intake"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/retry"
 )
 
 // How often each chore is done. All are jittered, so that a fleet that was
@@ -49,12 +50,8 @@ func (w *Worker) every(ctx context.Context, group *sync.WaitGroup, d time.Durati
 	group.Go(func() {
 		for {
 			do(ctx)
-			timer := time.NewTimer(w.jittered(d))
-			select {
-			case <-ctx.Done():
-				timer.Stop()
+			if retry.Sleep(ctx, w.jittered(d)) != nil {
 				return
-			case <-timer.C:
 			}
 		}
 	})

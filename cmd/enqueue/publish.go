@@ -24,7 +24,7 @@ type asyncPublisher interface {
 
 // publisher publishes one job and waits; [jobs.Publisher] is one.
 type publisher interface {
-	Publish(ctx context.Context, posting stream.Posting) (stream.Receipt, error)
+	Publish(ctx context.Context, posting stream.Publication) (stream.Receipt, error)
 }
 
 // sender publishes jobs in the order of the input: of two jobs with one
@@ -169,7 +169,7 @@ func (s *sender) once(ctx context.Context, j job) (receipt stream.Receipt, err e
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
-	return s.again.Publish(ctx, stream.Posting{RefundID: j.refundID, Channel: j.channel, Body: j.body})
+	return s.again.Publish(ctx, stream.Publication{RefundID: j.refundID, Channel: j.channel, Body: j.body})
 }
 
 // lost reports whether nobody said what became of a publish, so that it is

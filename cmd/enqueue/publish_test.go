@@ -117,7 +117,7 @@ func (*silent) PublishMsgAsync(*nats.Msg, ...jetstream.PublishOpt) (jetstream.Pu
 	return nil, nats.ErrTimeout
 }
 
-func (s *silent) Publish(context.Context, stream.Posting) (stream.Receipt, error) {
+func (s *silent) Publish(context.Context, stream.Publication) (stream.Receipt, error) {
 	s.again.Add(1)
 	return stream.Receipt{}, jetstream.ErrNoStreamResponse
 }
@@ -157,7 +157,7 @@ func (r refusing) PublishMsgAsync(*nats.Msg, ...jetstream.PublishOpt) (jetstream
 	return nil, r.err
 }
 
-func (refusing) Publish(context.Context, stream.Posting) (stream.Receipt, error) {
+func (refusing) Publish(context.Context, stream.Publication) (stream.Receipt, error) {
 	return stream.Receipt{Duplicate: true}, nil
 }
 

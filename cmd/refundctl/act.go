@@ -22,7 +22,7 @@ type outcome struct {
 	Before   string         `json:"state_before"`
 }
 
-func (s *session) acted(action, did string, done operator.Done) error {
+func (s *session) acted(action, did string, done operator.ActionResult) error {
 	o := outcome{
 		Action: action, Did: did, Operator: s.Operator, Changed: done.After.Seq != done.Before.Seq,
 		Refund: operator.ViewOf(done.After.Record), Before: done.Before.Record.State.String(),
@@ -98,10 +98,10 @@ func (c retryCommand) Run(s *session) error {
 	if at := forwarded.After.Record.Due.Time(); at.After(time.Now()) {
 		did = "brought forward to its not_before, " + clock(at)
 	}
-	if forwarded.Nudged {
+	if forwarded.WokenUp {
 		did += " (no wait was stored: a nudge was made from the ledger)"
 	}
-	return s.acted("retry", did, forwarded.Done)
+	return s.acted("retry", did, forwarded.ActionResult)
 }
 
 type resolveCommand struct {

@@ -55,7 +55,7 @@ func (c deadListCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	report := map[string]any{"letters": slices.Concat([]operator.Letter{}, letters)}
+	report := map[string]any{"letters": slices.Concat([]operator.DeadLetter{}, letters)}
 	if c.All {
 		report["actions"] = slices.Concat([]operator.Action{}, actions)
 	}
@@ -67,7 +67,7 @@ func (c deadListCommand) Run(s *session) error {
 	})
 }
 
-func drawLetters(p *sheet, letters []operator.Letter) {
+func drawLetters(p *sheet, letters []operator.DeadLetter) {
 	if len(letters) == 0 {
 		p.line("no dead letter")
 		return
@@ -101,7 +101,7 @@ type deadShowCommand struct {
 
 // letterReport is a letter and those fields of its message that may be shown.
 type letterReport struct {
-	operator.Letter
+	operator.DeadLetter
 	Job operator.Shown `json:"job"`
 }
 

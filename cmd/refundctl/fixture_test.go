@@ -139,7 +139,7 @@ func (b broker) put(t *testing.T, path ...*refund.Record) {
 // wait stores one for an hour from now.
 func (b broker) wait(t *testing.T, r *refund.Record) {
 	t.Helper()
-	err := b.ledger.Schedule(t.Context(), ledger.Wait{
+	err := b.ledger.Schedule(t.Context(), ledger.ScheduledMessage{
 		Channel: r.Job.Channel, RefundID: r.Job.RefundID, At: time.Now().Add(time.Hour), Body: []byte(`{"refund_id":"` + r.Job.RefundID + `"}`),
 	})
 	if err != nil {

@@ -275,10 +275,10 @@ func (c sweepCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.show(map[string]any{"lost": slices.Concat([]operator.Lost{}, lost), "dry_run": c.DryRun}, func(p *sheet) { drawSweep(p, lost, c.DryRun) })
+	return s.show(map[string]any{"lost": slices.Concat([]operator.LostRefund{}, lost), "dry_run": c.DryRun}, func(p *sheet) { drawSweep(p, lost, c.DryRun) })
 }
 
-func drawSweep(p *sheet, lost []operator.Lost, dry bool) {
+func drawSweep(p *sheet, lost []operator.LostRefund, dry bool) {
 	var rows [][]string
 	for _, l := range lost {
 		rows = append(rows, []string{l.RefundID, string(l.Channel), l.State, clock(l.Since), l.Note})

@@ -104,7 +104,7 @@ func (s *session) config() (operator.Config, error) {
 		Policy: refund.Policy{RetryDeadline: 24 * time.Hour},
 	}
 	if s.doku != nil {
-		cfg.Asker = s.doku
+		cfg.Inquirer = s.doku
 	}
 	return cfg, nil
 }

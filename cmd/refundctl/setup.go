@@ -98,7 +98,7 @@ func (c setupCommand) upgrade(s *session, cfg stream.SetupConfig, r *setupReport
 	case !cfg.Owner.IsZero() && cfg.Owner != owner:
 		return fmt.Errorf("%w: it holds records of %s, the settings name %s", ledger.ErrForeign, owner, cfg.Owner)
 	}
-	r.Upgraded, r.Warnings, err = stream.UpgradeConfig{JobsMaxBytes: cfg.JobsMaxBytes, Owner: owner}.Run(s.ctx, s.js)
+	r.Upgraded, r.Warnings, err = stream.Upgrade{JobsMaxBytes: cfg.JobsMaxBytes, Owner: owner}.Run(s.ctx, s.js)
 	return err
 }
 

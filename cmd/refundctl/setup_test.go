@@ -90,7 +90,7 @@ func administrated(t *testing.T) broker {
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
 	b := broker{url: s.ClientURL()}
 	b.js = b.as(t, "admin")
-	for _, cfg := range stream.Streams(1) {
+	for _, cfg := range stream.Configs(1) {
 		cfg.MaxBytes = -1
 		cfg.Subjects = slices.DeleteFunc(cfg.Subjects, func(s string) bool { return s == jobs.NoticeSubjects })
 		if _, err := b.js.CreateStream(t.Context(), cfg); err != nil {

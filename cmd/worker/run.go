@@ -37,12 +37,12 @@ func (versionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
 // on, 2 for bad settings.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	text := config.IsTerminal(stderr)
-	lines := observe.NewLines(stderr, text) //nolint:contextcheck // lines are written whoever has ended
+	lines := observe.NewLineWriter(stderr, text) //nolint:contextcheck // lines are written whoever has ended
 	defer lines.Close(observe.LinesFlush)
 	return runLogging(ctx, args, stdout, lines, text)
 }
 
-func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *observe.Lines, text bool) int {
+func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *observe.LineWriter, text bool) int {
 	var f flags
 	p := config.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
 	if status, ok := p.Parse(&f, args, stdout, lines); !ok {

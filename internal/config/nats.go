@@ -107,7 +107,7 @@ func (f NATS) Dial(name string, wait bool, w NATSWatch, more ...nats.Option) (*n
 	}
 	w.spared = &sync.Once{}
 	o := &outage{watch: w, servers: servers, used: servers.addresses()}
-	nc, err := nats.Connect(strings.Join(o.used, ","), append(f.options(name, wait, o), more...)...)
+	nc, err := nats.Connect(strings.Join(o.used, ","), append(f.natsOptions(name, wait, o), more...)...)
 	if err != nil {
 		return nil, nil, unreached(f.NATSURL, err)
 	}
@@ -146,7 +146,7 @@ func (f NATS) jetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 	return jetstream.New(nc)
 }
 
-func (f NATS) options(name string, wait bool, o *outage) []nats.Option {
+func (f NATS) natsOptions(name string, wait bool, o *outage) []nats.Option {
 	options := []nats.Option{
 		nats.Name(name),
 		nats.MaxReconnects(-1),
@@ -190,7 +190,7 @@ func (o *outage) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 	w := o.watch
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		if w.Spare != "" && strings.Contains(err.Error(), `"`+w.Spare) {
-			w.spare(err)
+			w.mayBeDenied(err)
 			return
 		}
 		if w.Log != nil {
@@ -214,8 +214,8 @@ func (o *outage) failed(_ *nats.Conn, sub *nats.Subscription, err error) {
 	}
 }
 
-// spare logs once what is denied again at every reconnect.
-func (w NATSWatch) spare(err error) {
+// mayBeDenied logs once what is denied again at every reconnect.
+func (w NATSWatch) mayBeDenied(err error) {
 	w.spared.Do(func() {
 		if w.Log != nil {
 			w.Log.Info("denied by NATS, and not needed: operators do not see this worker", "error", err)

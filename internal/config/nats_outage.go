@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// tellEvery is how often an outage that lasts is told.
-	tellEvery = time.Minute
+	// reportEvery is how often an outage that lasts is told.
+	reportEvery = time.Minute
 
 	// Between two rounds of attempts. Servers log every login that they refuse.
 	retryWait  = 500 * time.Millisecond
@@ -48,17 +48,17 @@ func (o *outage) down(err error) {
 	if refused {
 		err = fmt.Errorf("user, password or credentials refused: %w", err)
 	}
-	if problem := o.servers.trouble(); problem != nil {
+	if problem := o.servers.lastProblem(); problem != nil {
 		err = fmt.Errorf("%w (%w)", err, problem)
 	}
-	o.tell(err, refused)
+	o.report(err, refused)
 	if o.watch.Down != nil {
 		o.watch.Down(err)
 	}
 }
 
-// tell logs the first failure of an outage, the first refusal, and one a minute.
-func (o *outage) tell(err error, refused bool) {
+// report logs the first failure of an outage, the first refusal, and one a minute.
+func (o *outage) report(err error, refused bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := o.watch.now()
@@ -67,7 +67,7 @@ func (o *outage) tell(err error, refused bool) {
 		o.began = now
 	}
 	news := first || refused && !o.refused
-	if !news && now.Sub(o.told) < tellEvery {
+	if !news && now.Sub(o.told) < reportEvery {
 		return
 	}
 	o.told, o.refused = now, o.refused || refused

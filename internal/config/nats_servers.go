@@ -85,7 +85,7 @@ func (s *servers) addresses() []string {
 	return texts
 }
 
-func (s *servers) trouble() error {
+func (s *servers) lastProblem() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problem

@@ -52,7 +52,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) RefundOutcom
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
 		header: c.cardHeader(sent), body: body, limit: l,
 		seal: func(r reply) signatureStatus {
-			s = r.seal(c.keys.Load().shared, sent)
+			s = r.signature(c.keys.Load().shared, sent)
 			return s
 		},
 	})
@@ -71,7 +71,7 @@ func (c *Client) inquireCard(ctx context.Context, o Order) InquiryOutcome {
 	got := c.wire.send(ctx, request{
 		operation: OpInquiry, method: http.MethodGet, path: sent.target, header: c.cardHeader(sent),
 	})
-	s := got.getSeal(c.keys.Load().shared, sent)
+	s := got.getSignature(c.keys.Load().shared, sent)
 	return findCard(o, got.matched(s), s, c.cfg.DefiniteCodes...)
 }
 

@@ -19,12 +19,12 @@ type cardAnswer struct {
 		OriginalRequestID string `json:"original_request_id"`
 	} `json:"payment"`
 	Refund struct {
-		Amount       rupiah  `json:"amount"`
-		Type         string  `json:"type"`
-		Status       string  `json:"status"`
-		Message      wording `json:"message"`
-		ApprovalCode string  `json:"approval_code"`
-		Error        filled  `json:"error"`
+		Amount       rupiah      `json:"amount"`
+		Type         string      `json:"type"`
+		Status       string      `json:"status"`
+		Message      messageText `json:"message"`
+		ApprovalCode string      `json:"approval_code"`
+		Error        filled      `json:"error"`
 	} `json:"refund"`
 	Error  cardError `json:"error"`
 	Errors filled    `json:"errors"`
@@ -43,9 +43,9 @@ func (e *cardError) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 		return d.SkipValue()
 	}
 	var members struct {
-		Code    string  `json:"code"`
-		Message wording `json:"message"`
-		Type    string  `json:"type"`
+		Code    string      `json:"code"`
+		Message messageText `json:"message"`
+		Type    string      `json:"type"`
 	}
 	if err := json.UnmarshalDecode(d, &members); err != nil {
 		return err
@@ -74,7 +74,7 @@ func classifyCard(o Order, r reply, s signatureStatus, further ...string) Refund
 		return v
 	}
 	var a cardAnswer
-	v := a.judge(o, r, s, further)
+	v := a.classify(o, r, s, further)
 	v.RetryAfter = r.retryAfter()
 	return v.finished(r.status)
 }
@@ -90,7 +90,7 @@ func (v RefundOutcome) finished(status int) RefundOutcome {
 	return v
 }
 
-func (a *cardAnswer) judge(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
+func (a *cardAnswer) classify(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
 	bare := refund.Response{HTTPStatus: r.status}
 	if !r.final() {
 		return RefundOutcome{Response: bare, Cause: Failing, Problem: "not a final answer"}
@@ -98,17 +98,17 @@ func (a *cardAnswer) judge(o Order, r reply, s signatureStatus, further []string
 	if err := r.decode(a); err != nil {
 		return brokenCard(r, err)
 	}
-	if s == sealWrong {
-		return a.wrongSeal(r)
+	if s == signatureWrong {
+		return a.wrongSignature(r)
 	}
-	v := a.opened(o, r, s, further)
-	v.Response = a.said(r.status)
+	v := a.withoutSignature(o, r, s, further)
+	v.Response = a.response(r.status)
 	return v
 }
 
-// opened judges an answer that could be read, and whose signature is right or
+// withoutSignature judges an answer that could be read, and whose signature is right or
 // absent.
-func (a *cardAnswer) opened(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
+func (a *cardAnswer) withoutSignature(o Order, r reply, s signatureStatus, further []string) RefundOutcome {
 	fields := a.others(o)
 	switch {
 	case listed(idempotencyCodes, a.Error.code):
@@ -146,9 +146,9 @@ func brokenCard(r reply, err error) RefundOutcome {
 	return v
 }
 
-// wrongSeal believes nothing that the body says, but for what a wrong key of
+// wrongSignature believes nothing that the body says, but for what a wrong key of
 // ours looks like: then DOKU's own signatures look wrong to us as well.
-func (a *cardAnswer) wrongSeal(r reply) RefundOutcome {
+func (a *cardAnswer) wrongSignature(r reply) RefundOutcome {
 	var v RefundOutcome
 	denied := r.status == http.StatusUnauthorized && !listed(idempotencyCodes, a.Error.code)
 	if a.Refund.Status == "" && (denied || strings.EqualFold(a.Error.code, "invalid_signature")) {
@@ -233,7 +233,7 @@ func (a *cardAnswer) others(o Order) []string {
 	return fields
 }
 
-func (a *cardAnswer) said(status int) refund.Response {
+func (a *cardAnswer) response(status int) refund.Response {
 	return refund.Response{
 		HTTPStatus: status, Code: a.Error.code, Message: string(a.Refund.Message), ErrorMessage: a.Error.message,
 		Type: a.Error.kind, RefundType: a.Refund.Type, ApprovalCode: a.Refund.ApprovalCode,

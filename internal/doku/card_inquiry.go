@@ -56,7 +56,7 @@ var paymentStatuses = []string{"PENDING", cardSuccess, cardFailed, "EXPIRED", "T
 // findCard says what the answer to a card inquiry proves. further are definite
 // codes of the merchant's settings.
 func findCard(o Order, r reply, s signatureStatus, further ...string) InquiryOutcome {
-	if i, ok := r.unheard(); ok {
+	if i, ok := r.withoutAnswer(); ok {
 		return i
 	}
 	var a cardStatus
@@ -78,15 +78,15 @@ func (a *cardStatus) find(o Order, r reply, s signatureStatus, further []string)
 	if err := r.decode(a); err != nil {
 		return InquiryOutcome{Cause: byStatus(r.status).Cause, Problem: err.Error()}
 	}
-	if s == sealWrong {
+	if s == signatureWrong {
 		return InquiryOutcome{Cause: byStatus(r.status).Cause, Problem: "the answer's signature is wrong"}
 	}
-	i := a.judge(o, r, further)
+	i := a.classify(o, r, further)
 	i.Response.Code, i.Response.ErrorMessage, i.Response.Type = a.Error.code, a.Error.message, a.Error.kind
 	return i
 }
 
-func (a *cardStatus) judge(o Order, r reply, further []string) InquiryOutcome {
+func (a *cardStatus) classify(o Order, r reply, further []string) InquiryOutcome {
 	switch {
 	case r.status == http.StatusNotFound && a.missing():
 		return InquiryOutcome{Finding: refund.NotFound, Problem: "not found"}

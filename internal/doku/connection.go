@@ -40,7 +40,7 @@ func newConnection(conn net.Conn) *connection {
 // write sends the request, past the guard. The state says whether a byte of it
 // may have left.
 func (c *connection) write(req *http.Request, l *limit) (sendState, error) {
-	g := &guard{conn: c.Conn, limit: l}
+	g := &sendGuard{conn: c.Conn, limit: l}
 	c.writer.Reset(g)
 	err := req.Write(c.writer)
 	if err == nil {
@@ -180,17 +180,17 @@ const (
 	tooLate                    // no byte has left and none will: send_by had passed
 )
 
-// guard stands before the socket. For a refund it is what refuses the first
+// sendGuard stands before the socket. For a refund it is what refuses the first
 // byte after send_by. Later bytes are looked at too: a request whose tail
 // arrives after send_by is executed after send_by.
-type guard struct {
+type sendGuard struct {
 	conn  net.Conn
 	limit *limit // nil: may leave at any time
 	state sendState
 }
 
 // Write implements [io.Writer].
-func (g *guard) Write(p []byte) (int, error) {
+func (g *sendGuard) Write(p []byte) (int, error) {
 	if g.state == tooLate || g.limit != nil && g.limit.past() {
 		if g.state == unsentYet {
 			g.state = tooLate

@@ -10,7 +10,7 @@ import (
 )
 
 // guarded returns a guard and all that arrives behind it.
-func guarded(t *testing.T, l *limit) (*guard, func() string) {
+func guarded(t *testing.T, l *limit) (*sendGuard, func() string) {
 	t.Helper()
 	here, there := net.Pipe()
 	arrived := make(chan []byte, 1)
@@ -19,7 +19,7 @@ func guarded(t *testing.T, l *limit) (*guard, func() string) {
 		arrived <- got
 	}()
 	t.Cleanup(func() { _ = here.Close() })
-	return &guard{conn: here, limit: l}, func() string {
+	return &sendGuard{conn: here, limit: l}, func() string {
 		_ = here.Close()
 		return string(<-arrived)
 	}

@@ -32,7 +32,7 @@ func FuzzCardAnswer(f *testing.F) {
 		if v.Class == Succeeded && (!signed || !strings.Contains(body, "SUCCESS") && !strings.Contains(body, `\u`)) {
 			t.Fatalf("succeeded on %d, seal %d: %s", status, sealed, body)
 		}
-		if v.Class == Failed && sealed == sealWrong {
+		if v.Class == Failed && sealed == signatureWrong {
 			t.Fatalf("failed under a wrong signature: %s", body)
 		}
 		if v.Evidence == refund.ByReplay && status != http.StatusConflict ||
@@ -40,7 +40,7 @@ func FuzzCardAnswer(f *testing.F) {
 			t.Fatalf("%v %v on %d", v.Evidence, v.Cause, status)
 		}
 		i := findCard(cardOrder(), r, sealed)
-		if i.Finding != refund.NoAnswer && sealed == sealWrong {
+		if i.Finding != refund.NoAnswer && sealed == signatureWrong {
 			t.Fatalf("%v under a wrong signature: %s", i.Finding, body)
 		}
 		if (i.Finding == refund.FoundSuccess || i.Finding == refund.FoundFailure) && !r.ok() {

@@ -104,7 +104,7 @@ func TestRefusedTokenIsDroppedByAnInquiryToo(t *testing.T) {
 	if i := c.Inquire(t.Context(), snapOrder()); i.Cause != Credentials {
 		t.Errorf("got %+v", i)
 	}
-	if _, ok := c.tokens.atHand(); ok {
+	if _, ok := c.tokens.usable(); ok {
 		t.Error("the token is still at hand")
 	}
 }

@@ -27,12 +27,12 @@ var numbersAsText = json.UnmarshalFromFunc(func(d *jsontext.Decoder, text *strin
 	return nil
 })
 
-// wording is a text for people; it decides nothing. It comes as a list of texts
+// messageText is a text for people; it decides nothing. It comes as a list of texts
 // too.
-type wording string
+type messageText string
 
 // UnmarshalJSONFrom implements [json.UnmarshalerFrom].
-func (w *wording) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+func (w *messageText) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if d.PeekKind() != '[' {
 		return json.UnmarshalDecode(d, (*string)(w))
 	}
@@ -40,7 +40,7 @@ func (w *wording) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if err := json.UnmarshalDecode(d, &list); err != nil {
 		return err
 	}
-	*w = wording(strings.Join(list, " "))
+	*w = messageText(strings.Join(list, " "))
 	return nil
 }
 

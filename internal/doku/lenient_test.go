@@ -12,7 +12,7 @@ import (
 // lenientTarget holds one member of every lenient kind.
 type lenientTarget struct {
 	Text     string                 `json:"text"`
-	Wording  wording                `json:"wording"`
+	Wording  messageText            `json:"wording"`
 	Optional optional[lenientInner] `json:"optional"`
 	Present  present                `json:"present"`
 	Filled   filled                 `json:"filled"`

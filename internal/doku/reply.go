@@ -75,12 +75,12 @@ func (r reply) decompressed(ctx context.Context) reply {
 
 // signatureStatus is what the signature of the answer to a card refund is worth: DOKU's
 // digest may be of the body before or after it was compressed.
-func (r reply) seal(keys []secret.Text, sent cardText) signatureStatus {
+func (r reply) signature(keys []secret.Text, sent cardText) signatureStatus {
 	return checkSignature(keys, sent, r.header, r.bodies()...)
 }
 
-// getSeal is the same of the answer to a card inquiry.
-func (r reply) getSeal(keys []secret.Text, sent cardText) signatureStatus {
+// getSignature is the same of the answer to a card inquiry.
+func (r reply) getSignature(keys []secret.Text, sent cardText) signatureStatus {
 	return checkGetSignature(keys, sent, r.header, r.bodies()...)
 }
 
@@ -141,7 +141,7 @@ func exhausted(err error) bool {
 
 // faults: net/http's own words about an answer may quote it, so only these are
 // used.
-var faultWords = []struct {
+var faultTexts = []struct {
 	err  error
 	text string
 }{
@@ -160,7 +160,7 @@ func describe(ctx context.Context, err error) string {
 	if ended := ctx.Err(); ended != nil {
 		err = ended // the connection only knows that its time was over
 	}
-	for _, w := range faultWords {
+	for _, w := range faultTexts {
 		if errors.Is(err, w.err) {
 			return w.text
 		}
@@ -260,8 +260,8 @@ func (r reply) undelivered() (RefundOutcome, bool) {
 	}
 }
 
-// unheard is what an inquiry learned that got no answer at all.
-func (r reply) unheard() (InquiryOutcome, bool) {
+// withoutAnswer is what an inquiry learned that got no answer at all.
+func (r reply) withoutAnswer() (InquiryOutcome, bool) {
 	switch r.fault {
 	case notWritten, late:
 		return InquiryOutcome{Cause: NotWritten, Problem: r.problem}, true

@@ -67,7 +67,7 @@ func cardSignature(key secret.Text, text string) string {
 type signatureStatus uint8
 
 const (
-	sealWrong signatureStatus = iota
+	signatureWrong signatureStatus = iota
 	sealAbsent
 	sealRight
 )
@@ -77,14 +77,14 @@ const (
 // another request would pass for ours. bodies are the forms of the body that the
 // signature may cover; any of them will do.
 func checkSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
-	return sealOf(keys, header, sent.answers(digests(bodies)))
+	return signatureStatusOf(keys, header, sent.answers(digests(bodies)))
 }
 
 // checkGetSignature checks the signature of the answer to a GET. DOKU's page
 // speaks of the Digest for POST alone, and answers to GET are signed with and
 // without it.
 func checkGetSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
-	return sealOf(keys, header, sent.answers(append(digests(bodies), "")))
+	return signatureStatusOf(keys, header, sent.answers(append(digests(bodies), "")))
 }
 
 // digests are those of the bodies, with and without padding.
@@ -110,16 +110,16 @@ func (t cardText) answers(digests []string) func(stamp string) []string {
 	}
 }
 
-func sealOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) signatureStatus {
+func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) signatureStatus {
 	signatures := header.Values("Signature")
 	if len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "" {
 		return sealAbsent
 	}
 	stamps := header.Values("Response-Timestamp")
 	if len(signatures) != 1 || len(stamps) != 1 {
-		return sealWrong
+		return signatureWrong
 	}
-	verdict := sealWrong
+	verdict := signatureWrong
 	for _, text := range texts(stamps[0]) {
 		for _, key := range keys {
 			if sameSignature(cardSignature(key, text), signatures[0]) {

@@ -208,17 +208,17 @@ func TestAnswerIsBelievedBySignatureOverEveryPart(t *testing.T) {
 	}{
 		{"as signed", func(*answer) {}, sealRight},
 		{"signed with the older key", func(a *answer) { a.keys = []secret.Text{secret.New("new"), secret.New(testKey)} }, sealRight},
-		{"another key", func(a *answer) { a.keys = []secret.Text{secret.New("SK-test-key-2")} }, sealWrong},
-		{"one byte of the body", func(a *answer) { a.body = strings.Replace(a.body, "90000", "90001", 1) }, sealWrong},
-		{"another request", func(a *answer) { a.sent.requestID = "other" }, sealWrong},
-		{"another client", func(a *answer) { a.sent.clientID = "other" }, sealWrong},
-		{"another path", func(a *answer) { a.sent.target = "/other" }, sealWrong},
-		{"another time", func(a *answer) { a.header.Set("Response-Timestamp", "2020-08-11T08:45:43Z") }, sealWrong},
-		{"no time", func(a *answer) { a.header.Del("Response-Timestamp") }, sealWrong},
-		{"two signatures", func(a *answer) { a.header.Add("Signature", cardSuccessSignature) }, sealWrong},
+		{"another key", func(a *answer) { a.keys = []secret.Text{secret.New("SK-test-key-2")} }, signatureWrong},
+		{"one byte of the body", func(a *answer) { a.body = strings.Replace(a.body, "90000", "90001", 1) }, signatureWrong},
+		{"another request", func(a *answer) { a.sent.requestID = "other" }, signatureWrong},
+		{"another client", func(a *answer) { a.sent.clientID = "other" }, signatureWrong},
+		{"another path", func(a *answer) { a.sent.target = "/other" }, signatureWrong},
+		{"another time", func(a *answer) { a.header.Set("Response-Timestamp", "2020-08-11T08:45:43Z") }, signatureWrong},
+		{"no time", func(a *answer) { a.header.Del("Response-Timestamp") }, signatureWrong},
+		{"two signatures", func(a *answer) { a.header.Add("Signature", cardSuccessSignature) }, signatureWrong},
 		{"without its prefix", func(a *answer) {
 			a.header.Set("Signature", strings.TrimPrefix(cardSuccessSignature, "HMACSHA256="))
-		}, sealWrong},
+		}, signatureWrong},
 		{"no signature", func(a *answer) { a.header.Del("Signature") }, sealAbsent},
 		{"an empty signature", func(a *answer) { a.header.Set("Signature", "") }, sealAbsent},
 	}

@@ -70,7 +70,7 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) RefundOutcom
 	if err := o.checkSNAPRefund(); err != nil {
 		return unsent(err)
 	}
-	token, ok := c.tokens.atHand()
+	token, ok := c.tokens.usable()
 	if !ok {
 		return RefundOutcome{Class: NotExecuted, Cause: NoToken, Problem: "no b2b token at hand"}
 	}

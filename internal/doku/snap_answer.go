@@ -10,7 +10,7 @@ import (
 // snapAnswer is what is read of the answer to a refund.
 type snapAnswer struct {
 	ResponseCode               snapCode            `json:"responseCode"`
-	ResponseMessage            wording             `json:"responseMessage"`
+	ResponseMessage            messageText         `json:"responseMessage"`
 	RefundAmount               *snapMoney          `json:"refundAmount"`
 	OriginalPartnerReferenceNo string              `json:"originalPartnerReferenceNo"`
 	OriginalReferenceNo        string              `json:"originalReferenceNo"`
@@ -105,26 +105,26 @@ func classifySNAP(o Order, r reply) RefundOutcome {
 		return v
 	}
 	var a snapAnswer
-	v := a.judge(o, r)
+	v := a.classify(o, r)
 	v.Response.HTTPStatus = r.status
 	v.RetryAfter = r.retryAfter()
 	return v.finished(r.status)
 }
 
-func (a *snapAnswer) judge(o Order, r reply) RefundOutcome {
+func (a *snapAnswer) classify(o Order, r reply) RefundOutcome {
 	if err := r.decode(a); err != nil {
 		if r.garbled() {
 			return RefundOutcome{Cause: Failing, Problem: err.Error()}
 		}
 		return bySNAPStatus(r, err.Error())
 	}
-	v := a.verdict(o, r)
-	v.Response = a.said()
+	v := a.byResponseCode(o, r)
+	v.Response = a.response()
 	v.Mismatches = a.others(o)
 	return v
 }
 
-func (a *snapAnswer) verdict(o Order, r reply) RefundOutcome {
+func (a *snapAnswer) byResponseCode(o Order, r reply) RefundOutcome {
 	switch {
 	case !r.final():
 		return RefundOutcome{Cause: Failing, Problem: "not a final answer"}
@@ -199,7 +199,7 @@ func (a *snapAnswer) others(o Order) []string {
 	return fields
 }
 
-func (a *snapAnswer) said() refund.Response {
+func (a *snapAnswer) response() refund.Response {
 	return refund.Response{
 		Code: a.ResponseCode.text, Message: string(a.ResponseMessage),
 		RefundNo: a.RefundNo, ReferenceNo: a.OriginalReferenceNo,

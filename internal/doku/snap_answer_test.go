@@ -42,7 +42,7 @@ func expected(status, caseNo int) (Class, Cause) {
 		table[key{404, c}] = no
 	}
 	table[key{404, 8}], table[key{404, 17}] = [2]any{NotExecuted, Credentials}, [2]any{NotExecuted, Credentials}
-	for _, asked := range []key{{400, 3}, {404, 18}} { // said to be known already: ask
+	for _, asked := range []key{{400, 3}, {404, 18}} { // response to be known already: ask
 		table[asked] = [2]any{Unknown, Plain}
 	}
 	rest := map[int][2]any{

@@ -10,7 +10,7 @@ import (
 // snapFound is what is read of the answer to a status inquiry.
 type snapFound struct {
 	ResponseCode               snapCode                `json:"responseCode"`
-	ResponseMessage            wording                 `json:"responseMessage"`
+	ResponseMessage            messageText             `json:"responseMessage"`
 	OriginalPartnerReferenceNo string                  `json:"originalPartnerReferenceNo"`
 	OriginalReferenceNo        string                  `json:"originalReferenceNo"`
 	Latest                     string                  `json:"latestTransactionStatus"`
@@ -74,7 +74,7 @@ var (
 
 // findSNAP says what the answer to a SNAP inquiry proves.
 func findSNAP(o Order, r reply) (InquiryOutcome, []string) {
-	if i, ok := r.unheard(); ok {
+	if i, ok := r.withoutAnswer(); ok {
 		return i, nil
 	}
 	var a snapFound
@@ -116,7 +116,7 @@ func (a *snapFound) find(o Order, r reply) InquiryOutcome {
 		return InquiryOutcome{Cause: inquiryCause(v), Unlisted: v.Unlisted, Problem: "no answer to the question"}
 	}
 	if ours := a.ours(o); len(ours) > 0 {
-		return judgeEntries(o, ours)
+		return classifyEntries(o, ours)
 	}
 	return a.absent(o)
 }
@@ -168,7 +168,7 @@ func (a *snapFound) absent(o Order) InquiryOutcome {
 // judgeEntries: another amount anywhere is a contradiction; else any 00 is a
 // yes; else any 03 is in progress; else 06 is a no. An entry without amount or
 // with a status of no meaning proves nothing, and spoils a no.
-func judgeEntries(o Order, entries []snapEntry) InquiryOutcome {
+func classifyEntries(o Order, entries []snapEntry) InquiryOutcome {
 	byStatus := map[string]snapEntry{}
 	for _, e := range entries {
 		if e.RefundAmount.differs(o.Amount) {
@@ -178,7 +178,7 @@ func judgeEntries(o Order, entries []snapEntry) InquiryOutcome {
 	}
 	for _, rule := range entryRules {
 		if e, ok := byStatus[rule.status]; ok {
-			return InquiryOutcome{Finding: rule.finding, Response: e.said(), Problem: rule.why}
+			return InquiryOutcome{Finding: rule.finding, Response: e.response(), Problem: rule.why}
 		}
 	}
 	return InquiryOutcome{Problem: "our entry is unclear"}
@@ -209,7 +209,7 @@ func (e snapEntry) class(o Order) string {
 	}
 }
 
-func (e snapEntry) said() refund.Response {
+func (e snapEntry) response() refund.Response {
 	return refund.Response{RefundNo: e.RefundNo, RefundTime: e.RefundDate}
 }
 

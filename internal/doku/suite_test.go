@@ -43,7 +43,7 @@ type opinions struct {
 func judgeAll(status int, body string) opinions {
 	r := respond(status, body)
 	var j opinions
-	for _, s := range []signatureStatus{sealAbsent, sealRight, sealWrong} {
+	for _, s := range []signatureStatus{sealAbsent, sealRight, signatureWrong} {
 		j.refunds = append(j.refunds, classifyCard(cardOrder(), r, s))
 		j.inquiries = append(j.inquiries, findCard(cardOrder(), r, s))
 	}

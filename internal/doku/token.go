@@ -78,8 +78,8 @@ type tokens struct {
 	pending *renewal
 }
 
-// atHand returns the token if it still lives, without waiting for anything.
-func (t *tokens) atHand() (secret.Text, bool) {
+// usable returns the token if it still lives, without waiting for anything.
+func (t *tokens) usable() (secret.Text, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.current.value, !t.current.value.IsZero() && t.now().Before(t.current.ends)

@@ -101,16 +101,16 @@ func TestTokenIsAtHandUntilItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int32
 		source := fakeTokens(t, numbered(&calls))
-		if _, ok := source.atHand(); ok {
+		if _, ok := source.usable(); ok {
 			t.Error("a token at hand before there was one")
 		}
 		_, _ = source.get(t.Context())
 		<-time.After(899 * time.Second)
-		if _, ok := source.atHand(); !ok {
+		if _, ok := source.usable(); !ok {
 			t.Error("none at hand though it lives")
 		}
 		<-time.After(time.Second)
-		if _, ok := source.atHand(); ok {
+		if _, ok := source.usable(); ok {
 			t.Error("an ended token at hand")
 		}
 	})
@@ -168,7 +168,7 @@ func TestRenewalOutlivesTheCallerThatBeganIt(t *testing.T) {
 		}
 		close(answer)
 		synctest.Wait()
-		if value, ok := source.atHand(); !ok || value.Reveal() != "token-1" {
+		if value, ok := source.usable(); !ok || value.Reveal() != "token-1" {
 			t.Errorf("at hand: %v", ok)
 		}
 	})
@@ -206,12 +206,12 @@ func TestRefusedTokenIsDroppedOnlyIfItIsStillInUse(t *testing.T) {
 	source := fakeTokens(t, numbered(&calls))
 	first, _ := source.get(t.Context())
 	source.drop(first)
-	if _, ok := source.atHand(); ok {
+	if _, ok := source.usable(); ok {
 		t.Error("a refused token is still at hand")
 	}
 	second, _ := source.get(t.Context())
 	source.drop(first) // a late 401 for the token before
-	if value, ok := source.atHand(); !ok || value != second || calls.Load() != 2 {
+	if value, ok := source.usable(); !ok || value != second || calls.Load() != 2 {
 		t.Error("the new token was dropped for the old one's refusal")
 	}
 }
@@ -360,7 +360,7 @@ func TestCustomersRefusalDropsNoB2BToken(t *testing.T) {
 	c := newTestClient(t, s.URL)
 	prepare(t, c)
 	wantVerdict(t, c.Refund(t.Context(), snapOrder()), NotExecuted, CustomerToken)
-	if _, ok := c.tokens.atHand(); !ok {
+	if _, ok := c.tokens.usable(); !ok {
 		t.Error("the b2b token was dropped")
 	}
 }

@@ -166,7 +166,7 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 	if got.fault != whole {
 		return got, false
 	}
-	known := tieOf(r, req, got)
+	known := matchOf(r, req, got)
 	left := c.rest()
 	if left == nothing && known == untied && c.used() {
 		left = c.late(ctx)
@@ -182,20 +182,20 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 	return got, left == nothing && known == tied && !res.Close
 }
 
-// tie says what shows that an answer is one to the request that was sent. Only
+// matchKind says what shows that an answer is one to the request that was sent. Only
 // after a tied answer is a connection used again: should the server answer twice,
 // its second answer names, or is signed for, the request before, and cannot pass
 // for the answer to the next.
-type tie uint8
+type matchKind uint8
 
 const (
-	untied    tie = iota
-	tied          // signed for this very request, or it repeats its Request-Id
-	foreign       // it repeats the Request-Id of another request
-	missealed     // its signature is not for this request
+	untied    matchKind = iota
+	tied                // signed for this very request, or it repeats its Request-Id
+	foreign             // it repeats the Request-Id of another request
+	missealed           // its signature is not for this request
 )
 
-func tieOf(r request, req *http.Request, got reply) tie {
+func matchOf(r request, req *http.Request, got reply) matchKind {
 	echoed, sent := strings.TrimSpace(got.header.Get("Request-Id")), req.Header.Get("Request-Id")
 	named := sent != "" && echoed != ""
 	switch {
@@ -207,10 +207,10 @@ func tieOf(r request, req *http.Request, got reply) tie {
 	switch r.seal(got) {
 	case sealRight:
 		return tied
-	case sealWrong:
+	case signatureWrong:
 		return missealed
 	default:
-		return map[bool]tie{true: tied}[named]
+		return map[bool]matchKind{true: tied}[named]
 	}
 }
 

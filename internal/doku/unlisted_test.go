@@ -32,18 +32,18 @@ func TestNoOtherCardCodeIsADefiniteNo(t *testing.T) {
 	t.Parallel()
 	for status := 100; status < 600; status++ {
 		for _, code := range codeWords {
-			for _, s := range []signatureStatus{sealAbsent, sealRight, sealWrong} {
+			for _, s := range []signatureStatus{sealAbsent, sealRight, signatureWrong} {
 				body := fmt.Sprintf(`{"error":{"code":%q,"type":"invalid_request_error"}}`, strings.ReplaceAll(code, "\u0000", " "))
 				v := classifyCard(cardOrder(), respond(status, body), s)
 				checkVerdict(t, v, status)
-				isNo := slices.Contains([]int{400, 404, 422}, status) && listed(definiteCodes, code) && s != sealWrong
+				isNo := slices.Contains([]int{400, 404, 422}, status) && listed(definiteCodes, code) && s != signatureWrong
 				if (v.Class == Failed) != isNo || v.Class == Succeeded || v.Class == InProgress {
 					t.Fatalf("%d %q, seal %d: %v (%s)", status, code, s, v.Class, v.Problem)
 				}
-				if v.Unlisted && (inCardTable(code) || code == "" || s == sealWrong || v.Class != Unknown) {
+				if v.Unlisted && (inCardTable(code) || code == "" || s == signatureWrong || v.Class != Unknown) {
 					t.Fatalf("%d %q, seal %d: unlisted", status, code, s)
 				}
-				if status >= 400 && status != 401 && status != 409 && status != 429 && s != sealWrong && code != "" && !inCardTable(code) && !v.Unlisted {
+				if status >= 400 && status != 401 && status != 409 && status != 429 && s != signatureWrong && code != "" && !inCardTable(code) && !v.Unlisted {
 					t.Fatalf("%d %q, seal %d: nobody is told", status, code, s)
 				}
 			}

@@ -11,7 +11,7 @@ const (
 	HeaderDeadSubject    = "Refund-Dead-Subject"
 	HeaderDeadSequence   = "Refund-Dead-Sequence"
 	HeaderDeadTruncated  = "Refund-Dead-Truncated" // the body's length before it was cut
-	HeaderDeadStream     = "Refund-Dead-Stream"    // with the next two: on dead letters that wait for room, see [DeadLetter.Deferred]
+	HeaderDeadStream     = "Refund-Dead-Stream"    // with the next two: on dead letters that wait for room, see [DeadLetter.DeferredHeader]
 	HeaderDeadStored     = "Refund-Dead-Stored"
 	HeaderDeadRefundID   = "Refund-Dead-Refund-Id"
 	maxTraceParentLength = 256

@@ -18,7 +18,7 @@ import (
 // one of its consumer's MaxAckPending: 512 of them would stop the channel.
 func (l *Ledger) Defer(ctx context.Context, letter stream.DeadLetter, at time.Time) error {
 	msg := nats.NewMsg(letter.DeferredSubject())
-	msg.Header = letter.Deferred()
+	msg.Header = letter.DeferredHeader()
 	msg.Header.Set(headerSchedule, "@at "+at.UTC().Format(time.RFC3339Nano))
 	msg.Header.Set(headerScheduleTarget, jobs.DueSubject(letter.Channel))
 	msg.Data = letter.Body

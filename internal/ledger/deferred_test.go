@@ -32,7 +32,7 @@ func fired(t *testing.T, f fixture) *intake.Delivery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &intake.Delivery{Channel: channel.CreditCard, Source: intake.Due, Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers()}
+	return &intake.Delivery{Channel: channel.CreditCard, Origin: intake.FromDue, Subject: msg.Subject(), Data: msg.Data(), Header: msg.Headers()}
 }
 
 func TestDeferredDeadLetterComesBackAsItWas(t *testing.T) {
@@ -54,7 +54,7 @@ func TestDeferredDeadLetterIsNoWaitOfARefund(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	later := time.Now().Add(time.Hour)
-	if err := f.ledger.Schedule(t.Context(), ledger.Wait{Channel: channel.CreditCard, RefundID: "rf-1", At: later, Body: []byte("{}")}); err != nil {
+	if err := f.ledger.Schedule(t.Context(), ledger.ScheduledMessage{Channel: channel.CreditCard, RefundID: "rf-1", At: later, Body: []byte("{}")}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

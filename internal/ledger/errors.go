@@ -31,9 +31,9 @@ var (
 	// earlier message and stored nothing.
 	ErrDuplicate = errors.New("the server dropped the wait as a duplicate")
 
-	// ErrWaitMoved is returned when a wait to be rescheduled has fired, or
+	// ErrScheduleMoved is returned when a wait to be rescheduled has fired, or
 	// another has taken its place. Nothing was stored.
-	ErrWaitMoved = errors.New("the wait has moved on")
+	ErrScheduleMoved = errors.New("the wait has moved on")
 
 	// ErrRecord is returned when a stored record cannot be read.
 	ErrRecord = errors.New("unreadable record")

@@ -31,10 +31,10 @@ type Config struct {
 
 // Ledger reads and writes records and waits. It is safe for concurrent use.
 type Ledger struct {
-	cfg    Config
-	nc     *nats.Conn
-	health *health
-	healed chan struct{} // of capacity one
+	cfg        Config
+	nc         *nats.Conn
+	requests   *requests
+	recoveries chan struct{} // of capacity one
 }
 
 // New returns a ledger. It does no I/O; [Ledger.Verify] does.
@@ -49,7 +49,7 @@ func New(cfg Config) *Ledger {
 	if cfg.APIPrefix == "" {
 		cfg.APIPrefix = strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
 	}
-	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), health: &health{}, healed: make(chan struct{}, 1)}
+	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), requests: &requests{}, recoveries: make(chan struct{}, 1)}
 }
 
 // The headers of a guarded append.
@@ -92,7 +92,7 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 		if seq, done, err := l.settle(ctx, msg, r); done {
 			return seq, err
 		}
-		if !l.pause(ctx, pauses.NextBackOff(), l.health.append.wait()) {
+		if !l.pause(ctx, pauses.NextBackOff(), l.requests.append.wait()) {
 			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, ErrUncertain, ctx.Err())
 		}
 	}
@@ -106,7 +106,7 @@ func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	ack, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	switch {
 	case err == nil:
-		l.health.append.came()
+		l.requests.append.received()
 		return ack.Sequence, nil
 	case notStored(err):
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)

@@ -224,7 +224,7 @@ func TestCensusCountsWaitsAndUnsettledRefunds(t *testing.T) {
 		if _, err := f.ledger.Append(ctx, record(id, refund.Unresolved, 0, id)); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.ledger.Schedule(ctx, ledger.Wait{Channel: channel.CreditCard, RefundID: id, At: time.Now().Add(time.Hour)}); err != nil {
+		if err := f.ledger.Schedule(ctx, ledger.ScheduledMessage{Channel: channel.CreditCard, RefundID: id, At: time.Now().Add(time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -235,7 +235,7 @@ func TestCensusCountsWaitsAndUnsettledRefunds(t *testing.T) {
 	if _, err := f.ledger.Append(ctx, record("rf-2", refund.Failed, last.Seq, "op")); err != nil {
 		t.Fatal(err)
 	}
-	census := f.ledger.NewCensus()
+	census := f.ledger.NewUnresolvedCounter()
 	for range 2 {
 		if n, err := census.Unresolved(ctx); err != nil || n != 1 {
 			t.Fatalf("unresolved = %d, %v; want 1", n, err)

@@ -14,37 +14,37 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// Stored is a wait as it stands in the stream. Seq 0: there is none.
-type Stored struct {
-	Wait
+// StoredSchedule is a wait as it stands in the stream. Seq 0: there is none.
+type StoredSchedule struct {
+	ScheduledMessage
 	Seq uint64
 }
 
-// WaitOf returns the refund's wait. It costs one round trip.
-func (l *Ledger) WaitOf(ctx context.Context, ch channel.Channel, refundID string) (Stored, error) {
+// ScheduledOf returns the refund's wait. It costs one round trip.
+func (l *Ledger) ScheduledOf(ctx context.Context, ch channel.Channel, refundID string) (StoredSchedule, error) {
 	m, err := l.get(ctx, stream.Waits, msgRequest{LastFor: jobs.RetrySubject(ch, refundID)})
 	if err != nil || m.Seq == 0 {
-		return Stored{}, err
+		return StoredSchedule{}, err
 	}
-	w, err := wait(m)
+	w, err := scheduledMessage(m)
 	if err != nil {
-		return Stored{}, fmt.Errorf("read wait of %s: %w", refundID, err)
+		return StoredSchedule{}, fmt.Errorf("read wait of %s: %w", refundID, err)
 	}
-	return Stored{Wait: w, Seq: m.Seq}, nil
+	return StoredSchedule{ScheduledMessage: w, Seq: m.Seq}, nil
 }
 
 // Reschedule stores s anew, with its body and headers, to fire at s.At.
-// [ErrWaitMoved] is returned, and nothing stored, where the wait has fired or
+// [ErrScheduleMoved] is returned, and nothing stored, where the wait has fired or
 // another has taken its place: that one may hold newer customer values.
-func (l *Ledger) Reschedule(ctx context.Context, s Stored) error {
+func (l *Ledger) Reschedule(ctx context.Context, s StoredSchedule) error {
 	if s.At.Before(firstInstant) || s.At.After(lastInstant) {
 		return fmt.Errorf("reschedule %s: time %s is out of range", s.RefundID, s.At)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
-	err := l.publishWait(ctx, s.Wait, s.Seq)
+	err := l.publishScheduled(ctx, s.ScheduledMessage, s.Seq)
 	if apiCode(err) == codeWrongLastSequence {
-		return fmt.Errorf("reschedule %s: %w", s.RefundID, ErrWaitMoved)
+		return fmt.Errorf("reschedule %s: %w", s.RefundID, ErrScheduleMoved)
 	}
 	return err
 }

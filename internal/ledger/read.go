@@ -29,7 +29,7 @@ func (l *Ledger) Last(ctx context.Context, refundID string) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("read last record of %s: %w", refundID, err)
 	}
-	l.health.read.came()
+	l.requests.read.received()
 	return l.entry(m)
 }
 

@@ -28,13 +28,13 @@ func Result(r *refund.Record) jobs.Result {
 		Metadata:          r.Job.Metadata,
 	}
 	if r.Sends > 0 {
-		sent(&result, r)
+		fillInSent(&result, r)
 	}
 	return result
 }
 
-// sent fills in what only a refund that was sent can have.
-func sent(result *jobs.Result, r *refund.Record) {
+// fillInSent fills in what only a refund that was sent can have.
+func fillInSent(result *jobs.Result, r *refund.Record) {
 	result.RequestID = r.Identity.RequestID
 	if r.Job.Channel.Facts().Family == channel.SNAP {
 		result.RequestID = r.Identity.ExternalID
@@ -51,8 +51,8 @@ func sent(result *jobs.Result, r *refund.Record) {
 	result.RefundTime = r.Response.RefundTime
 }
 
-// sentences say what the worker's own codes mean, where the record has no note.
-var sentences = map[refund.Code]string{
+// explanations say what the worker's own codes mean, where the record has no note.
+var explanations = map[refund.Code]string{
 	refund.CodeInvalidJob:            "the job breaks a rule",
 	refund.CodeCardNumber:            "the job holds a card number",
 	refund.CodeCancelled:             "cancelled by an operator before it was sent",
@@ -74,22 +74,22 @@ func resultError(r *refund.Record) jobs.ResultError {
 		// The operator settles what the worker could not learn.
 		return jobs.ResultError{Source: jobs.SourceWorker, Code: refund.CodeOutcomeUnknown.String(), Message: explain(r)}
 	}
-	return saidError(r.Response)
+	return responseError(r.Response)
 }
 
 // explain says what a code of the worker's means for this refund.
 func explain(r *refund.Record) string {
 	text := meaning(r)
-	if doubtful[r.Code] && r.NumberMayCollide() {
+	if collisionCodes[r.Code] && r.NumberMayCollide() {
 		text += "; its partnerRefundNo " + r.Identity.PartnerRefundNo +
 			" has 60 bits, derived from the refund_id: another refund may have the same one (`refundctl status` looks for it)"
 	}
 	return text
 }
 
-// doubtful are the ends that a refund comes to whose number DOKU knows from
+// collisionCodes are the ends that a refund comes to whose number DOKU knows from
 // another one.
-var doubtful = map[refund.Code]bool{refund.CodeIdentifierCollision: true, refund.CodeOutcomeUnknown: true, refund.CodeContradictoryEvidence: true}
+var collisionCodes = map[refund.Code]bool{refund.CodeIdentifierCollision: true, refund.CodeOutcomeUnknown: true, refund.CodeContradictoryEvidence: true}
 
 func meaning(r *refund.Record) string {
 	switch {
@@ -97,20 +97,20 @@ func meaning(r *refund.Record) string {
 	case r.Because != "" && r.Code == refund.CodeOperator:
 		return "settled by an operator: " + r.Because
 	case r.Because != "" && r.Code == refund.CodeCancelled:
-		return sentences[r.Code] + ": " + r.Because
+		return explanations[r.Code] + ": " + r.Because
 	case r.Note != "" && (r.Code == refund.CodeInvalidJob || r.Code == refund.CodeCardNumber):
 		return r.Note
 	case r.Response != nil && r.Response.Code != "":
-		return sentences[r.Code] + " (DOKU said last: " + r.Response.Code + ")"
+		return explanations[r.Code] + " (DOKU said last: " + r.Response.Code + ")"
 	}
-	return sentences[r.Code]
+	return explanations[r.Code]
 }
 
 // failed is the code of a refund that failed without one of DOKU's.
 const failed = "FAILED"
 
-// saidError is DOKU's own no.
-func saidError(said *refund.Response) jobs.ResultError {
+// responseError is DOKU's own no.
+func responseError(said *refund.Response) jobs.ResultError {
 	if said == nil {
 		said = &refund.Response{}
 	}

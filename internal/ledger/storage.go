@@ -72,9 +72,9 @@ func (l *Ledger) checkRoom(r *refund.Record) error {
 // shortText is what a shortened record keeps of each text, in bytes.
 const shortText = 64
 
-// Shorten takes from a record the texts that decide nothing: DOKU's messages and
+// WithoutTexts takes from a record the texts that decide nothing: DOKU's messages and
 // our own note. It is for an answer that was refused for its size.
-func Shorten(r refund.Record) refund.Record {
+func WithoutTexts(r refund.Record) refund.Record {
 	r.Note = ""
 	if r.Response == nil {
 		return r

@@ -176,7 +176,7 @@ func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	if !errors.Is(err, ledger.ErrTooLarge) || seq != 0 {
 		t.Fatalf("%d, %v", seq, err)
 	}
-	short := ledger.Shorten(*r)
+	short := ledger.WithoutTexts(*r)
 	if seq, err = l.Append(t.Context(), &short); err != nil {
 		t.Fatal(err)
 	}

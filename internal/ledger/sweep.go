@@ -92,24 +92,24 @@ func (l *Ledger) republish(ctx context.Context, m rawMessage) error {
 	if stream.IsDeferredSubject(m.Subject) {
 		return l.republishDeferred(ctx, m)
 	}
-	w, err := wait(m)
+	w, err := scheduledMessage(m)
 	if err != nil {
 		return err
 	}
-	return l.publishWait(ctx, w, m.Seq)
+	return l.publishScheduled(ctx, w, m.Seq)
 }
 
-// wait reads a stored wait back.
-func wait(m rawMessage) (Wait, error) {
+// scheduledMessage reads a stored wait back.
+func scheduledMessage(m rawMessage) (ScheduledMessage, error) {
 	ch, id, err := jobs.ParseRetrySubject(m.Subject)
 	if err != nil {
-		return Wait{}, err
+		return ScheduledMessage{}, err
 	}
 	at, err := scheduled(m)
 	if err != nil {
-		return Wait{}, err
+		return ScheduledMessage{}, err
 	}
-	return Wait{
+	return ScheduledMessage{
 		Channel: ch, RefundID: id, At: at, Body: m.Data,
 		Traceparent: m.header.Get(jobs.HeaderTraceParent), WakeUp: m.header.Get(jobs.HeaderWakeUp) != "",
 	}, nil

@@ -13,11 +13,11 @@ import (
 
 const unresolvedSubjects = "refunds.results.*.unresolved.*"
 
-// mostReads is how many messages one [Census.Unresolved] reads, but for the
+// mostReads is how many messages one [UnresolvedCounter.Unresolved] reads, but for the
 // first.
 const mostReads = 256
 
-// Census counts unresolved results that nobody has settled. It remembers which
+// UnresolvedCounter counts unresolved results that nobody has settled. It remembers which
 // are open and which were settled, for a settled one stays so. It is not safe
 // for concurrent use.
 //
@@ -26,7 +26,7 @@ const mostReads = 256
 // looked last. Where that is more than mostReads, it looks at its open refunds
 // again, some at each call: a count may then be late by as many calls as that
 // takes, and is right again afterwards.
-type Census struct {
+type UnresolvedCounter struct {
 	ledger      *Ledger
 	begun       bool
 	open        map[string]bool
@@ -35,13 +35,13 @@ type Census struct {
 	again       []string // open ones that may have been settled unseen
 }
 
-// NewCensus returns a census that has seen nothing yet.
-func (l *Ledger) NewCensus() *Census { return &Census{ledger: l} }
+// NewUnresolvedCounter returns a census that has seen nothing yet.
+func (l *Ledger) NewUnresolvedCounter() *UnresolvedCounter { return &UnresolvedCounter{ledger: l} }
 
 // Unresolved returns how many refunds are unresolved now. The first call costs a
 // round trip for each unresolved result that there ever was; a later one costs
 // one where nothing was written, else mostReads and a list of subjects at most.
-func (c *Census) Unresolved(ctx context.Context) (int, error) {
+func (c *UnresolvedCounter) Unresolved(ctx context.Context) (int, error) {
 	info, err := c.ledger.info(ctx, stream.Refunds, "", 0)
 	if err != nil {
 		return 0, err
@@ -69,7 +69,7 @@ func (c *Census) Unresolved(ctx context.Context) (int, error) {
 
 // begin looks at every unresolved result. After an error it goes on where it
 // stopped, at the next call.
-func (c *Census) begin(ctx context.Context) error {
+func (c *UnresolvedCounter) begin(ctx context.Context) error {
 	if c.begun || c.open == nil { // another ledger than before, or the first call
 		c.begun, c.open, c.settled, c.again = false, map[string]bool{}, map[string]bool{}, nil
 	}
@@ -81,7 +81,7 @@ func (c *Census) begin(ctx context.Context) error {
 	c.again = slices.Collect(maps.Keys(c.open))
 	for _, id := range ids {
 		if !c.open[id] && !c.settled[id] {
-			if err := c.look(ctx, id); err != nil {
+			if err := c.countOne(ctx, id); err != nil {
 				return err
 			}
 		}
@@ -92,7 +92,7 @@ func (c *Census) begin(ctx context.Context) error {
 // list takes up what is new by the subjects, and has everything looked at again.
 // What is new became unresolved a moment ago: it counts as open until it is
 // looked at.
-func (c *Census) list(ctx context.Context) error {
+func (c *UnresolvedCounter) list(ctx context.Context) error {
 	ids, err := c.ledger.ids(ctx, stream.Refunds, unresolvedSubjects)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *Census) list(ctx context.Context) error {
 
 // follow reads what was written since the last look. Of a message the subject
 // suffices, and one that is gone is none.
-func (c *Census) follow(ctx context.Context, last uint64) error {
+func (c *UnresolvedCounter) follow(ctx context.Context, last uint64) error {
 	for seq := c.last + 1; seq <= last; seq++ {
 		m, err := c.ledger.get(ctx, stream.Refunds, msgRequest{Seq: seq})
 		if err != nil {
@@ -141,11 +141,11 @@ func (c *Census) follow(ctx context.Context, last uint64) error {
 }
 
 // review looks again at some of those that may have been settled unseen.
-func (c *Census) review(ctx context.Context, reads int) error {
+func (c *UnresolvedCounter) review(ctx context.Context, reads int) error {
 	for ; reads > 0 && len(c.again) > 0; reads-- {
 		id := c.again[0]
 		if c.open[id] {
-			if err := c.look(ctx, id); err != nil {
+			if err := c.countOne(ctx, id); err != nil {
 				return err
 			}
 		}
@@ -154,8 +154,8 @@ func (c *Census) review(ctx context.Context, reads int) error {
 	return nil
 }
 
-// look reads the last record of a refund that has an unresolved result.
-func (c *Census) look(ctx context.Context, id string) error {
+// countOne reads the last record of a refund that has an unresolved result.
+func (c *UnresolvedCounter) countOne(ctx context.Context, id string) error {
 	entry, err := c.ledger.Last(ctx, id)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (c *Census) look(ctx context.Context, id string) error {
 	return nil
 }
 
-func (c *Census) settle(id string) {
+func (c *UnresolvedCounter) settle(id string) {
 	delete(c.open, id)
 	c.settled[id] = true
 }

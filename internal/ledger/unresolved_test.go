@@ -73,7 +73,7 @@ func (f fixture) reads(t *testing.T) (count func() int64) {
 }
 
 // counts fails unless a census says so, and returns what it asked for.
-func counts(t *testing.T, c *ledger.Census, want int, reads func() int64) int64 {
+func counts(t *testing.T, c *ledger.UnresolvedCounter, want int, reads func() int64) int64 {
 	t.Helper()
 	reads()
 	if n, err := c.Unresolved(t.Context()); err != nil || n != want {
@@ -88,7 +88,7 @@ func TestACensusOfThousandsReadsNextToNothing(t *testing.T) {
 	const open = 8000
 	f.many(t, "rf", open, refund.Unresolved)
 	reads := f.reads(t)
-	census := f.ledger.NewCensus()
+	census := f.ledger.NewUnresolvedCounter()
 	first := counts(t, census, open, reads)
 	idle := counts(t, census, open, reads)
 	f.settle(t, "rf-17")
@@ -122,7 +122,7 @@ func TestACensusOfThousandsReadsNextToNothing(t *testing.T) {
 func TestACensusAgreesWithANewOneOnceTheLedgerIsQuiet(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	census := f.ledger.NewCensus()
+	census := f.ledger.NewUnresolvedCounter()
 	for round, busy := range []int{0, 3, 300, 1, 600, 0} {
 		f.many(t, fmt.Sprint("open-", round), 5, refund.Unresolved)
 		f.settle(t, fmt.Sprint("open-", round, "-0"))
@@ -134,7 +134,7 @@ func TestACensusAgreesWithANewOneOnceTheLedgerIsQuiet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want, err := f.ledger.NewCensus().Unresolved(t.Context())
+	want, err := f.ledger.NewUnresolvedCounter().Unresolved(t.Context())
 	if err != nil || want != 6*5-6-5 {
 		t.Fatalf("%d, %v", want, err)
 	}

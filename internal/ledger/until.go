@@ -21,15 +21,15 @@ const (
 	lastRetry  = 2 * time.Second
 )
 
-// answers tells those who wait for a stream that it has answered somebody else:
+// responses tells those who wait for a stream that it has answered somebody else:
 // whoever was refused while it had no leader need not wait for its own turn.
-type answers struct {
+type responses struct {
 	mu   sync.Mutex
 	next chan struct{} // closed by the next answer; nil: nobody waits
 }
 
-// came tells of an answer. It costs nothing while nobody waits.
-func (a *answers) came() {
+// received tells of an answer. It costs nothing while nobody waits.
+func (a *responses) received() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.next != nil {
@@ -38,7 +38,7 @@ func (a *answers) came() {
 	}
 }
 
-func (a *answers) wait() <-chan struct{} {
+func (a *responses) wait() <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.next == nil {
@@ -47,21 +47,21 @@ func (a *answers) wait() <-chan struct{} {
 	return a.next
 }
 
-// health is what the operations of one ledger tell each other.
-type health struct {
-	read, append, schedule answers
+// requests is what the operations of one ledger tell each other.
+type requests struct {
+	read, append, schedule responses
 }
 
 // untilDone tries do until it succeeds, ends for good, or ctx ends: then with
 // the last try's error. It tries again at growing, jittered intervals, and at
 // once when the connection is back or another operation of its kind has had an
 // answer. failed is called after each try that failed.
-func (l *Ledger) untilDone(ctx context.Context, kind *answers, failed func(error), do func(context.Context) error) error {
+func (l *Ledger) untilDone(ctx context.Context, kind *responses, failed func(error), do func(context.Context) error) error {
 	pauses := newPauses(firstRetry, lastRetry)
 	for troubled := false; ; troubled = true {
 		err := do(ctx)
 		if err == nil && troubled {
-			l.heal()
+			l.recovered()
 		}
 		if err == nil || final(err) {
 			return err
@@ -73,13 +73,13 @@ func (l *Ledger) untilDone(ctx context.Context, kind *answers, failed func(error
 	}
 }
 
-// Healed receives after something was read or stored that could not be before.
+// Recovered receives after something was read or stored that could not be before.
 // A schedule that fell due while nothing could be stored may be silent now.
-func (l *Ledger) Healed() <-chan struct{} { return l.healed }
+func (l *Ledger) Recovered() <-chan struct{} { return l.recoveries }
 
-func (l *Ledger) heal() {
+func (l *Ledger) recovered() {
 	select {
-	case l.healed <- struct{}{}:
+	case l.recoveries <- struct{}{}:
 	default:
 	}
 }
@@ -120,7 +120,7 @@ func final(err error) bool {
 // answered, which must not be lost while this process lives. failed is called
 // after each try that failed.
 func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed func(error)) (seq uint64, err error) {
-	err = l.untilDone(ctx, &l.health.append, failed, func(ctx context.Context) error {
+	err = l.untilDone(ctx, &l.requests.append, failed, func(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
 		defer cancel()
 		var err error
@@ -132,7 +132,7 @@ func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed
 
 // ReadUntilAnswered is [Ledger.Last], tried again until ctx ends.
 func (l *Ledger) ReadUntilAnswered(ctx context.Context, refundID string, failed func(error)) (last Entry, err error) {
-	err = l.untilDone(ctx, &l.health.read, failed, func(ctx context.Context) error {
+	err = l.untilDone(ctx, &l.requests.read, failed, func(ctx context.Context) error {
 		var err error
 		last, err = l.Last(ctx, refundID)
 		return err
@@ -143,8 +143,8 @@ func (l *Ledger) ReadUntilAnswered(ctx context.Context, refundID string, failed 
 // ScheduleUntilStored is [Ledger.Schedule], tried again until ctx ends. A wait that
 // was stored though its acknowledgement was lost is stored again: it takes its
 // own place.
-func (l *Ledger) ScheduleUntilStored(ctx context.Context, w Wait, failed func(error)) error {
-	return l.untilDone(ctx, &l.health.schedule, failed, func(ctx context.Context) error {
+func (l *Ledger) ScheduleUntilStored(ctx context.Context, w ScheduledMessage, failed func(error)) error {
+	return l.untilDone(ctx, &l.requests.schedule, failed, func(ctx context.Context) error {
 		return l.Schedule(ctx, w)
 	})
 }

@@ -45,7 +45,7 @@ func TestReadsAndWaitsOutliveAServerThatIsAway(t *testing.T) {
 		read <- err
 	}()
 	go func() {
-		scheduled <- f.ledger.ScheduleUntilStored(t.Context(), wait(time.Now().Add(time.Hour), "job"), waitTrouble)
+		scheduled <- f.ledger.ScheduleUntilStored(t.Context(), scheduledMessage(time.Now().Add(time.Hour), "job"), waitTrouble)
 	}()
 	<-notRead
 	<-notStored
@@ -59,7 +59,7 @@ func TestReadsAndWaitsOutliveAServerThatIsAway(t *testing.T) {
 		t.Error(err)
 	}
 	select {
-	case <-f.ledger.Healed():
+	case <-f.ledger.Recovered():
 	default:
 		t.Error("nobody was told that it has healed")
 	}
@@ -75,7 +75,7 @@ func TestPatienceEndsWithItsContext(t *testing.T) {
 			return err
 		},
 		"wait": func(ctx context.Context, tell func(error)) error {
-			return f.ledger.ScheduleUntilStored(ctx, wait(time.Now().Add(time.Hour), "job"), tell)
+			return f.ledger.ScheduleUntilStored(ctx, scheduledMessage(time.Now().Add(time.Hour), "job"), tell)
 		},
 		"append": func(ctx context.Context, tell func(error)) error {
 			_, err := f.ledger.AppendUntilStored(ctx, record("rf-1", refund.Sending, 0, "a"), tell)
@@ -103,7 +103,7 @@ func TestWhatCannotSucceedIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	never := func(err error) { t.Errorf("tried again after %v", err) }
-	if err := f.ledger.ScheduleUntilStored(t.Context(), wait(time.Time{}, "job"), never); err == nil {
+	if err := f.ledger.ScheduleUntilStored(t.Context(), scheduledMessage(time.Time{}, "job"), never); err == nil {
 		t.Error("a wait without a time was stored")
 	}
 	if _, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Sending, 0, "a"), never); err != nil {

@@ -13,15 +13,15 @@ func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
 	if text {
 		return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 	}
-	return slog.New(slog.NewJSONHandler(harmless{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: seconds}))
+	return slog.New(slog.NewJSONHandler(printableWriter{w}, &slog.HandlerOptions{Level: level, ReplaceAttr: seconds}))
 }
 
-// harmless writes lines in which a terminal finds nothing to obey. The library
+// printableWriter writes lines in which a terminal finds nothing to obey. The library
 // escapes the control characters of ASCII alone.
-type harmless struct{ to io.Writer }
+type printableWriter struct{ to io.Writer }
 
 // Write implements [io.Writer].
-func (h harmless) Write(line []byte) (int, error) {
+func (h printableWriter) Write(line []byte) (int, error) {
 	if _, err := h.to.Write(printable.JSON(line)); err != nil {
 		return 0, err
 	}

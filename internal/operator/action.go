@@ -16,7 +16,7 @@ import (
 // `cancelled`. One without a record needs its channel; a job of that id that
 // comes later, or is queued already, finds the result and is never sent.
 // Errors: [*RefusedError], [ErrChannelNeeded], [ErrOtherChannel], [ErrNoOwner].
-func (o Operator) Cancel(ctx context.Context, refundID string, ch channel.Channel, because string) (Done, error) {
+func (o Operator) Cancel(ctx context.Context, refundID string, ch channel.Channel, because string) (ActionResult, error) {
 	d, done, err := o.begin(ctx, "cancel "+refundID, refundID, because, false)
 	if err != nil {
 		return done, err
@@ -41,7 +41,7 @@ func (o Operator) Cancel(ctx context.Context, refundID string, ch channel.Channe
 
 // Resolve settles an unresolved refund by the operator's word: succeeded or
 // failed. Errors: [*RefusedError], [ErrNoRecord], [ErrBecause].
-func (o Operator) Resolve(ctx context.Context, refundID string, word refund.State, because string) (Done, error) {
+func (o Operator) Resolve(ctx context.Context, refundID string, word refund.State, because string) (ActionResult, error) {
 	d, done, err := o.begin(ctx, "resolve "+refundID, refundID, because, true)
 	if err != nil {
 		return done, err
@@ -54,9 +54,9 @@ func (o Operator) Resolve(ctx context.Context, refundID string, word refund.Stat
 	return done, err
 }
 
-// Asked is what an inquiry by hand found, and led to.
-type Asked struct {
-	Done
+// InquiryResult is what an inquiry by hand found, and led to.
+type InquiryResult struct {
+	ActionResult
 	Inquiry doku.InquiryOutcome
 	Settled bool
 }
@@ -64,9 +64,9 @@ type Asked struct {
 // Inquire asks DOKU about a refund that was sent. A proof settles an unknown or
 // unresolved one; anything else is only shown. Errors: [ErrNoRecord], and
 // [*RefusedError] where there is nothing to ask about.
-func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked, error) {
+func (o Operator) Inquire(ctx context.Context, refundID, because string) (InquiryResult, error) {
 	d, done, err := o.begin(ctx, "inquire about "+refundID, refundID, because, false)
-	asked := Asked{Done: done}
+	asked := InquiryResult{ActionResult: done}
 	if err != nil {
 		return asked, err
 	}
@@ -78,7 +78,7 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 		return asked, &RefusedError{Entry: d.entry, Action: d.action, Advice: "it was never sent, so DOKU cannot know it"}
 	}
 	at := refund.At(o.cfg.Now())
-	asked.Inquiry = o.cfg.Asker.Inquire(ctx, doku.NewOrder(&r, doku.Customer{}))
+	asked.Inquiry = o.cfg.Inquirer.Inquire(ctx, doku.NewOrder(&r, doku.Customer{}))
 	d.inquiry = asked.Inquiry
 	err = d.decide(ctx, refund.Event{Kind: refund.OperatorInquired, Finding: asked.Inquiry.Finding, AskedAt: at})
 	asked.After, asked.Settled = d.entry, err == nil
@@ -88,17 +88,17 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Asked,
 	return asked, err
 }
 
-// Forwarded is what bringing a refund forward led to.
-type Forwarded struct {
-	Done
-	Nudged bool // no wait was stored: a nudge was made from the ledger
+// RetryResult is what bringing a refund forward led to.
+type RetryResult struct {
+	ActionResult
+	WokenUp bool // no wait was stored: a nudge was made from the ledger
 }
 
 // Retry brings a waiting refund forward to now, or to its not_before. Its wait
 // keeps body and headers. Errors: [*RefusedError], [ErrNoRecord], [ErrNoCopy].
-func (o Operator) Retry(ctx context.Context, refundID, because string) (Forwarded, error) {
+func (o Operator) Retry(ctx context.Context, refundID, because string) (RetryResult, error) {
 	d, done, err := o.begin(ctx, "retry "+refundID, refundID, because, false)
-	f := Forwarded{Done: done}
+	f := RetryResult{ActionResult: done}
 	if err != nil {
 		return f, err
 	}
@@ -116,16 +116,16 @@ func (o Operator) Retry(ctx context.Context, refundID, because string) (Forwarde
 		return f, err
 	}
 	f.After = d.entry
-	f.Nudged, err = d.reschedule(ctx, lost)
+	f.WokenUp, err = d.reschedule(ctx, lost)
 	return f, err
 }
 
 // reschedule carries out the effect that follows [refund.Append] when a refund
 // was brought forward.
-func (d *deed) reschedule(ctx context.Context, lost bool) (nudged bool, err error) {
+func (d *execution) reschedule(ctx context.Context, lost bool) (nudged bool, err error) {
 	r := d.entry.Record
 	for {
-		stored, err := d.cfg.Ledger.WaitOf(ctx, r.Job.Channel, r.Job.RefundID)
+		stored, err := d.cfg.Ledger.ScheduledOf(ctx, r.Job.Channel, r.Job.RefundID)
 		switch {
 		case err != nil:
 			return false, err
@@ -134,9 +134,9 @@ func (d *deed) reschedule(ctx context.Context, lost bool) (nudged bool, err erro
 		case stored.Seq == 0:
 			return false, nil // it has fired: its delivery finds the new due time
 		}
-		stored.At = d.steps.At().Time()
+		stored.At = d.machine.At().Time()
 		err = d.cfg.Ledger.Reschedule(ctx, stored)
-		if !errors.Is(err, ledger.ErrWaitMoved) {
+		if !errors.Is(err, ledger.ErrScheduleMoved) {
 			return false, err
 		}
 	}
@@ -147,7 +147,7 @@ func (d *deed) reschedule(ctx context.Context, lost bool) (nudged bool, err erro
 // and could take the place of the wait that has them.
 func (o Operator) lost(ctx context.Context, r refund.Record) (bool, error) {
 	for range 2 { // a message that moves from queue to wait, or back, is met at the second look
-		stored, err := o.cfg.Ledger.WaitOf(ctx, r.Job.Channel, r.Job.RefundID)
+		stored, err := o.cfg.Ledger.ScheduledOf(ctx, r.Job.Channel, r.Job.RefundID)
 		if err != nil || stored.Seq != 0 {
 			return false, err
 		}
@@ -167,15 +167,15 @@ func needsCustomer(ch channel.Channel) bool {
 }
 
 // begin reads the record that an action starts from.
-func (o Operator) begin(ctx context.Context, action, refundID, because string, needed bool) (*deed, Done, error) {
+func (o Operator) begin(ctx context.Context, action, refundID, because string, needed bool) (*execution, ActionResult, error) {
 	if err := o.signed(because, needed); err != nil {
-		return nil, Done{}, fmt.Errorf("%s: %w", action, err)
+		return nil, ActionResult{}, fmt.Errorf("%s: %w", action, err)
 	}
 	last, err := o.last(ctx, refundID)
 	if err != nil {
-		return nil, Done{}, fmt.Errorf("%s: %w", action, err)
+		return nil, ActionResult{}, fmt.Errorf("%s: %w", action, err)
 	}
-	return &deed{Operator: o, action: action, because: because, entry: last}, Done{Before: last, After: last}, nil
+	return &execution{Operator: o, action: action, because: because, entry: last}, ActionResult{Before: last, After: last}, nil
 }
 
 func (o Operator) last(ctx context.Context, refundID string) (ledger.Entry, error) {

@@ -123,7 +123,7 @@ func TestRetryBringsTheWaitForwardWithItsBodyAndHeaders(t *testing.T) {
 	f.put(t, r)
 	f.wait(t, r, `{"customer":{"access_token":"token-7"}}`)
 	forwarded, err := f.Retry(ctx, "rf-1", "balance topped up")
-	if err != nil || forwarded.Nudged {
+	if err != nil || forwarded.WokenUp {
 		t.Fatalf("%+v, %v", forwarded, err)
 	}
 	if got := f.last(t, "rf-1"); got.Code != refund.CodeBroughtForward || got.Due > refund.At(time.Now()) || got.Because != "balance topped up" {
@@ -148,10 +148,10 @@ func TestRetryNudgesOnlyWhatHasNoMessageLeftAndNeedsNoCustomer(t *testing.T) {
 	if _, err := f.js.Publish(ctx, "refunds.jobs.credit_card", []byte(`{"refund_id":"rf-queued"}`)); err != nil {
 		t.Fatal(err)
 	}
-	if forwarded, err := f.Retry(ctx, "rf-queued", ""); err != nil || forwarded.Nudged {
+	if forwarded, err := f.Retry(ctx, "rf-queued", ""); err != nil || forwarded.WokenUp {
 		t.Errorf("nudged beside a job: %+v, %v", forwarded, err)
 	}
-	if forwarded, err := f.Retry(ctx, "rf-lost", ""); err != nil || !forwarded.Nudged {
+	if forwarded, err := f.Retry(ctx, "rf-lost", ""); err != nil || !forwarded.WokenUp {
 		t.Fatalf("not nudged: %+v, %v", forwarded, err)
 	}
 	if msg := f.due(t, channel.CreditCard); msg.Headers().Get("Refund-Nudge") != "1" || !strings.Contains(string(msg.Data()), "rf-lost") {

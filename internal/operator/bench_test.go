@@ -73,7 +73,7 @@ func (f fixture) fill(b *testing.B, i int) {
 		b.Error(err)
 	}
 	if end == refund.Waiting {
-		err := f.ledger.Schedule(b.Context(), ledger.Wait{Channel: last.Job.Channel, RefundID: id, At: time.Now().Add(time.Hour), Body: []byte("{}")})
+		err := f.ledger.Schedule(b.Context(), ledger.ScheduledMessage{Channel: last.Job.Channel, RefundID: id, At: time.Now().Add(time.Hour), Body: []byte("{}")})
 		if err != nil {
 			b.Error(err)
 		}

@@ -17,8 +17,8 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// replicated is a stream or consumer with what its cluster says of it.
-type replicated struct {
+// raftGroup is a stream or consumer with what its cluster says of it.
+type raftGroup struct {
 	name     string
 	consumer bool
 	replicas int // as it is configured; 0: as many as are there
@@ -32,14 +32,14 @@ func (o Operator) replicas(ctx context.Context) []Finding {
 	const name = "replicas"
 	groups := o.groups(ctx)
 	leaders, single := map[string]int{}, true
-	troubles := map[verdict][]replicated{}
+	troubles := map[agreement][]raftGroup{}
 	for _, g := range groups {
 		switch {
 		case missing(g.err):
 			continue // the check of the streams says so
 		case g.err != nil:
 			text, do := o.why(g.err)
-			troubles[verdict{LevelProblem, text, do}] = append(troubles[verdict{LevelProblem, text, do}], g)
+			troubles[agreement{LevelProblem, text, do}] = append(troubles[agreement{LevelProblem, text, do}], g)
 			continue
 		}
 		if v := g.judge(); v.level != LevelOK {
@@ -57,7 +57,7 @@ func (o Operator) replicas(ctx context.Context) []Finding {
 		return []Finding{{LevelOK, name, "all are there and current; leaders: " + counted(leaders), ""}}
 	}
 	var found []Finding
-	for _, v := range slices.SortedFunc(maps.Keys(troubles), compareVerdicts) {
+	for _, v := range slices.SortedFunc(maps.Keys(troubles), compareAgreements) {
 		found = append(found, Finding{v.level, name, labels(troubles[v]) + ": " + v.text, v.do})
 	}
 	return found
@@ -80,11 +80,11 @@ func counted(leaders map[string]int) string {
 
 // groups asks for all of them at once: where nobody answers, each would take
 // seconds.
-func (o Operator) groups(ctx context.Context) []replicated {
-	var groups []replicated
+func (o Operator) groups(ctx context.Context) []raftGroup {
+	var groups []raftGroup
 	var asks []func() (*jetstream.ClusterInfo, int, error)
-	for _, stream := range stream.Streams(1) {
-		groups = append(groups, replicated{name: stream.Name})
+	for _, stream := range stream.Configs(1) {
+		groups = append(groups, raftGroup{name: stream.Name})
 		asks = append(asks, func() (*jetstream.ClusterInfo, int, error) {
 			s, err := o.cfg.JS.Stream(ctx, stream.Name)
 			if err != nil {
@@ -94,7 +94,7 @@ func (o Operator) groups(ctx context.Context) []replicated {
 		})
 	}
 	for _, consumer := range stream.Consumers(channel.All()) {
-		groups = append(groups, replicated{name: consumer.Config.Durable, consumer: true})
+		groups = append(groups, raftGroup{name: consumer.Config.Durable, consumer: true})
 		asks = append(asks, func() (*jetstream.ClusterInfo, int, error) {
 			c, err := o.cfg.JS.Consumer(ctx, consumer.Stream, consumer.Config.Durable)
 			if err != nil {
@@ -112,7 +112,7 @@ func (o Operator) groups(ctx context.Context) []replicated {
 }
 
 // labels names the streams, and the consumers where they are few.
-func labels(groups []replicated) string {
+func labels(groups []raftGroup) string {
 	var names, consumers []string
 	for _, g := range groups {
 		if g.consumer {
@@ -127,10 +127,10 @@ func labels(groups []replicated) string {
 	return strings.Join(append(names, consumers...), ", ")
 }
 
-// verdict is a [Finding] without the name of what it is about.
-type verdict struct{ level, text, do string }
+// agreement is a [Finding] without the name of what it is about.
+type agreement struct{ level, text, do string }
 
-func compareVerdicts(a, b verdict) int {
+func compareAgreements(a, b agreement) int {
 	if a.level != b.level {
 		return strings.Compare(a.level, b.level) // problem before warning
 	}
@@ -143,27 +143,27 @@ const (
 )
 
 // judge says what is wrong with the copies of one stream or consumer.
-func (g replicated) judge() verdict {
+func (g raftGroup) judge() agreement {
 	if g.cluster == nil {
-		return verdict{level: LevelOK} // a server of its own
+		return agreement{level: LevelOK} // a server of its own
 	}
 	there, all, offline, behind := g.count()
 	names := strings.Join(offline, ", ")
 	switch {
 	case there < all/2+1:
-		return verdict{LevelProblem, fmt.Sprintf("no quorum: %d of %d replicas there; offline: %s", there, all, names), noQuorum}
+		return agreement{LevelProblem, fmt.Sprintf("no quorum: %d of %d replicas there; offline: %s", there, all, names), noQuorum}
 	case g.cluster.Leader == "":
-		return verdict{LevelProblem, fmt.Sprintf("no leader, though %d of %d replicas are there", there, all), "an election takes seconds: look again; where it stays, restart the nodes one by one"}
+		return agreement{LevelProblem, fmt.Sprintf("no leader, though %d of %d replicas are there", there, all), "an election takes seconds: look again; where it stays, restart the nodes one by one"}
 	case len(offline) > 0:
 		left := "one more lost, and nothing can be stored"
 		if there > all/2+1 {
 			left = "a majority is left"
 		}
-		return verdict{LevelProblem, fmt.Sprintf("%d of %d replicas there, %s; offline: %s", there, all, left, names), bringBack}
+		return agreement{LevelProblem, fmt.Sprintf("%d of %d replicas there, %s; offline: %s", there, all, left, names), bringBack}
 	case len(behind) > 0:
-		return verdict{LevelWarning, "behind: " + strings.Join(behind, ", "), "a replica that has just come back catches up; where the number grows, look at that node's disk and network"}
+		return agreement{LevelWarning, "behind: " + strings.Join(behind, ", "), "a replica that has just come back catches up; where the number grows, look at that node's disk and network"}
 	}
-	return verdict{level: LevelOK}
+	return agreement{level: LevelOK}
 }
 
 // How long a replica may say nothing to its leader, which hears from it every
@@ -176,7 +176,7 @@ const (
 )
 
 // count counts the replicas that are there, of all that there should be.
-func (g replicated) count() (there, all int, offline, behind []string) {
+func (g raftGroup) count() (there, all int, offline, behind []string) {
 	led := g.cluster.Leader != ""
 	if led {
 		there, all = 1, 1
@@ -224,7 +224,7 @@ func (m *meta) finding() []Finding {
 	for i := range m.Replicas {
 		peers[i] = &m.Replicas[i]
 	}
-	g := replicated{cluster: &jetstream.ClusterInfo{Leader: m.Leader, Replicas: peers}}
+	g := raftGroup{cluster: &jetstream.ClusterInfo{Leader: m.Leader, Replicas: peers}}
 	if m.Leader == "" {
 		return []Finding{{LevelProblem, name, fmt.Sprintf("%s has no leader: of %d nodes no majority is there", m.Name, m.Size), noQuorum}}
 	}

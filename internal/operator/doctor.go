@@ -38,7 +38,7 @@ type Finding struct {
 
 // Gateway is DOKU as the doctor sees it.
 type Gateway interface {
-	Asker
+	Inquirer
 	Prepare(ctx context.Context, ch channel.Channel) error
 }
 
@@ -180,7 +180,7 @@ const (
 	clockNear = 2 * time.Second
 )
 
-func judgeClock(name, whose string, ahead time.Duration) Finding {
+func checkClock(name, whose string, ahead time.Duration) Finding {
 	text := fmt.Sprintf("%s clock is %s ahead of this machine's", whose, ahead.Round(time.Millisecond))
 	do := "set the clocks by NTP: requests are signed with the time, and days begin by it"
 	switch {
@@ -198,7 +198,7 @@ func (o Operator) clock(ctx context.Context) Finding {
 		text, do := o.why(err)
 		return Finding{LevelProblem, "clock of NATS", text, do}
 	}
-	return judgeClock("clock of NATS", "NATS's", ahead)
+	return checkClock("clock of NATS", "NATS's", ahead)
 }
 
 // clock asks for DOKU's front page; its Date has whole seconds.
@@ -217,7 +217,7 @@ func (c Checkup) clock(ctx context.Context, now func() time.Time) Finding {
 	if ahead < 0 && ahead > -time.Second { // cut to the second
 		ahead = 0
 	}
-	return judgeClock(name, "DOKU's", ahead)
+	return checkClock(name, "DOKU's", ahead)
 }
 
 func (c Checkup) get(ctx context.Context, method, url string) (*http.Response, error) {

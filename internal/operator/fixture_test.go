@@ -69,7 +69,7 @@ func on(n *devstack.NATS, js jetstream.JetStream, clientID string) fixture {
 
 // asking is the operator with DOKU's answer in store.
 func (f fixture) asking(answer doku.InquiryOutcome) operator.Operator {
-	f.cfg.Asker = asker{answer}
+	f.cfg.Inquirer = asker{answer}
 	return operator.New(f.cfg)
 }
 
@@ -124,7 +124,7 @@ func (f fixture) put(t *testing.T, path ...*refund.Record) {
 // wait stores one for an hour from now.
 func (f fixture) wait(t *testing.T, r *refund.Record, body string) {
 	t.Helper()
-	err := f.ledger.Schedule(t.Context(), ledger.Wait{
+	err := f.ledger.Schedule(t.Context(), ledger.ScheduledMessage{
 		Channel: r.Job.Channel, RefundID: r.Job.RefundID, At: time.Now().Add(time.Hour), Body: []byte(body), Traceparent: "00-a-b-01",
 	})
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// Asker asks DOKU what became of a refund; it moves no money.
-type Asker interface {
+// Inquirer asks DOKU what became of a refund; it moves no money.
+type Inquirer interface {
 	Inquire(ctx context.Context, o doku.Order) doku.InquiryOutcome
 }
 
 // Config is what an [Operator] works with. Asker is needed by Inquire alone,
 // ClientID and Environment where a record is begun.
 type Config struct {
-	Asker       Asker
+	Inquirer    Inquirer
 	ClientID    string
 	Environment string
 	Instance    string // names this process in records; no two may share it
@@ -47,22 +47,22 @@ type Operator struct {
 // New returns an operator.
 func New(cfg Config) Operator { return Operator{cfg: cfg, stamps: &atomic.Uint64{}} }
 
-// Done is what an action led to.
-type Done struct {
+// ActionResult is what an action led to.
+type ActionResult struct {
 	Before ledger.Entry // Seq 0: there was no record
 	After  ledger.Entry // what stands in the ledger now
 }
 
 // longest words of an operator's that are kept, in characters, as a job's own
 // reason has them.
-const longestWords = 255
+const maxReason = 255
 
-// checkWords refuses words that may not be kept for ever: they end in results,
+// checkReason refuses words that may not be kept for ever: they end in results,
 // in headers and on screens.
-func checkWords(text string) error {
+func checkReason(text string) error {
 	switch {
-	case len([]rune(text)) > longestWords:
-		return fmt.Errorf("%w: longer than %d characters", ErrBecause, longestWords)
+	case len([]rune(text)) > maxReason:
+		return fmt.Errorf("%w: longer than %d characters", ErrBecause, maxReason)
 	case printable.Text(text) != text:
 		return fmt.Errorf("%w: holds what cannot be printed", ErrBecause)
 	case jobs.HoldsCardNumber(text):
@@ -79,10 +79,10 @@ func (o Operator) signed(because string, needed bool) error {
 	if needed && strings.TrimSpace(because) == "" {
 		return fmt.Errorf("%w: must be given", ErrBecause)
 	}
-	if err := checkWords(o.cfg.Name); err != nil {
+	if err := checkReason(o.cfg.Name); err != nil {
 		return fmt.Errorf("operator's name: %w", err)
 	}
-	return checkWords(because)
+	return checkReason(because)
 }
 
 // stamp makes every record of every process different from all others.

@@ -314,7 +314,7 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 	}
 	t.Cleanup(client.Close)
 	asking := s.cfg
-	asking.Asker, asking.Instance = client, "asker"
+	asking.Inquirer, asking.Instance = client, "asker"
 	ctx, stop := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	m := &mischief{stand: s, asker: operator.New(asking), rand: rand.New(rand.NewPCG(7, 11)), ids: ids, early: early, doubt: doubt, did: map[string]int{}}

@@ -53,8 +53,8 @@ const (
 	pendingThere
 )
 
-// words are what reports call the outcomes; a mapping adds its own.
-var words = map[string]outcome{
+// statusWords are what reports call the outcomes; a mapping adds its own.
+var statusWords = map[string]outcome{
 	"success": paidThere, "succeeded": paidThere, "refunded": paidThere, "failed": failedThere, "rejected": failedThere,
 	"pending": pendingThere, "processing": pendingThere, "in progress": pendingThere, "in_progress": pendingThere, "initiated": pendingThere,
 }
@@ -178,7 +178,7 @@ func (r *Report) add(row spreadsheet.Row, m Mapping, at map[string]int) error {
 	if ours, ok := m["status."+word]; ok {
 		word = ours
 	}
-	said, known := words[strings.ToLower(word)]
+	said, known := statusWords[strings.ToLower(word)]
 	if !known {
 		return fmt.Errorf("status %.40q is neither success nor failed nor pending (a mapping can say which: status.WORD=success)", word)
 	}

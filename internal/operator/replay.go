@@ -64,7 +64,7 @@ func (o Operator) Replay(ctx context.Context, sequence uint64, changes []Change,
 }
 
 // job is what would be published.
-func (l Letter) job(changes []Change) (channel.Channel, []byte, error) {
+func (l DeadLetter) job(changes []Change) (channel.Channel, []byte, error) {
 	if l.Truncated {
 		return "", nil, ErrTruncated
 	}
@@ -90,7 +90,7 @@ func (l Letter) job(changes []Change) (channel.Channel, []byte, error) {
 }
 
 // mayReplay refuses what would be buried again, or paid a second time.
-func (o Operator) mayReplay(ctx context.Context, l Letter, ch channel.Channel, body []byte) (Replayed, error) {
+func (o Operator) mayReplay(ctx context.Context, l DeadLetter, ch channel.Channel, body []byte) (Replayed, error) {
 	d := jobs.Decode(ch, body)
 	id := d.Job.RefundID
 	switch {

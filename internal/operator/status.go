@@ -64,7 +64,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	if r.State.Result() {
 		return s, nil
 	}
-	wait, err := o.cfg.Ledger.WaitOf(ctx, r.Job.Channel, refundID)
+	wait, err := o.cfg.Ledger.ScheduledOf(ctx, r.Job.Channel, refundID)
 	if err != nil {
 		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
 	}

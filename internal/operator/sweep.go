@@ -11,9 +11,9 @@ import (
 	"refundworker.example/refundworker/internal/retry"
 )
 
-// Lost is a refund that has no result and no message left that would lead to
+// LostRefund is a refund that has no result and no message left that would lead to
 // one.
-type Lost struct {
+type LostRefund struct {
 	View
 	Nudged bool   `json:"nudged"`
 	Note   string `json:"note,omitempty"`
@@ -26,7 +26,7 @@ const noCustomer = "its next send needs the customer's values, which no nudge ha
 // has neither job nor wait, twice, settle apart, and its record has not moved
 // in between: a message on its way from one queue to the other is somewhere at
 // one of the two looks. With dry it only tells.
-func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Duration, dry bool) ([]Lost, error) {
+func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Duration, dry bool) ([]LostRefund, error) {
 	first, err := o.missing(ctx, ch, nil)
 	if err != nil || len(first) == 0 {
 		return nil, err
@@ -36,9 +36,9 @@ func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Dur
 	if err != nil {
 		return nil, err
 	}
-	var lost []Lost
+	var lost []LostRefund
 	for _, e := range second {
-		l := Lost{View: ViewOf(e.Record)}
+		l := LostRefund{View: ViewOf(e.Record)}
 		if e.Record.FirstUnknown == 0 && needsCustomer(e.Record.Job.Channel) {
 			l.Note = noCustomer
 		}
@@ -81,7 +81,7 @@ func (o Operator) missing(ctx context.Context, ch channel.Channel, before []ledg
 		found = append(found, entries...)
 	}
 	return slices.DeleteFunc(found, func(e ledger.Entry) bool {
-		return e.Seq == 0 || e.Record.State.Result() || before != nil && !stands(before, e)
+		return e.Seq == 0 || e.Record.State.Result() || before != nil && !isOpen(before, e)
 	}), nil
 }
 
@@ -96,8 +96,8 @@ func (o Operator) open(ctx context.Context, ch channel.Channel, before []ledger.
 	return ids, nil
 }
 
-// stands reports whether the very record was there before. Sequences are
+// isOpen reports whether the very record was there before. Sequences are
 // unique in the stream.
-func stands(before []ledger.Entry, e ledger.Entry) bool {
+func isOpen(before []ledger.Entry, e ledger.Entry) bool {
 	return slices.ContainsFunc(before, func(b ledger.Entry) bool { return b.Seq == e.Seq })
 }

@@ -93,7 +93,7 @@ func step(r refund.Record, sequence uint64) Step {
 	return s
 }
 
-// steps shows a history. A record repeats what DOKU said last: only the step
+// machine shows a history. A record repeats what DOKU said last: only the step
 // that brought it shows it.
 func steps(path []ledger.Entry) []Step {
 	var list []Step

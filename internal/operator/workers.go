@@ -92,7 +92,7 @@ func (o Operator) workers(ctx context.Context) []Finding {
 			})
 		}
 	}
-	if channels := held(workers); len(channels) > 0 {
+	if channels := unstoredAnswers(workers); len(channels) > 0 {
 		found = append(found, Finding{
 			LevelProblem, name, "an answer from DOKU cannot be stored: " + strings.Join(channels, ", "),
 			"do not stop these workers; see docs/runbook.md, RefundStorageFull: of a full disk nothing else is seen from here",
@@ -106,8 +106,8 @@ func (o Operator) workers(ctx context.Context) []Finding {
 	return found
 }
 
-// held names the channels that stand still for an answer that cannot be stored.
-func held(workers []fleet.Worker) []string {
+// unstoredAnswers names the channels that stand still for an answer that cannot be stored.
+func unstoredAnswers(workers []fleet.Worker) []string {
 	var names []string
 	for _, w := range workers {
 		for _, c := range w.Channels {

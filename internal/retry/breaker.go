@@ -80,10 +80,10 @@ type Breaker struct {
 	open          bool // open or half-open
 	since, until  time.Time
 	reason        string
-	reads, writes row // bad outcomes in a row
-	badReads      int // since a write last said something, or a read was good
-	denied        int // unauthorized ones in a row
-	openings      int // openings in a row
+	reads, writes streak // bad outcomes in a row
+	badReads      int    // since a write last said something, or a read was good
+	denied        int    // unauthorized ones in a row
+	openings      int    // openings in a row
 	epoch         uint64
 	probing
 	changed chan struct{} // closed and replaced when a gate may let more in
@@ -145,17 +145,17 @@ func (p *Permit) settle(o Outcome) (changed, open bool, reason string) {
 	if p.epoch != b.epoch {
 		return false, false, ""
 	}
-	changed = b.judge(o, p.call)
+	changed = b.evaluate(o, p.call)
 	return changed, b.open, b.reason
 }
 
-// judge counts o and reports whether the breaker opened or closed.
-func (b *Breaker) judge(o Outcome, c Call) bool {
+// evaluate counts o and reports whether the breaker opened or closed.
+func (b *Breaker) evaluate(o Outcome, c Call) bool {
 	switch {
 	case o.kind == fine && c.Write:
 		return b.close()
 	case o.kind == fine:
-		b.reads, b.badReads, b.denied = row{}, 0, 0
+		b.reads, b.badReads, b.denied = streak{}, 0, 0
 		b.readWorked(c)
 		return false
 	case !o.bad():
@@ -189,7 +189,7 @@ func (b *Breaker) full() bool {
 // close forgets what was counted and reports whether the breaker was open.
 func (b *Breaker) close() bool {
 	was := b.open
-	b.reads, b.writes = row{}, row{}
+	b.reads, b.writes = streak{}, streak{}
 	b.badReads, b.denied, b.openings = 0, 0, 0
 	b.open, b.since, b.until, b.reason = false, time.Time{}, time.Time{}, ""
 	b.probing = probing{}

@@ -62,7 +62,7 @@ func (b *Breaker) Allow(c Call) (p *Permit, wait time.Duration) {
 		return p, 0
 	}
 	switch {
-	case b.probe != nil || b.othersTurn(c):
+	case b.probe != nil || b.otherSubjectFirst(c):
 		return nil, 0
 	case b.writesFirst() == c.Write || b.lookLeft() <= 0:
 	case c.Write:
@@ -74,9 +74,9 @@ func (b *Breaker) Allow(c Call) (p *Permit, wait time.Duration) {
 	return p, 0
 }
 
-// othersTurn reports whether c would be the second probe in a row about its
+// otherSubjectFirst reports whether c would be the second probe in a row about its
 // subject, while another subject may still come.
-func (b *Breaker) othersTurn(c Call) bool {
+func (b *Breaker) otherSubjectFirst(c Call) bool {
 	stands := min(otherTime, b.until.Sub(b.since))
 	return c.Subject != "" && c.Subject == b.last && b.cfg.Now().Sub(b.until) < stands
 }

@@ -2,8 +2,8 @@ package retry
 
 import "slices"
 
-// row counts bad outcomes in a row.
-type row struct {
+// streak counts bad outcomes in a row.
+type streak struct {
 	n        int
 	channel  int      // those that speak of the channel whatever they were about
 	subjects []string // of the others, each once; no more than are needed
@@ -11,7 +11,7 @@ type row struct {
 
 // add counts o, which was about subject. Subjects beyond enough tell nothing
 // new, so that a row of any length takes little memory.
-func (r *row) add(o Outcome, subject string, enough int) {
+func (r *streak) add(o Outcome, subject string, enough int) {
 	r.n++
 	switch {
 	case o.kind != failing:
@@ -23,7 +23,7 @@ func (r *row) add(o Outcome, subject string, enough int) {
 
 // different returns how many witnesses both rows have: subjects, each once, and
 // outcomes that need none.
-func different(a, b row) int {
+func different(a, b streak) int {
 	n := a.channel + b.channel + len(a.subjects)
 	for _, s := range b.subjects {
 		if !slices.Contains(a.subjects, s) {

@@ -85,7 +85,7 @@ func (e earlier) append(t *testing.T, f fixture) {
 
 func (e earlier) wait(t *testing.T, f fixture, body string) {
 	t.Helper()
-	if err := f.ledger.Schedule(t.Context(), ledger.Wait{
+	if err := f.ledger.Schedule(t.Context(), ledger.ScheduledMessage{
 		Channel: e.record.Job.Channel, RefundID: e.id, At: time.Now().Add(time.Second), Body: []byte(body),
 	}); err != nil {
 		t.Fatal(err)

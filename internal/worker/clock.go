@@ -114,10 +114,10 @@ func (c *clock) check() error {
 func (c *clock) state() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.judge()
+	return c.stateLocked()
 }
 
-func (c *clock) judge() error {
+func (c *clock) stateLocked() error {
 	now := c.read()
 	by := now.jump(c.at)
 	switch age := now.elapsed - c.at.elapsed; {
@@ -157,7 +157,7 @@ func (c *clock) wait(ctx context.Context) error {
 	}
 	for {
 		c.mu.Lock()
-		err, measured := c.judge(), c.measured
+		err, measured := c.stateLocked(), c.measured
 		c.mu.Unlock()
 		if err == nil {
 			return ctx.Err()
@@ -175,7 +175,7 @@ func (c *clock) wait(ctx context.Context) error {
 func (c *clock) due(every time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.judge() != nil || c.elapsed()-c.at.elapsed >= every
+	return c.stateLocked() != nil || c.elapsed()-c.at.elapsed >= every
 }
 
 // serverTime translates a time of the wall clock into the server's, as far as

@@ -23,7 +23,7 @@ func (w *Worker) watchClock(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		w.tellClock(was, now)
+		w.reportClock(was, now)
 		was = now
 		if now == nil {
 			_ = retry.SleepUntil(ctx, lookEvery, w.clock.doubted)
@@ -42,7 +42,7 @@ func (w *Worker) checkClock(ctx context.Context) error {
 	return w.clock.state()
 }
 
-func (w *Worker) tellClock(was, now error) {
+func (w *Worker) reportClock(was, now error) {
 	switch {
 	case now == nil:
 		w.cfg.Health.Clear("clock")

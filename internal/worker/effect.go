@@ -86,7 +86,7 @@ func (e *execution) store(ctx context.Context, r *refund.Record) (uint64, error)
 // follow goes on from the record that is stored where this execution meant to
 // append. A record that is gone (Seq 0) leaves the execution with its own.
 func (e *execution) follow(last ledger.Entry) {
-	last = seen(last)
+	last = withServerTime(last)
 	core := last.Record.Core
 	if last.Seq == 0 {
 		last.Record = e.entry.Record
@@ -106,7 +106,7 @@ func (e *execution) schedule(ctx context.Context) error {
 	at := e.clock.serverTime(e.machine.At().Time())
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
-	err := e.cfg.Ledger.ScheduleUntilStored(ctx, ledger.Wait{
+	err := e.cfg.Ledger.ScheduleUntilStored(ctx, ledger.ScheduledMessage{
 		Channel: e.channel, RefundID: e.id(), At: at, Body: e.d.Data,
 		Traceparent: e.entry.Record.Traceparent, WakeUp: e.job.WakeUp,
 	}, func(err error) {

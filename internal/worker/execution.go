@@ -39,10 +39,10 @@ func (r *runner) handle(ctx context.Context, d *intake.Delivery) {
 	gauge := r.cfg.Metrics.JobsInFlight.WithLabelValues(string(r.channel))
 	gauge.Inc()
 	defer gauge.Dec()
-	if d.Source == intake.Fresh && d.Delivered <= 1 {
+	if d.Origin == intake.FromJobs && d.Delivered <= 1 {
 		r.cfg.Metrics.QueueWait.WithLabelValues(string(r.channel)).Observe(r.cfg.Now().Sub(d.Stored).Seconds())
 	}
-	due := d.Source == intake.Due
+	due := d.Origin == intake.FromDue
 	if letter, ok := stream.DeferredLetter(d.Channel, d.Header, d.Data, d.Stored); ok && due {
 		r.deadLetterAndAck(ctx, d, letter)
 		return
@@ -79,7 +79,7 @@ func (e *execution) id() string { return e.job.Job.RefundID }
 func (e *execution) run(ctx context.Context) error {
 	// The job of a first delivery is taken for new without a read. If it is not,
 	// its first append is refused.
-	if e.d.Source == intake.Due || e.d.Delivered > 1 {
+	if e.d.Origin == intake.FromDue || e.d.Delivered > 1 {
 		if err := e.read(ctx); err != nil {
 			return err
 		}
@@ -132,13 +132,13 @@ func (e *execution) read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.id(), err)
 	}
-	e.entry = seen(last)
+	e.entry = withServerTime(last)
 	return nil
 }
 
-// seen is a record as it is decided from: by the server's time of it, where the
+// withServerTime is a record as it is decided from: by the server's time of it, where the
 // writer's clock was behind.
-func seen(last ledger.Entry) ledger.Entry {
+func withServerTime(last ledger.Entry) ledger.Entry {
 	last.Record.Core = last.Record.CoreStored(refund.At(last.Stored))
 	return last
 }

@@ -12,9 +12,9 @@ import (
 // told.
 const interruptionAgain = 10 * time.Second
 
-// interruption turns what happens to each consumer of a process into a line for
+// intakeInterruption turns what happens to each consumer of a process into a line for
 // all of them: at a lost connection sixteen consumers say the same at once.
-type interruption struct {
+type intakeInterruption struct {
 	log *slog.Logger
 	now func() time.Time
 
@@ -25,7 +25,7 @@ type interruption struct {
 }
 
 // report takes the consumers that are not pulled from now, with the reasons.
-func (i *interruption) report(now map[string]error) {
+func (i *intakeInterruption) report(now map[string]error) {
 	at := i.now()
 	if len(now) == 0 {
 		if !i.began.IsZero() {

@@ -17,7 +17,7 @@ func TestALostConnectionIsALineAndItsReturnAnother(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
 	now := time.Unix(0, 0)
-	i := interruption{log: slog.New(slog.NewJSONHandler(&text, nil)), now: func() time.Time { return now }}
+	i := intakeInterruption{log: slog.New(slog.NewJSONHandler(&text, nil)), now: func() time.Time { return now }}
 	all := map[string]error{}
 	for n := range 16 {
 		all[fmt.Sprintf("consumer_%02d", n)] = intake.ErrDisconnected

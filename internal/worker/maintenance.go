@@ -18,20 +18,20 @@ import (
 // How often each chore is done. All are jittered, so that a fleet that was
 // started together does not knock together.
 const (
-	censusEvery = 15 * time.Second
-	intakeEvery = 250 * time.Millisecond
-	pausedEvery = 10 * time.Second
+	unresolvedEvery = 15 * time.Second
+	intakeEvery     = 250 * time.Millisecond
+	pausedEvery     = 10 * time.Second
 )
 
 // startMaintenance starts what a worker does besides jobs.
 func (w *Worker) startMaintenance(ctx context.Context, group *sync.WaitGroup) {
-	census := w.cfg.Ledger.NewCensus()
+	census := w.cfg.Ledger.NewUnresolvedCounter()
 	group.Go(func() { w.keepSweeping(ctx) })
 	group.Go(func() { w.watchClock(ctx) })
 	w.every(ctx, group, storageEvery, w.checkStorage)
 	w.every(ctx, group, intakeEvery, w.checkIntakes)
 	w.every(ctx, group, pausedEvery, w.checkPaused)
-	w.every(ctx, group, censusEvery, func(ctx context.Context) {
+	w.every(ctx, group, unresolvedEvery, func(ctx context.Context) {
 		waiting, err := w.cfg.Ledger.Waiting(ctx)
 		if w.blockOn(ctx, "streams", err) {
 			return
@@ -72,7 +72,7 @@ func (w *Worker) checkIntakes(ctx context.Context) {
 		return errors.Is(err, intake.ErrNotPulling) // nothing has gone wrong: it begins
 	})
 	if ctx.Err() == nil && w.stop.Err() == nil {
-		w.interruption.report(interrupted)
+		w.intakeInterruption.report(interrupted)
 	}
 }
 

@@ -22,13 +22,13 @@ func (w *Worker) checkStorage(ctx context.Context) {
 		return
 	}
 	if full || err == nil {
-		w.storageIs(full, err)
+		w.reportStorage(full, err)
 	}
 }
 
-// storageIs shows whether storage is full, and logs each change. Where nobody
+// reportStorage shows whether storage is full, and logs each change. Where nobody
 // answers, what was known last still stands.
-func (w *Worker) storageIs(full bool, cause error) {
+func (w *Worker) reportStorage(full bool, cause error) {
 	changed := w.storageFull != full
 	w.storageFull = full
 	switch {

@@ -36,9 +36,9 @@ func (w *Worker) keepSweeping(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-connected:
-			plan.healed(timer, w.jittered(plan.brief()))
-		case <-w.cfg.Ledger.Healed():
-			plan.healed(timer, w.jittered(plan.brief()))
+			plan.recovered(timer, w.jittered(plan.soonest()))
+		case <-w.cfg.Ledger.Recovered():
+			plan.recovered(timer, w.jittered(plan.soonest()))
 		case <-timer.C:
 			plan.soon = false
 			timer.Reset(w.jittered(plan.next(w.sweep(ctx))))
@@ -53,14 +53,14 @@ type sweepPlan struct {
 	read  int  // by the last sweep
 }
 
-// brief is how soon the next sweep may come.
-func (s *sweepPlan) brief() time.Duration {
+// soonest is how soon the next sweep may come.
+func (s *sweepPlan) soonest() time.Duration {
 	return max(sweepSoon, time.Duration(s.read)*soonPerRead)
 }
 
-// healed brings the next sweep forward, once: while more and more of what was
+// recovered brings the next sweep forward, once: while more and more of what was
 // refused succeeds, the sweep must not be put off by each.
-func (s *sweepPlan) healed(timer *time.Timer, d time.Duration) {
+func (s *sweepPlan) recovered(timer *time.Timer, d time.Duration) {
 	s.again = true
 	if !s.soon {
 		s.soon = true
@@ -74,10 +74,10 @@ func (s *sweepPlan) next(done ledger.Swept, err error) time.Duration {
 	switch {
 	case err != nil || done.Blocked || done.Capped:
 		s.again = true
-		return s.brief()
+		return s.soonest()
 	case s.again:
 		s.again = false
-		return max(sweepAfter, s.brief())
+		return max(sweepAfter, s.soonest())
 	}
 	return min(max(sweepEvery, time.Duration(done.Read)*sweepPerRead), sweepSeldom)
 }

@@ -106,6 +106,6 @@ func (e *execution) storeAnswerOfAnySize(ctx context.Context, r *refund.Record, 
 		return seq, err
 	}
 	e.log.Error("answer from DOKU stored without its texts: too large for the server", "refund_id", e.id(), "state", r.State, "error", err)
-	*r = ledger.Shorten(*r)
+	*r = ledger.WithoutTexts(*r)
 	return e.cfg.Ledger.AppendUntilStored(ctx, r, failed)
 }

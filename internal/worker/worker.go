@@ -23,15 +23,15 @@ type Worker struct {
 	stop        context.Context // ends when the drain begins
 	drain       context.CancelFunc
 
-	interruption interruption // belongs to the goroutine of checkIntakes
-	storageFull  bool         // by the last look; belongs to the goroutine of checkStorage
+	intakeInterruption intakeInterruption // belongs to the goroutine of checkIntakes
+	storageFull        bool               // by the last look; belongs to the goroutine of checkStorage
 }
 
 // New returns a worker; [Worker.Run] starts it. The error is about the settings
 // of an intake.
 func New(cfg Config) (*Worker, error) {
 	w := &Worker{cfg: cfg, inFlight: inFlight{ids: map[string]struct{}{}}, clock: newClock(cfg.Now, monotonic())}
-	w.interruption = interruption{log: cfg.Log, now: cfg.Now}
+	w.intakeInterruption = intakeInterruption{log: cfg.Log, now: cfg.Now}
 	cfg.Health.Block("clock", w.clock.unknown.Error())
 	w.stop, w.drain = context.WithCancel(context.Background())
 	for _, ch := range cfg.Channels {
@@ -93,7 +93,7 @@ func (w *Worker) newIntake(r *runner) (*intake.Intake, error) {
 		// An inquiry and a send may follow each other in one execution.
 		Ceiling:    refund.SendWindow + 2*w.cfg.Policy.Timeout + appendTimeout,
 		Gate:       r,
-		FreshGate:  newJobsGate{r},
+		JobsGate:   newJobsGate{r},
 		Handle:     r.handle,
 		Log:        r.log,
 		Now:        w.cfg.Now,

@@ -11,18 +11,18 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 )
 
-// Feed says which of a channel's two consumers a message came through.
-type Feed uint8
+// Origin says which of a channel's two consumers a message came through.
+type Origin uint8
 
 // The two feeds.
 const (
-	Fresh Feed = iota // worker_<channel>: a job as it was published
-	Due               // due_<channel>: a wait that fired, or a nudge from the ledger
+	FromJobs Origin = iota // worker_<channel>: a job as it was published
+	FromDue                // due_<channel>: a wait that fired, or a nudge from the ledger
 )
 
 // String returns "fresh" or "due".
-func (f Feed) String() string {
-	if f == Due {
+func (f Origin) String() string {
+	if f == FromDue {
 		return "due"
 	}
 	return "fresh"
@@ -33,7 +33,7 @@ func (f Feed) String() string {
 // leaves it to its AckWait.
 type Delivery struct {
 	Channel channel.Channel
-	Source  Feed
+	Origin  Origin
 
 	Subject string
 	Data    []byte      // not to be changed
@@ -61,22 +61,22 @@ type Acker interface {
 // ledger then says that nothing is left to do. It returns [ErrSettled] after an
 // Ack or a Nak, and [ErrNoAcker] without an Acker.
 func (d *Delivery) Ack() error {
-	return d.answer("ack", Acker.Ack)
+	return d.reply("ack", Acker.Ack)
 }
 
 // Nak hands the message back, to be delivered again after delay; at once where
 // that is zero or less. The errors are those of [Delivery.Ack].
 func (d *Delivery) Nak(delay time.Duration) error {
-	return d.answer("nak", func(a Acker) error { return a.NakWithDelay(max(delay, 0)) })
+	return d.reply("nak", func(a Acker) error { return a.NakWithDelay(max(delay, 0)) })
 }
 
 // InProgress starts the message's AckWait again. The intake does so by itself,
 // up to its ceiling. The errors are those of [Delivery.Ack].
 func (d *Delivery) InProgress() error {
-	return d.answer("heartbeat", Acker.InProgress)
+	return d.reply("heartbeat", Acker.InProgress)
 }
 
-func (d *Delivery) answer(what string, say func(Acker) error) error {
+func (d *Delivery) reply(what string, say func(Acker) error) error {
 	if d.Acker == nil {
 		return fmt.Errorf("%s %s %d: %w", what, d.Stream, d.Sequence, ErrNoAcker)
 	}
@@ -86,8 +86,8 @@ func (d *Delivery) answer(what string, say func(Acker) error) error {
 	return nil
 }
 
-// replier is the Acker of a message pulled by the intake.
-type replier struct {
+// replyAcker is the Acker of a message pulled by the intake.
+type replyAcker struct {
 	nc      *nats.Conn
 	subject string
 
@@ -96,13 +96,13 @@ type replier struct {
 }
 
 // Ack implements [Acker].
-func (r *replier) Ack() error { return r.send("+ACK", true) }
+func (r *replyAcker) Ack() error { return r.send("+ACK", true) }
 
 // InProgress implements [Acker].
-func (r *replier) InProgress() error { return r.send("+WPI", false) }
+func (r *replyAcker) InProgress() error { return r.send("+WPI", false) }
 
 // NakWithDelay implements [Acker].
-func (r *replier) NakWithDelay(delay time.Duration) error {
+func (r *replyAcker) NakWithDelay(delay time.Duration) error {
 	if delay <= 0 {
 		return r.send("-NAK", true)
 	}
@@ -117,7 +117,7 @@ func (r *replier) NakWithDelay(delay time.Duration) error {
 
 // send keeps the order of what is said: a heartbeat that overtook a delayed nak
 // would have the message wait its whole AckWait instead of the delay.
-func (r *replier) send(what string, settles bool) error {
+func (r *replyAcker) send(what string, settles bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.settled {

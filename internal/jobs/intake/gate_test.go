@@ -144,12 +144,12 @@ func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
 	s.jobs(30)
 	s.dues(30)
 	due, fresh := newHatch(1), newHatch(0)
-	started, goOn := make(chan intake.Feed, 60), make(chan struct{})
+	started, goOn := make(chan intake.Origin, 60), make(chan struct{})
 	s.run(4, func(_ context.Context, d *intake.Delivery) {
-		started <- d.Source
+		started <- d.Origin
 		<-goOn
 		ack(t, d)
-	}, func(c *intake.Config) { c.Gate, c.FreshGate = due, fresh })
+	}, func(c *intake.Config) { c.Gate, c.JobsGate = due, fresh })
 	receive(t, started, "a due message")
 	fresh.open(1)
 	eventually(t, "both feeds have asked their gates", func() bool { return due.blocked.Load()+fresh.blocked.Load() == 0 })
@@ -157,7 +157,7 @@ func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
 	goOn <- struct{}{}
 	passed := 0 // the feed may have asked its gate in the moment before
 	for range 10 {
-		if receive(t, started, "a message") == intake.Due {
+		if receive(t, started, "a message") == intake.FromDue {
 			passed++
 		}
 		goOn <- struct{}{}

@@ -40,8 +40,8 @@ type Config struct {
 	// Concurrency is how many handlers run at once.
 	Concurrency int
 
-	// FreshGate is asked instead of Gate about messages of [Fresh]; nil: Gate.
-	FreshGate Gate
+	// JobsGate is asked instead of Gate about messages of [FromJobs]; nil: Gate.
+	JobsGate Gate
 
 	// Gate; nil: always open.
 	Gate Gate
@@ -93,8 +93,8 @@ type Config struct {
 type Intake struct {
 	cfg     Config
 	slots   slots
-	hands   hands
-	sources []*source
+	hands   inFlight
+	sources []*puller
 
 	used     atomic.Bool
 	running  atomic.Int64
@@ -110,7 +110,7 @@ func New(cfg Config) (*Intake, error) {
 	i := &Intake{cfg: cfg}
 	i.slots.size = cfg.Concurrency
 	i.hands.init(cfg.Ceiling, cfg.Now)
-	i.sources = []*source{newSource(i, Due), newSource(i, Fresh)}
+	i.sources = []*puller{newPuller(i, FromDue), newPuller(i, FromJobs)}
 	return i, nil
 }
 
@@ -134,8 +134,8 @@ func (c Config) withDefaults() Config {
 	if c.Gate == nil {
 		c.Gate = openGate{}
 	}
-	if c.FreshGate == nil {
-		c.FreshGate = c.Gate
+	if c.JobsGate == nil {
+		c.JobsGate = c.Gate
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
@@ -224,7 +224,7 @@ func (i *Intake) InFlight() int { return int(i.running.Load()) }
 
 // start runs the handler in a slot that was taken for it.
 func (i *Intake) start(workCtx context.Context, d *Delivery) {
-	i.hands.restart(d)
+	i.hands.add(d)
 	i.running.Add(1)
 	i.handlers.Go(func() {
 		defer i.finish(d)
@@ -237,7 +237,7 @@ func (i *Intake) finish(d *Delivery) {
 	if cause := recover(); cause != nil {
 		i.panicked(d, cause)
 	}
-	i.hands.drop(d)
+	i.hands.remove(d)
 	i.running.Add(-1)
 	i.slots.release(1)
 }
@@ -267,9 +267,9 @@ func panicText(cause any) string {
 }
 
 // gate is the one that a rank has to pass.
-func (i *Intake) gate(r rank) Gate {
+func (i *Intake) gate(r priority) Gate {
 	if r == heldFresh || r == pullFresh {
-		return i.cfg.FreshGate
+		return i.cfg.JobsGate
 	}
 	return i.cfg.Gate
 }
@@ -277,8 +277,8 @@ func (i *Intake) gate(r rank) Gate {
 // admit waits until the gate is open and a slot is free, and takes up to want
 // slots. The gate is asked again whenever a slot has become free: the handler
 // that freed it may have closed the gate.
-func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
-	defer i.slots.leave(r)
+func (i *Intake) admit(ctx context.Context, want int, r priority) (int, error) {
+	defer i.slots.forgo(r)
 	for {
 		limit, err := i.passGate(ctx, r)
 		if err != nil {
@@ -286,7 +286,7 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 		}
 		n, changed := i.slots.take(want, limit, r)
 		if n > 0 {
-			return n + i.gather(ctx, want-n, limit, n, r), nil
+			return n + i.waitForMoreSlots(ctx, want-n, limit, n, r), nil
 		}
 		select {
 		case <-changed:
@@ -298,11 +298,11 @@ func (i *Intake) admit(ctx context.Context, want int, r rank) (int, error) {
 
 // passGate waits for the gate. A rank that the gate holds back is no longer
 // counted as waiting for a slot, so that other ranks can have it.
-func (i *Intake) passGate(ctx context.Context, r rank) (limit int, err error) {
+func (i *Intake) passGate(ctx context.Context, r priority) (limit int, err error) {
 	left := make(chan struct{})
-	away := time.AfterFunc(gatherTime, func() {
+	away := time.AfterFunc(moreSlotsTime, func() {
 		defer close(left)
-		i.slots.leave(r)
+		i.slots.forgo(r)
 	})
 	limit, err = i.gate(r).Wait(ctx)
 	if !away.Stop() {
@@ -311,18 +311,18 @@ func (i *Intake) passGate(ctx context.Context, r rank) (limit int, err error) {
 	return limit, err
 }
 
-// gatherTime is long enough for the quick handlers of a full house to free their
+// moreSlotsTime is long enough for the quick handlers of a full house to free their
 // slots, and nothing beside a call to DOKU.
-const gatherTime = time.Millisecond
+const moreSlotsTime = time.Millisecond
 
-// gather waits a moment for a quarter of the slots where fewer are free: else,
+// waitForMoreSlots waits a moment for a quarter of the slots where fewer are free: else,
 // under load, every slot that is freed would cost a pull of its own.
-func (i *Intake) gather(ctx context.Context, want, limit, have int, r rank) (more int) {
+func (i *Intake) waitForMoreSlots(ctx context.Context, want, limit, have int, r priority) (more int) {
 	enough := min(i.slots.size, limit) / 4
 	if want == 0 || have >= enough {
 		return 0
 	}
-	t := time.NewTimer(gatherTime)
+	t := time.NewTimer(moreSlotsTime)
 	defer t.Stop()
 	for have+more < enough {
 		n, changed := i.slots.take(want-more, limit, r)

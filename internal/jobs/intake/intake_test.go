@@ -165,7 +165,7 @@ func TestDeliverySaysWhereItComesFrom(t *testing.T) {
 	got := make(chan intake.Delivery, 1)
 	s.run(1, func(_ context.Context, d *intake.Delivery) { got <- *d; ack(t, d) })
 	d := receive(t, got, "the job")
-	if d.Channel != channel.CreditCard || d.Source != intake.Fresh || d.Subject != msg.Subject || string(d.Data) != "body" ||
+	if d.Channel != channel.CreditCard || d.Origin != intake.FromJobs || d.Subject != msg.Subject || string(d.Data) != "body" ||
 		d.Header.Get("traceparent") != "00-ab-cd-01" || d.Stream != stream.Jobs || d.Sequence != 1 || d.Delivered != 1 {
 		t.Errorf("delivery %+v", d)
 	}

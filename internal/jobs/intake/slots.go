@@ -2,12 +2,12 @@ package intake
 
 import "sync"
 
-// rank orders those who wait for a slot: what is in hand before what has yet to
+// priority orders those who wait for a slot: what is in hand before what has yet to
 // be pulled, due before fresh.
-type rank uint8
+type priority uint8
 
 const (
-	heldDue rank = iota
+	heldDue priority = iota
 	heldFresh
 	pullDue
 	pullFresh
@@ -28,10 +28,10 @@ type slots struct {
 // if none is free or a better rank waits; then the rank counts as waiting, until
 // it takes some or leaves, and the channel is closed when it is worth another
 // try.
-func (s *slots) take(want, limit int, r rank) (n int, changed <-chan struct{}) {
+func (s *slots) take(want, limit int, r priority) (n int, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if free := min(s.size, limit) - s.used; free > 0 && !s.better(r) {
+	if free := min(s.size, limit) - s.used; free > 0 && !s.higherWaits(r) {
 		n = min(want, free)
 		s.used += n
 		s.waiting[r] = false
@@ -45,8 +45,8 @@ func (s *slots) take(want, limit int, r rank) (n int, changed <-chan struct{}) {
 	return 0, s.changed
 }
 
-// leave ends the waiting of a rank, whether or not it waits.
-func (s *slots) leave(r rank) {
+// forgo ends the waiting of a rank, whether or not it waits.
+func (s *slots) forgo(r priority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting[r] {
@@ -63,7 +63,7 @@ func (s *slots) release(n int) {
 	s.wake()
 }
 
-func (s *slots) better(r rank) bool {
+func (s *slots) higherWaits(r priority) bool {
 	for _, w := range s.waiting[:r] {
 		if w {
 			return true

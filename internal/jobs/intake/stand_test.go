@@ -58,7 +58,7 @@ func newStand(t testing.TB, ackWait time.Duration) *stand {
 // all eight channels' would take most of a test's time.
 func (s *stand) setUp(ackWait time.Duration) {
 	s.t.Helper()
-	for _, c := range stream.Streams(1) {
+	for _, c := range stream.Configs(1) {
 		if c.Name != stream.Jobs && c.Name != stream.Waits {
 			continue
 		}
@@ -256,4 +256,4 @@ func ack(t testing.TB, d *intake.Delivery) {
 	}
 }
 
-func name(d *intake.Delivery) string { return fmt.Sprintf("%v %s", d.Source, d.Data) }
+func name(d *intake.Delivery) string { return fmt.Sprintf("%v %s", d.Origin, d.Data) }

@@ -109,8 +109,8 @@ func (r *Report) checkVersion(version string) {
 
 func (r *Report) checkStreams(ctx context.Context, js Inspector) (missing []string, err error) {
 	var single []string
-	there := found{}
-	for _, want := range Streams(1) {
+	there := streamInfos{}
+	for _, want := range Configs(1) {
 		stream, err := js.Stream(ctx, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			missing = append(missing, want.Name)

@@ -27,9 +27,9 @@ func (d DeadLetter) DeferredSubject() string {
 	return jobs.RetrySubject(d.Channel, deferredMark+d.Stream+deferredMark+strconv.FormatUint(d.Sequence, 10))
 }
 
-// Deferred returns the headers with which it waits: all that [DeferredLetter]
+// DeferredHeader returns the headers with which it waits: all that [DeferredLetter]
 // needs besides the body.
-func (d DeadLetter) Deferred() nats.Header {
+func (d DeadLetter) DeferredHeader() nats.Header {
 	h := nats.Header{}
 	h.Set(jobs.HeaderDeadReason, string(d.Reason))
 	h.Set(jobs.HeaderDeadSubject, d.Subject)

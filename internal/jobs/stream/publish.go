@@ -13,8 +13,8 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 )
 
-// Posting is one job to publish. Body is published as it is; [Decode] it first.
-type Posting struct {
+// Publication is one job to publish. Body is published as it is; [Decode] it first.
+type Publication struct {
 	RefundID    string
 	Channel     channel.Channel
 	Body        []byte
@@ -46,7 +46,7 @@ func NewPublisher(js MessagePublisher) Publisher { return Publisher{js} }
 // Publish publishes one job and waits until it is stored. After a timeout
 // nobody knows whether it is: publishing the same bytes again is harmless,
 // because the ledger deduplicates, however late.
-func (p Publisher) Publish(ctx context.Context, posting Posting) (Receipt, error) {
+func (p Publisher) Publish(ctx context.Context, posting Publication) (Receipt, error) {
 	msg := nats.NewMsg(jobs.JobSubject(posting.Channel))
 	msg.Data = posting.Body
 	msg.Header.Set(nats.MsgIdHdr, MessageID(posting.RefundID, posting.Body))

@@ -31,7 +31,7 @@ func TestPublishedJobIsStoredByteForByte(t *testing.T) {
 	js := newStreams(t)
 	body := []byte(`{"refund_id":"rf-20210118-0001","channel":"credit_card","invoice_number":"INV-20210118-0001",` +
 		`"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c","amount":90000}`)
-	receipt, err := stream.NewPublisher(js).Publish(t.Context(), stream.Posting{
+	receipt, err := stream.NewPublisher(js).Publish(t.Context(), stream.Publication{
 		RefundID: "rf-1", Channel: channel.CreditCard, Body: body, TraceParent: "00-trace",
 	})
 	if err != nil || receipt != (stream.Receipt{Sequence: 1}) {
@@ -50,7 +50,7 @@ func TestSameBytesAreADuplicateAndOtherContentIsNot(t *testing.T) {
 	js := newStreams(t)
 	publisher := stream.NewPublisher(js)
 	for i, want := range []stream.Receipt{{Sequence: 1}, {Sequence: 1, Duplicate: true}, {Sequence: 2}} {
-		posting := stream.Posting{RefundID: "rf-1", Channel: channel.EmoneyOVO, Body: []byte("one")}
+		posting := stream.Publication{RefundID: "rf-1", Channel: channel.EmoneyOVO, Body: []byte("one")}
 		if i == 2 {
 			posting.Body = []byte("other")
 		}
@@ -66,7 +66,7 @@ func TestSameBytesAreADuplicateAndOtherContentIsNot(t *testing.T) {
 func TestJobThatAnotherStreamTookIsNotPublished(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
-	posting := stream.Posting{RefundID: "rf-1", Channel: channel.CreditCard, Body: []byte("{}")}
+	posting := stream.Publication{RefundID: "rf-1", Channel: channel.CreditCard, Body: []byte("{}")}
 	if _, err := stream.NewPublisher(js).Publish(t.Context(), posting); !errors.Is(err, jetstream.ErrNoStreamResponse) {
 		t.Fatalf("no stream: %v", err)
 	}

@@ -68,11 +68,11 @@ type setup struct {
 }
 
 func (s *setup) run(ctx context.Context) error {
-	found, err := look(ctx, s.js)
+	found, err := lookUpStreams(ctx, s.js)
 	if err != nil {
 		return err
 	}
-	if err := s.judgeLedger(found); err != nil {
+	if err := s.checkLedger(found); err != nil {
 		return err
 	}
 	for _, cfg := range s.streams() {
@@ -100,7 +100,7 @@ func (s *setup) run(ctx context.Context) error {
 // ledger that is missing although there are jobs has therefore been lost.
 func (s *setup) streams() []jetstream.StreamConfig {
 	byName := map[string]jetstream.StreamConfig{}
-	for _, cfg := range Streams(max(s.Replicas, 1)) {
+	for _, cfg := range Configs(max(s.Replicas, 1)) {
 		byName[cfg.Name] = cfg
 	}
 	ledger, queue := byName[Refunds], byName[Jobs]

@@ -9,12 +9,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// found holds what is there of the four streams, by name.
-type found map[string]*jetstream.StreamInfo
+// streamInfos holds what is there of the four streams, by name.
+type streamInfos map[string]*jetstream.StreamInfo
 
-func look(ctx context.Context, js jetstream.JetStream) (found, error) {
-	f := found{}
-	for _, cfg := range Streams(1) {
+func lookUpStreams(ctx context.Context, js jetstream.JetStream) (streamInfos, error) {
+	f := streamInfos{}
+	for _, cfg := range Configs(1) {
 		stream, err := js.Stream(ctx, cfg.Name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -30,10 +30,10 @@ func look(ctx context.Context, js jetstream.JetStream) (found, error) {
 const remedyForLost = "restore " + Refunds + " from a backup; if it is lost for good, read docs/runbook.md, " +
 	"\"The ledger is gone\", before an administrator begins a new one with: refundctl setup --new-ledger"
 
-// judgeLedger refuses to begin a new ledger where there must have been one. On
+// checkLedger refuses to begin a new ledger where there must have been one. On
 // a new ledger every job that is still queued, waits or comes again would be
 // paid once more.
-func (s *setup) judgeLedger(f found) error {
+func (s *setup) checkLedger(f streamInfos) error {
 	if s.NewLedger {
 		return s.acceptNew(f)
 	}
@@ -49,7 +49,7 @@ func (s *setup) judgeLedger(f found) error {
 
 // acceptNew lets a new ledger begin; one that is there holds records, or has
 // been begun by somebody.
-func (s *setup) acceptNew(f found) error {
+func (s *setup) acceptNew(f streamInfos) error {
 	ledger := f[Refunds]
 	switch {
 	case ledger == nil:
@@ -64,7 +64,7 @@ func (s *setup) acceptNew(f found) error {
 
 // unproven reports whether nothing shows that this ledger was set up for its
 // owner: it is missing, or holds no record and names nobody.
-func (f found) unproven(owner Owner) bool {
+func (f streamInfos) unproven(owner Owner) bool {
 	ledger := f[Refunds]
 	return ledger == nil || ledger.State.Msgs == 0 && (owner.IsZero() || ownerOf(ledger.Config) != owner)
 }
@@ -76,7 +76,7 @@ func (f found) unproven(owner Owner) bool {
 // that never held anything there can be jobs that wait to be taken up, and dead
 // letters, but no wait, no finished job without a dead letter, and no message
 // that is older than the ledger.
-func (f found) lost() string {
+func (f streamInfos) lost() string {
 	ledger := f[Refunds]
 	if ledger == nil {
 		for _, name := range others {
@@ -90,32 +90,32 @@ func (f found) lost() string {
 		return ""
 	}
 	if ledger.State.LastSeq > 0 {
-		return f.emptied()
+		return f.emptiedLedger()
 	}
-	return f.tooYoung()
+	return f.youngerThanOthers()
 }
 
 // others are the streams that tell of refunds that the ledger must know.
 var others = []string{Jobs, Waits, Dead}
 
-func (f found) lastSeq(name string) uint64 {
+func (f streamInfos) lastSeq(name string) uint64 {
 	if f[name] == nil {
 		return 0
 	}
 	return f[name].State.LastSeq
 }
 
-// emptied judges a ledger whose records are gone: by age, which an operator may
+// emptiedLedger judges a ledger whose records are gone: by age, which an operator may
 // set, or by somebody's hand.
-func (f found) emptied() string {
+func (f streamInfos) emptiedLedger() string {
 	if f[Refunds].Config.MaxAge > 0 {
 		return ""
 	}
 	return fmt.Sprintf("stream %s has had %d records and holds none", Refunds, f[Refunds].State.LastSeq)
 }
 
-// tooYoung judges a ledger that never held a record.
-func (f found) tooYoung() string {
+// youngerThanOthers judges a ledger that never held a record.
+func (f streamInfos) youngerThanOthers() string {
 	letters := f.lastSeq(Dead)
 	if n := f.lastSeq(Waits); n > 0 {
 		return fmt.Sprintf("stream %s is empty, and %s has taken %d waits of refunds that it must know", Refunds, Waits, n)
@@ -142,7 +142,7 @@ const clusterSkew = 10 * time.Second
 
 // before reports whether a stream has taken a message before the ledger was
 // created.
-func (f found) before(name string) bool {
+func (f streamInfos) before(name string) bool {
 	info := f[name]
 	if info == nil || info.State.LastSeq == 0 {
 		return false

@@ -58,7 +58,7 @@ func drop(t *testing.T, js jetstream.JetStream, stream string) {
 // recreate makes REFUNDS as an administrator might after its loss: empty.
 func recreate(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
-	for _, cfg := range stream.Streams(1) {
+	for _, cfg := range stream.Configs(1) {
 		if cfg.Name == stream.Refunds {
 			if _, err := js.CreateStream(t.Context(), cfg); err != nil {
 				t.Fatal(err)

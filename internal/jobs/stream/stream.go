@@ -34,10 +34,10 @@ const (
 	DefaultJobsMaxBytes = 1 << 30
 )
 
-// Streams returns the configuration of the four streams. The window for
+// Configs returns the configuration of the four streams. The window for
 // duplicates is left to the server (two minutes): nothing but a producer's
 // comfort and the dead letters' rests on it, for the ledger deduplicates.
-func Streams(replicas int) []jetstream.StreamConfig {
+func Configs(replicas int) []jetstream.StreamConfig {
 	configs := []jetstream.StreamConfig{jobsStream(), waitsStream(), ledgerStream(), deadStream()}
 	for i := range configs {
 		configs[i].Storage = jetstream.FileStorage

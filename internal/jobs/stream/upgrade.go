@@ -11,8 +11,8 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 )
 
-// UpgradeConfig says what to alter in streams that an older version has set up.
-type UpgradeConfig struct {
+// Upgrade says what to alter in streams that an older version has set up.
+type Upgrade struct {
 	JobsMaxBytes int64 // default [DefaultJobsMaxBytes]
 	Owner        Owner // whose records the ledger holds; nobody: none is written
 }
@@ -22,7 +22,7 @@ type UpgradeConfig struct {
 // which only an administrator may. Nothing that it does drops a message, and to
 // run it twice is harmless. [ErrCannotSetUp] is returned where REFUNDS names
 // another owner.
-func (c UpgradeConfig) Run(ctx context.Context, js jetstream.JetStream) (done, warnings []string, err error) {
+func (c Upgrade) Run(ctx context.Context, js jetstream.JetStream) (done, warnings []string, err error) {
 	if c.JobsMaxBytes == 0 {
 		c.JobsMaxBytes = DefaultJobsMaxBytes
 	}
@@ -51,7 +51,7 @@ func (c UpgradeConfig) Run(ctx context.Context, js jetstream.JetStream) (done, w
 }
 
 // alter changes cfg and says what is new; "" where nothing is.
-func (c UpgradeConfig) alter(ctx context.Context, s *setup, cfg *jetstream.StreamConfig) (string, error) {
+func (c Upgrade) alter(ctx context.Context, s *setup, cfg *jetstream.StreamConfig) (string, error) {
 	switch {
 	case cfg.Name == Refunds:
 		return c.alterOwner(cfg)
@@ -66,7 +66,7 @@ func (c UpgradeConfig) alter(ctx context.Context, s *setup, cfg *jetstream.Strea
 	return "", nil
 }
 
-func (c UpgradeConfig) alterOwner(cfg *jetstream.StreamConfig) (string, error) {
+func (c Upgrade) alterOwner(cfg *jetstream.StreamConfig) (string, error) {
 	switch named := ownerOf(*cfg); {
 	case c.Owner.IsZero() || named == c.Owner:
 		return "", nil

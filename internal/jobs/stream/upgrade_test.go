@@ -18,7 +18,7 @@ import (
 func oldStreams(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	_, js := newBroker(t, nil)
-	for _, cfg := range stream.Streams(1) {
+	for _, cfg := range stream.Configs(1) {
 		cfg.AllowAtomicPublish, cfg.MaxBytes = false, -1
 		cfg.Subjects = slices.DeleteFunc(cfg.Subjects, func(s string) bool { return s == jobs.NoticeSubjects })
 		if _, err := js.CreateStream(t.Context(), cfg); err != nil {
@@ -41,7 +41,7 @@ func TestUpgradeEndsEveryWarningAboutAnOldSetupAndDropsNothing(t *testing.T) {
 	if err != nil || len(before.Problems) != 0 || strings.Count(strings.Join(before.Warnings, "\n"), "refundctl setup --upgrade") != 2 || !before.Owner.IsZero() {
 		t.Fatalf("%+v, err %v", before, err)
 	}
-	done, warnings, err := stream.UpgradeConfig{Owner: ours, JobsMaxBytes: 5 << 20}.Run(t.Context(), js)
+	done, warnings, err := stream.Upgrade{Owner: ours, JobsMaxBytes: 5 << 20}.Run(t.Context(), js)
 	if err != nil || len(done) != 3 || len(warnings) != 0 {
 		t.Fatalf("%q %q, err %v", done, warnings, err)
 	}
@@ -54,10 +54,10 @@ func TestUpgradeEndsEveryWarningAboutAnOldSetupAndDropsNothing(t *testing.T) {
 			t.Errorf("%s lost its message: %v", name, err)
 		}
 	}
-	if done, _, err := (stream.UpgradeConfig{Owner: ours}).Run(t.Context(), js); err != nil || len(done) != 0 {
+	if done, _, err := (stream.Upgrade{Owner: ours}).Run(t.Context(), js); err != nil || len(done) != 0 {
 		t.Errorf("again: %q, err %v", done, err)
 	}
-	if _, _, err := (stream.UpgradeConfig{Owner: theirs}).Run(t.Context(), js); !errors.Is(err, stream.ErrCannotSetUp) {
+	if _, _, err := (stream.Upgrade{Owner: theirs}).Run(t.Context(), js); !errors.Is(err, stream.ErrCannotSetUp) {
 		t.Errorf("the owner was replaced: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestUpgradeEndsEveryWarningAboutAnOldSetupAndDropsNothing(t *testing.T) {
 func TestUpgradeWithoutAnOwnerNamesNone(t *testing.T) {
 	t.Parallel()
 	js := oldStreams(t)
-	if done, _, err := (stream.UpgradeConfig{}).Run(t.Context(), js); err != nil || len(done) != 2 {
+	if done, _, err := (stream.Upgrade{}).Run(t.Context(), js); err != nil || len(done) != 2 {
 		t.Fatalf("%q, err %v", done, err)
 	}
 	if report, err := stream.Check(t.Context(), js, nil); err != nil || !report.Owner.IsZero() {

@@ -156,7 +156,7 @@ func (s *Stack) Publish(ctx context.Context, list ...jobs.Job) error {
 		err := until(ctx, func() error {
 			once, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
-			_, err := publisher.Publish(once, stream.Posting{RefundID: j.RefundID, Channel: j.Channel, Body: j.Encode()})
+			_, err := publisher.Publish(once, stream.Publication{RefundID: j.RefundID, Channel: j.Channel, Body: j.Encode()})
 			return err
 		})
 		if err != nil {

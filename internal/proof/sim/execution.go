@@ -56,7 +56,7 @@ func (p *process) handle(m *message) {
 	m.of.busy[p.n] = true
 	h := &execution{w: w, p: p, l: p.channels[m.channelNo], m: m, of: m.of, turn: m.delivered, job: decoded}
 	p.inFlight = append(p.inFlight, h)
-	if m.feed == intake.Due || m.delivered > 1 {
+	if m.feed == intake.FromDue || m.delivered > 1 {
 		h.entry = h.of.read()
 	}
 	h.machine = refund.Start(h.entry.record.Core, h.delivered())
@@ -68,7 +68,7 @@ func readJob(m *message) jobs.Incoming {
 	if m.wakeUp {
 		header.Set(jobs.HeaderWakeUp, "1")
 	}
-	return jobs.Read(m.channel, header, m.data, m.feed == intake.Due)
+	return jobs.Read(m.channel, header, m.data, m.feed == intake.FromDue)
 }
 
 // run decides and does until nothing more follows, or until something has to be

@@ -15,7 +15,7 @@ type message struct {
 	of        *account // nil: nobody can say
 	channel   channel.Channel
 	channelNo int
-	feed      intake.Feed
+	feed      intake.Origin
 	data      []byte
 	wakeUp    bool
 	stored    refund.Time

@@ -66,7 +66,7 @@ func (w *world) send(due *wait) {
 	w.published++
 	due.of.queued++
 	w.deliver(&message{
-		of: due.of, channel: due.of.channel, channelNo: due.of.channelNo, feed: intake.Due,
+		of: due.of, channel: due.of.channel, channelNo: due.of.channelNo, feed: intake.FromDue,
 		data: due.data, wakeUp: due.wakeUp, stored: w.now,
 	})
 }

@@ -112,7 +112,7 @@ func throughProxy(t *testing.T, delay func() time.Duration) (*slowProxy, *nats.C
 func TestPullInboxOutlivesAConfirmationThatComesLate(t *testing.T) {
 	t.Parallel()
 	p, nc := throughProxy(t, func() time.Duration { return 0 })
-	m, err := openMailbox(nc, 1)
+	m, err := openInbox(nc, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,12 +156,12 @@ func TestPullInboxesAreDrainedAndUnsubscribedWhileTheConnectionComesAndGoes(t *t
 	for range workers {
 		group.Go(func() {
 			for range rounds {
-				m, err := openMailbox(nc, 4)
+				m, err := openInbox(nc, 4)
 				if err != nil {
 					t.Errorf("open: %v", err)
 					return
 				}
-				_, _ = m.ask("nobody.listens", pullRequest{Batch: 1}) // an error says that the connection is away
+				_, _ = m.request("nobody.listens", pullRequest{Batch: 1}) // an error says that the connection is away
 				m.wait = time.Duration(rand.IntN(3)) * time.Millisecond
 				m.close()
 				select {

@@ -135,7 +135,7 @@ func TestMessageThatWaitsBeyondTheCeilingIsLetGo(t *testing.T) {
 	seen, goOn := make(chan *intake.Delivery, 10), make(chan struct{})
 	r := s.run(1, func(_ context.Context, d *intake.Delivery) {
 		seen <- d
-		if d.Source == intake.Fresh {
+		if d.Origin == intake.FromJobs {
 			<-goOn
 		}
 		ack(t, d)
@@ -151,7 +151,7 @@ func TestMessageThatWaitsBeyondTheCeilingIsLetGo(t *testing.T) {
 	close(goOn)
 	eventually(t, "all is settled", func() bool { return r.InFlight() == 0 && s.unsettled() == 0 })
 	for len(seen) > 0 {
-		if d := <-seen; d.Source == intake.Due {
+		if d := <-seen; d.Origin == intake.FromDue {
 			t.Error("the message that was let go was handled")
 		}
 	}

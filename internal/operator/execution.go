@@ -10,57 +10,57 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// deed is one action on one refund, from the record that it was begun on to the
+// execution is one action on one refund, from the record that it was begun on to the
 // one that it led to.
-type deed struct {
+type execution struct {
 	Operator
 	action  string // continues "refused to …"
 	because string
 	begun   refund.Record       // where there is no record yet
 	inquiry doku.InquiryOutcome // what DOKU said, where it was asked
 	entry   ledger.Entry
-	steps   refund.Machine
+	machine refund.Machine
 }
 
 // decide lets the table decide on e and appends what it says. A record that has
 // moved meanwhile is decided from anew. It returns after the append, with
 // d.steps at the effect that comes next.
-func (d *deed) decide(ctx context.Context, e refund.Event) error {
-	d.steps = refund.Start(d.entry.Record.Core, e)
+func (d *execution) decide(ctx context.Context, e refund.Event) error {
+	d.machine = refund.Start(d.entry.Record.Core, e)
 	for {
 		now := refund.At(d.cfg.Now())
-		d.steps = d.steps.Decide(now, d.cfg.Policy)
-		switch effect, _ := d.steps.Effect(); effect {
+		d.machine = d.machine.Decide(now, d.cfg.Policy)
+		switch effect, _ := d.machine.Effect(); effect {
 		case refund.Append:
 		case refund.Refuse:
 			return &RefusedError{Entry: d.entry, Action: d.action, Advice: advice(d.entry.Record, e.Kind)}
 		default:
-			return fmt.Errorf("%s: row %q asks for %s, which no operator does", d.action, d.steps.Row(), effect)
+			return fmt.Errorf("%s: row %q asks for %s, which no operator does", d.action, d.machine.Row(), effect)
 		}
 		record := d.next(now)
 		seq, err := d.cfg.Ledger.Append(ctx, &record)
 		var moved *ledger.MovedError
 		if errors.As(err, &moved) {
 			d.entry = moved.Last
-			d.steps = refund.Start(moved.Last.Record.Core, e)
+			d.machine = refund.Start(moved.Last.Record.Core, e)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.action, err)
 		}
 		d.entry = ledger.Entry{Record: record, Seq: seq, Stored: d.cfg.Now()}
-		d.steps = d.steps.Advance()
+		d.machine = d.machine.Advance()
 		return nil
 	}
 }
 
 // next builds the record to append.
-func (d *deed) next(now refund.Time) refund.Record {
+func (d *execution) next(now refund.Time) refund.Record {
 	last := d.entry.Record
 	if d.entry.Seq == 0 {
 		last = d.begun
 	}
-	return d.steps.Record(last, refund.Details{
+	return d.machine.Record(last, refund.Details{
 		At: now, By: d.stamp(), Prev: d.entry.Seq, Response: d.inquiry.Response, Note: d.inquiry.Problem,
 		Operator: d.cfg.Name, Because: d.because,
 	})

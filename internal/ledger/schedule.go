@@ -21,8 +21,8 @@ const (
 	headerScheduleTarget = "Nats-Schedule-Target"
 )
 
-// Wait is one refund's wait for a time.
-type Wait struct {
+// ScheduledMessage is one refund's wait for a time.
+type ScheduledMessage struct {
 	Channel     channel.Channel
 	RefundID    string
 	At          time.Time
@@ -42,21 +42,21 @@ var errRange = errors.New("time is out of range")
 
 // Schedule stores w. A later wait of the same refund takes the place of an
 // earlier one. Errors are those of the publish, and [ErrDuplicate].
-func (l *Ledger) Schedule(ctx context.Context, w Wait) error {
+func (l *Ledger) Schedule(ctx context.Context, w ScheduledMessage) error {
 	if w.At.Before(firstInstant) || w.At.After(lastInstant) {
 		return fmt.Errorf("schedule %s: %w: %s", w.RefundID, errRange, w.At)
 	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
-	return l.publishWait(ctx, w, 0)
+	return l.publishScheduled(ctx, w, 0)
 }
 
-// publishWait is the only function that publishes to a retry subject: a message
+// publishScheduled is the only function that publishes to a retry subject: a message
 // without Nats-Schedule there would take the place of the refund's wait and
 // never fire. No header of a received message is copied: a Nats-Msg-Id would
 // make the server drop the wait as a duplicate, without an error. follows, if
 // not 0, is the sequence that must still be the subject's last.
-func (l *Ledger) publishWait(ctx context.Context, w Wait, follows uint64) error {
+func (l *Ledger) publishScheduled(ctx context.Context, w ScheduledMessage, follows uint64) error {
 	msg := nats.NewMsg(jobs.RetrySubject(w.Channel, w.RefundID))
 	msg.Data = w.Body
 	msg.Header.Set(headerSchedule, "@at "+w.At.UTC().Format(time.RFC3339Nano))
@@ -74,7 +74,7 @@ func (l *Ledger) publishWait(ctx context.Context, w Wait, follows uint64) error 
 	if err != nil {
 		return fmt.Errorf("schedule %s: %w", w.RefundID, err)
 	}
-	l.health.schedule.came()
+	l.requests.schedule.received()
 	if ack.Duplicate {
 		return fmt.Errorf("schedule %s: %w", w.RefundID, ErrDuplicate)
 	}

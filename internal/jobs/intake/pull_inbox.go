@@ -27,10 +27,10 @@ type pullRequest struct {
 	Heartbeat time.Duration `json:"idle_heartbeat,omitempty"`
 }
 
-// mailbox is the one subscription through which a source is answered. Every
+// pullInbox is the one subscription through which a source is answered. Every
 // request has an address of its own below it, so that a late word about an
 // earlier one is not taken for an answer to this one.
-type mailbox struct {
+type pullInbox struct {
 	nc     *nats.Conn
 	inbox  string
 	sub    *nats.Subscription
@@ -40,9 +40,9 @@ type mailbox struct {
 	asked  uint64
 }
 
-// openMailbox has room for size messages; the client drops what finds none.
-func openMailbox(nc *nats.Conn, size int) (*mailbox, error) {
-	m := &mailbox{
+// openInbox has room for size messages; the client drops what finds none.
+func openInbox(nc *nats.Conn, size int) (*pullInbox, error) {
+	m := &pullInbox{
 		nc: nc, inbox: nc.NewInbox() + ".", msgs: make(chan *nats.Msg, size), closed: make(chan struct{}), wait: closeWait,
 	}
 	sub, err := nc.ChanSubscribe(m.inbox+"*", m.msgs)
@@ -58,8 +58,8 @@ func openMailbox(nc *nats.Conn, size int) (*mailbox, error) {
 	return m, nil
 }
 
-// ask sends a pull and returns the address that words about it come to.
-func (m *mailbox) ask(subject string, req pullRequest) (address string, err error) {
+// request sends a pull and returns the address that words about it come to.
+func (m *pullInbox) request(subject string, req pullRequest) (address string, err error) {
 	body, err := json.Marshal(req)
 	if err != nil {
 		return "", err
@@ -72,15 +72,15 @@ func (m *mailbox) ask(subject string, req pullRequest) (address string, err erro
 	return address, nil
 }
 
-// isWord reports whether the server speaks for itself. What it delivers keeps
+// isStatus reports whether the server speaks for itself. What it delivers keeps
 // the subject that it was stored under, so no header of a message matters here.
-func (m *mailbox) isWord(msg *nats.Msg) bool { return strings.HasPrefix(msg.Subject, m.inbox) }
+func (m *pullInbox) isStatus(msg *nats.Msg) bool { return strings.HasPrefix(msg.Subject, m.inbox) }
 
 // closeWait is how long the server has to confirm that it sends nothing more.
 const closeWait = time.Second
 
 // close ends the subscription and returns what the server had sent by then.
-func (m *mailbox) close() []*nats.Msg {
+func (m *pullInbox) close() []*nats.Msg {
 	if m.nc.IsConnected() && m.sub.Drain() == nil {
 		t := time.NewTimer(m.wait)
 		defer t.Stop()
@@ -94,7 +94,7 @@ func (m *mailbox) close() []*nats.Msg {
 	for {
 		select {
 		case msg := <-m.msgs:
-			if !m.isWord(msg) {
+			if !m.isStatus(msg) {
 				late = append(late, msg)
 			}
 		default:
@@ -105,18 +105,18 @@ func (m *mailbox) close() []*nats.Msg {
 
 // What the server says about a pull, as HTTP has it.
 const (
-	heartbeatWord = "100"
-	noMessages    = "404"
-	pullExpired   = "408"
+	statusHeartbeat  = "100"
+	statusNoMessages = "404"
+	statusExpired    = "408"
 )
 
-// readWord returns what a word of the server says: that the pull stands, that it
+// readStatus returns what a word of the server says: that the pull stands, that it
 // has ended, or that something is wrong.
-func readWord(msg *nats.Msg) (ended bool, err error) {
+func readStatus(msg *nats.Msg) (ended bool, err error) {
 	switch code := msg.Header.Get("Status"); code {
-	case heartbeatWord:
+	case statusHeartbeat:
 		return false, nil
-	case noMessages, pullExpired:
+	case statusNoMessages, statusExpired:
 		return true, nil
 	case "503":
 		return true, fmt.Errorf("%w: nobody answers for this consumer", ErrPullRefused)

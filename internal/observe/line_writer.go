@@ -19,16 +19,16 @@ const (
 	// piece, so that lines of several processes on one pipe do not mix.
 	linePiece = 4096
 
-	// LinesFlush is how long [Lines.Close] waits at most.
+	// LinesFlush is how long [LineWriter.Close] waits at most.
 	LinesFlush = time.Second
 )
 
-// Lines is a log that never blocks whoever writes to it. A goroutine of its own
+// LineWriter is a log that never blocks whoever writes to it. A goroutine of its own
 // writes the lines out; while that one stands still, for nobody reads, lines are
 // held up to a bound, and lost and counted beyond. Refunds go on.
 //
 // It is safe for concurrent use. Close it.
-type Lines struct {
+type LineWriter struct {
 	out     io.Writer
 	report  slog.Handler // writes to out, past the bound
 	limit   int
@@ -42,14 +42,14 @@ type Lines struct {
 	closed bool
 }
 
-// NewLines writes to out, as text where a person reads along. A line about lost
+// NewLineWriter writes to out, as text where a person reads along. A line about lost
 // lines looks like those of [NewLogger].
-func NewLines(out io.Writer, text bool) *Lines {
-	return newLines(out, text, linesHeld)
+func NewLineWriter(out io.Writer, text bool) *LineWriter {
+	return newLineWriter(out, text, linesHeld)
 }
 
-func newLines(out io.Writer, text bool, limit int) *Lines {
-	l := &Lines{
+func newLineWriter(out io.Writer, text bool, limit int) *LineWriter {
+	l := &LineWriter{
 		out: out, report: NewLogger(out, slog.LevelInfo, text).Handler(), limit: limit,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
@@ -58,11 +58,11 @@ func newLines(out io.Writer, text bool, limit int) *Lines {
 }
 
 // Lost returns how many lines nobody will ever read.
-func (l *Lines) Lost() uint64 { return l.dropped.Load() }
+func (l *LineWriter) Lost() uint64 { return l.dropped.Load() }
 
 // Write implements [io.Writer] for a logger, which writes whole lines. It
 // neither blocks nor fails.
-func (l *Lines) Write(line []byte) (int, error) {
+func (l *LineWriter) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	if l.closed || len(l.held)+len(line) > l.limit {
 		n := countLines(line)
@@ -72,11 +72,11 @@ func (l *Lines) Write(line []byte) (int, error) {
 		l.held = append(l.held, line...)
 	}
 	l.mu.Unlock()
-	l.nudge()
+	l.wakeWriter()
 	return len(line), nil
 }
 
-func (l *Lines) nudge() {
+func (l *LineWriter) wakeWriter() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
@@ -86,11 +86,11 @@ func (l *Lines) nudge() {
 // Close writes out what is held, if that takes no longer than limit, and ends
 // the writing. A reader that does not read keeps nobody from stopping: its
 // goroutine then ends with the process.
-func (l *Lines) Close(limit time.Duration) {
+func (l *LineWriter) Close(limit time.Duration) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.nudge()
+	l.wakeWriter()
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
@@ -99,7 +99,7 @@ func (l *Lines) Close(limit time.Duration) {
 	}
 }
 
-func (l *Lines) run() {
+func (l *LineWriter) run() {
 	defer close(l.ended)
 	var spare []byte
 	missing := uint64(0) // lost, and not told yet
@@ -114,7 +114,7 @@ func (l *Lines) run() {
 			continue
 		}
 		failed := l.writeOut(batch)
-		if missing += lost + failed; missing > 0 && failed == 0 && l.tell(missing) {
+		if missing += lost + failed; missing > 0 && failed == 0 && l.reportLost(missing) {
 			missing = 0
 		}
 		spare = batch
@@ -122,7 +122,7 @@ func (l *Lines) run() {
 }
 
 // take returns what is held, and how many lines were lost right behind it.
-func (l *Lines) take(spare []byte) (batch []byte, lost uint64, closed bool) {
+func (l *LineWriter) take(spare []byte) (batch []byte, lost uint64, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	batch, l.held = l.held, spare[:0]
@@ -132,7 +132,7 @@ func (l *Lines) take(spare []byte) (batch []byte, lost uint64, closed bool) {
 
 // writeOut writes a batch in pieces of whole lines and returns how many lines
 // could not be written. A reader may come back, so each piece is tried.
-func (l *Lines) writeOut(batch []byte) (failed uint64) {
+func (l *LineWriter) writeOut(batch []byte) (failed uint64) {
 	for len(batch) > 0 {
 		n := pieceOf(batch)
 		if _, err := l.out.Write(batch[:n]); err != nil {
@@ -144,8 +144,8 @@ func (l *Lines) writeOut(batch []byte) (failed uint64) {
 	return failed
 }
 
-// tell writes that lines are missing at this place.
-func (l *Lines) tell(missing uint64) bool {
+// reportLost writes that lines are missing at this place.
+func (l *LineWriter) reportLost(missing uint64) bool {
 	r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines lost", 0)
 	r.Add("count", missing)
 	return l.report.Handle(context.Background(), r) == nil

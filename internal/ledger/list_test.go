@@ -53,11 +53,11 @@ func TestRescheduledWaitKeepsBodyAndNeverTakesTheOneOfANewer(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	for _, body := range []string{"old token", "new token"} {
-		if err := f.ledger.Schedule(ctx, wait(time.Now().Add(time.Hour), body)); err != nil {
+		if err := f.ledger.Schedule(ctx, scheduledMessage(time.Now().Add(time.Hour), body)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	stored, err := f.ledger.WaitOf(ctx, channel.CreditCard, "rf-1")
+	stored, err := f.ledger.ScheduledOf(ctx, channel.CreditCard, "rf-1")
 	if err != nil || string(stored.Body) != "new token" {
 		t.Fatalf("%s, %v", stored.Body, err)
 	}
@@ -66,7 +66,7 @@ func TestRescheduledWaitKeepsBodyAndNeverTakesTheOneOfANewer(t *testing.T) {
 	}
 	stale := stored
 	stale.Seq--
-	if err := f.ledger.Reschedule(ctx, stale); !errors.Is(err, ledger.ErrWaitMoved) {
+	if err := f.ledger.Reschedule(ctx, stale); !errors.Is(err, ledger.ErrScheduleMoved) {
 		t.Errorf("a stale copy was stored: %v", err)
 	}
 	stored.At = time.Now()
@@ -76,10 +76,10 @@ func TestRescheduledWaitKeepsBodyAndNeverTakesTheOneOfANewer(t *testing.T) {
 	if msg := due(t, f, 5*time.Second); string(msg.Data()) != "new token" || msg.Headers().Get("traceparent") != stored.Traceparent {
 		t.Errorf("%s %v", msg.Data(), msg.Headers())
 	}
-	if err := f.ledger.Reschedule(ctx, stored); !errors.Is(err, ledger.ErrWaitMoved) {
+	if err := f.ledger.Reschedule(ctx, stored); !errors.Is(err, ledger.ErrScheduleMoved) {
 		t.Errorf("a wait that has fired was stored again: %v", err)
 	}
-	if none, err := f.ledger.WaitOf(ctx, channel.CreditCard, "rf-1"); err != nil || none.Seq != 0 {
+	if none, err := f.ledger.ScheduledOf(ctx, channel.CreditCard, "rf-1"); err != nil || none.Seq != 0 {
 		t.Errorf("%+v, %v", none, err)
 	}
 }

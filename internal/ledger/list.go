@@ -11,13 +11,13 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// namesTimeout is how long a person waits for one page of subjects: the server
+// listTimeout is how long a person waits for one page of subjects: the server
 // sorts all that match, which for a million takes seconds.
-const namesTimeout = time.Minute
+const listTimeout = time.Minute
 
-func (l *Ledger) patient() *Ledger {
+func (l *Ledger) withListTimeout() *Ledger {
 	p := *l
-	p.cfg.RequestTimeout = max(p.cfg.RequestTimeout, namesTimeout)
+	p.cfg.RequestTimeout = max(p.cfg.RequestTimeout, listTimeout)
 	return &p
 }
 
@@ -25,16 +25,16 @@ func (l *Ledger) patient() *Ledger {
 // that state, sorted. An empty channel or state stands for any. No record is
 // read: it is the subjects that are asked for, in pages of 100,000.
 func (l *Ledger) Refunds(ctx context.Context, ch channel.Channel, state string) ([]string, error) {
-	return l.patient().ids(ctx, stream.Refunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
+	return l.withListTimeout().ids(ctx, stream.Refunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
 }
 
 // Unended returns the ids of all refunds that have no result, sorted.
 func (l *Ledger) Unended(ctx context.Context, ch channel.Channel) ([]string, error) {
-	begun, err := l.patient().ids(ctx, stream.Refunds, "refunds.ledger."+token(string(ch))+".*.*")
+	begun, err := l.withListTimeout().ids(ctx, stream.Refunds, "refunds.ledger."+token(string(ch))+".*.*")
 	if err != nil {
 		return nil, err
 	}
-	ended, err := l.patient().ids(ctx, stream.Refunds, "refunds.results."+token(string(ch))+".*.*")
+	ended, err := l.withListTimeout().ids(ctx, stream.Refunds, "refunds.results."+token(string(ch))+".*.*")
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (l *Ledger) Unended(ctx context.Context, ch channel.Channel) ([]string, err
 // Waits returns the ids of all refunds that have a wait stored, sorted. A wait
 // that fires meanwhile may be left out.
 func (l *Ledger) Waits(ctx context.Context, ch channel.Channel) ([]string, error) {
-	ids, err := l.patient().ids(ctx, stream.Waits, "refunds.retry."+token(string(ch))+".*")
+	ids, err := l.withListTimeout().ids(ctx, stream.Waits, "refunds.retry."+token(string(ch))+".*")
 	return slices.DeleteFunc(ids, stream.IsDeferredSubject), err // dead letters wait there too
 }
 
@@ -82,12 +82,12 @@ func (l *Ledger) ids(ctx context.Context, stream, filter string) ([]string, erro
 // CountRefunds returns how many refunds have, or ever had, a record of that
 // state. An empty channel stands for any.
 func (l *Ledger) CountRefunds(ctx context.Context, ch channel.Channel, state string) (int, error) {
-	return l.patient().count(ctx, stream.Refunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
+	return l.withListTimeout().count(ctx, stream.Refunds, "refunds.*."+token(string(ch))+"."+token(state)+".*")
 }
 
 // CountWaits returns how many waits are stored.
 func (l *Ledger) CountWaits(ctx context.Context, ch channel.Channel) (int, error) {
-	return l.patient().count(ctx, stream.Waits, "refunds.retry."+token(string(ch))+".*")
+	return l.withListTimeout().count(ctx, stream.Waits, "refunds.retry."+token(string(ch))+".*")
 }
 
 // count asks for the page after the last: it is empty, and names the total.

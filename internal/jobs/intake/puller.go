@@ -16,13 +16,13 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// source pulls from one consumer. All of it but the problem belongs to the
+// puller pulls from one consumer. All of it but the problem belongs to the
 // goroutine of run.
-type source struct {
+type puller struct {
 	in               *Intake
-	feed             Feed
+	feed             Origin
 	stream, consumer string
-	held, pull       rank
+	held, pull       priority
 	nc               *nats.Conn
 	next             string // where pulls go
 
@@ -30,7 +30,7 @@ type source struct {
 	events chan nats.Status
 	retry  *backoff.ExponentialBackOff
 
-	box     *mailbox
+	box     *pullInbox
 	waiting []*Delivery // in hand, without a slot
 	more    bool        // the last message said that others are pending
 	failed  bool        // the last session ended with a pull, and none has been answered since
@@ -42,13 +42,13 @@ type source struct {
 	problem error
 }
 
-// newSource reads from worker_<channel> or due_<channel>.
-func newSource(in *Intake, feed Feed) *source {
+// newPuller reads from worker_<channel> or due_<channel>.
+func newPuller(in *Intake, feed Origin) *puller {
 	from, consumer, held, pull := stream.Jobs, stream.WorkerConsumer(in.cfg.Channel), heldFresh, pullFresh
-	if feed == Due {
+	if feed == FromDue {
 		from, consumer, held, pull = stream.Waits, stream.DueConsumer(in.cfg.Channel), heldDue, pullDue
 	}
-	return &source{
+	return &puller{
 		in: in, feed: feed, stream: from, consumer: consumer, held: held, pull: pull,
 		nc: in.cfg.JS.Conn(), next: pullSubject(in.cfg.JS, from, consumer),
 		problem: ErrNotPulling,
@@ -63,7 +63,7 @@ func newSource(in *Intake, feed Feed) *source {
 
 // run pulls, session by session, until ctx is done, and hands back what it has
 // not started.
-func (s *source) run(ctx, workCtx context.Context) {
+func (s *puller) run(ctx, workCtx context.Context) {
 	s.start = func(d *Delivery) { s.in.start(workCtx, d) }
 	s.events = s.nc.StatusChanged()
 	defer s.nc.RemoveStatusListener(s.events)
@@ -76,20 +76,20 @@ func (s *source) run(ctx, workCtx context.Context) {
 	}
 	for _, d := range s.waiting {
 		_ = d.Nak(0) // unsent, it comes again after its AckWait
-		s.in.hands.drop(d)
+		s.in.hands.remove(d)
 	}
 	_ = s.setProblem(ErrNotPulling)
 }
 
 // session looks the consumer up and pulls until something is wrong.
-func (s *source) session(ctx context.Context) (err error) {
+func (s *puller) session(ctx context.Context) (err error) {
 	if _, err := s.lookUp(ctx); err != nil {
 		return err
 	}
-	if s.box, err = openMailbox(s.nc, 4*s.in.cfg.Concurrency+64); err != nil {
+	if s.box, err = openInbox(s.nc, 4*s.in.cfg.Concurrency+64); err != nil {
 		return err
 	}
-	defer s.closeBox()
+	defer s.closeInbox()
 	if !s.failed {
 		s.report(nil)
 	}
@@ -101,7 +101,7 @@ func (s *source) session(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *source) closeBox() {
+func (s *puller) closeInbox() {
 	for _, msg := range s.box.close() {
 		s.receive(msg)
 	}
@@ -110,7 +110,7 @@ func (s *source) closeBox() {
 const lookUpWait = 5 * time.Second
 
 // lookUp asks for the consumer and takes over what an operator has set.
-func (s *source) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
+func (s *puller) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 	s.forgetEvents()
 	if !s.nc.IsConnected() {
 		return nil, ErrDisconnected
@@ -141,7 +141,7 @@ func (s *source) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 }
 
 // step makes one pull, or starts one message that waits for a slot.
-func (s *source) step(ctx context.Context) error {
+func (s *puller) step(ctx context.Context) error {
 	var err error
 	switch {
 	case len(s.waiting) > 0:
@@ -160,12 +160,12 @@ func (s *source) step(ctx context.Context) error {
 // startWaiting starts the first message that found no slot, or lets it go when
 // it has waited up to the ceiling: without heartbeats it comes again by itself,
 // perhaps to a process that has time for it.
-func (s *source) startWaiting(ctx context.Context) error {
+func (s *puller) startWaiting(ctx context.Context) error {
 	if open, err := s.gateOpen(ctx); err != nil || !open {
 		return err
 	}
 	d := s.waiting[0]
-	limited, cancel := context.WithTimeout(ctx, s.in.hands.left(d))
+	limited, cancel := context.WithTimeout(ctx, s.in.hands.remaining(d))
 	defer cancel()
 	_, err := s.in.admit(limited, 1, s.held)
 	switch {
@@ -179,9 +179,9 @@ func (s *source) startWaiting(ctx context.Context) error {
 	}
 	s.waiting = s.waiting[1:]
 	// What the message said about others was true when it came.
-	s.more = s.more || s.in.cfg.Ceiling-s.in.hands.left(d) > gatherTime
+	s.more = s.more || s.in.cfg.Ceiling-s.in.hands.remaining(d) > moreSlotsTime
 	if err != nil {
-		s.in.hands.drop(d)
+		s.in.hands.remove(d)
 		return nil
 	}
 	s.start(d)
@@ -192,8 +192,8 @@ func (s *source) startWaiting(ctx context.Context) error {
 // handed back: the gate may be shut in this process alone, and no other process
 // is given a message while this one sends heartbeats for it. Nothing more is
 // pulled meanwhile, for the gate is asked before every pull.
-func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.left(s.waiting[0])))
+func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.remaining(s.waiting[0])))
 	defer cancel()
 	_, err = s.in.gate(s.held).Wait(limited)
 	switch {
@@ -208,10 +208,10 @@ func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
 	for _, d := range s.waiting {
 		// One beyond its ceiling is perhaps another's by now, and a late nak would
 		// have it delivered once more.
-		if delay := s.in.cfg.HandBackDelay; s.in.hands.left(d) > 0 {
+		if delay := s.in.cfg.HandBackDelay; s.in.hands.remaining(d) > 0 {
 			_ = d.Nak(delay + rand.N(delay)) //nolint:gosec // no secret; unsent, it comes again after its AckWait
 		}
-		s.in.hands.drop(d)
+		s.in.hands.remove(d)
 	}
 	s.waiting = nil
 	s.more = true
@@ -224,14 +224,14 @@ func (s *source) gateOpen(ctx context.Context) (open bool, err error) {
 const batchWait = 5 * time.Millisecond
 
 // batch pulls what is there into slots set aside for it.
-func (s *source) batch(ctx context.Context) error {
+func (s *puller) batch(ctx context.Context) error {
 	n, err := s.in.admit(ctx, s.in.cfg.Concurrency, s.pull)
 	if err != nil {
 		return err
 	}
 	defer func() { s.in.slots.release(n) }()
 	s.more = false
-	err = s.ask(ctx, pullRequest{Batch: n, Expires: batchWait, NoWait: true}, &n)
+	err = s.request(ctx, pullRequest{Batch: n, Expires: batchWait, NoWait: true}, &n)
 	if err == nil && s.suspect {
 		return ErrStalled
 	}
@@ -240,7 +240,7 @@ func (s *source) batch(ctx context.Context) error {
 
 // poll waits for one message. The slot is only looked for, not set aside: the
 // other source may use it while nothing comes.
-func (s *source) poll(ctx context.Context) error {
+func (s *puller) poll(ctx context.Context) error {
 	n, err := s.in.admit(ctx, 1, s.pull)
 	if err != nil {
 		return err
@@ -248,7 +248,7 @@ func (s *source) poll(ctx context.Context) error {
 	s.in.slots.release(n)
 	cfg, none := &s.in.cfg, 0
 	began := cfg.Now()
-	if err := s.ask(ctx, pullRequest{Batch: 1, Expires: cfg.PollWait, Heartbeat: cfg.PollHeartbeat}, &none); err != nil {
+	if err := s.request(ctx, pullRequest{Batch: 1, Expires: cfg.PollWait, Heartbeat: cfg.PollHeartbeat}, &none); err != nil {
 		return err
 	}
 	switch now := cfg.Now(); {
@@ -257,14 +257,14 @@ func (s *source) poll(ctx context.Context) error {
 	case now.Sub(began) < cfg.PollWait/2:
 		return fmt.Errorf("%w: ended early", ErrPullRefused) // asking on would be a busy loop
 	case now.Sub(s.quiet) >= cfg.StallAfter:
-		return s.checkUp(ctx)
+		return s.checkConsumer(ctx)
 	}
 	return nil
 }
 
-// checkUp finds out whether nothing came because nothing is there. A message may
+// checkConsumer finds out whether nothing came because nothing is there. A message may
 // have been stored in this very moment, so a last pull has the final word.
-func (s *source) checkUp(ctx context.Context) error {
+func (s *puller) checkConsumer(ctx context.Context) error {
 	s.quiet = s.in.cfg.Now()
 	info, err := s.lookUp(ctx)
 	if err != nil {
@@ -276,14 +276,14 @@ func (s *source) checkUp(ctx context.Context) error {
 	return nil
 }
 
-// ask sends one pull and reads until it is answered in full. A message takes one
+// request sends one pull and reads until it is answered in full. A message takes one
 // of the slots set aside, or waits.
-func (s *source) ask(ctx context.Context, req pullRequest, slots *int) error {
+func (s *puller) request(ctx context.Context, req pullRequest, slots *int) error {
 	s.forgetEvents()
 	if !s.nc.IsConnected() {
 		return ErrDisconnected
 	}
-	address, err := s.box.ask(s.next, req)
+	address, err := s.box.request(s.next, req)
 	if err != nil {
 		return err
 	}
@@ -296,12 +296,12 @@ func (s *source) ask(ctx context.Context, req pullRequest, slots *int) error {
 	for left, ended := req.Batch, false; left > 0 && !ended; {
 		select {
 		case msg := <-s.box.msgs:
-			if s.box.isWord(msg) {
-				if ended, err = s.hear(msg, address); err != nil {
+			if s.box.isStatus(msg) {
+				if ended, err = s.receiveStatus(msg, address); err != nil {
 					return err
 				}
 			} else {
-				s.place(msg, slots)
+				s.handOver(msg, slots)
 				left--
 			}
 			s.answered()
@@ -317,16 +317,16 @@ func (s *source) ask(ctx context.Context, req pullRequest, slots *int) error {
 	return nil
 }
 
-// hear ignores what is said about an earlier pull, but for the sign of life.
-func (s *source) hear(msg *nats.Msg, address string) (ended bool, err error) {
+// receiveStatus ignores what is said about an earlier pull, but for the sign of life.
+func (s *puller) receiveStatus(msg *nats.Msg, address string) (ended bool, err error) {
 	if msg.Subject != address {
 		return false, nil
 	}
-	return readWord(msg)
+	return readStatus(msg)
 }
 
-// place starts a message in a slot set aside, or keeps it for the next free one.
-func (s *source) place(msg *nats.Msg, slots *int) {
+// handOver starts a message in a slot set aside, or keeps it for the next free one.
+func (s *puller) handOver(msg *nats.Msg, slots *int) {
 	d := s.receive(msg)
 	if d == nil || *slots == 0 {
 		return
@@ -337,25 +337,25 @@ func (s *source) place(msg *nats.Msg, slots *int) {
 }
 
 // receive takes a message into the hand, to wait for a slot.
-func (s *source) receive(msg *nats.Msg) *Delivery {
+func (s *puller) receive(msg *nats.Msg) *Delivery {
 	meta, err := msg.Metadata()
 	if err != nil { // only a server that is none of NATS's sends such a thing
 		s.in.cfg.Log.Error("message without metadata", s.attrs("error", err)...)
 		return nil
 	}
 	d := &Delivery{
-		Channel: s.in.cfg.Channel, Source: s.feed, Subject: msg.Subject, Data: msg.Data, Header: msg.Header,
+		Channel: s.in.cfg.Channel, Origin: s.feed, Subject: msg.Subject, Data: msg.Data, Header: msg.Header,
 		Stream: meta.Stream, Sequence: meta.Sequence.Stream, Stored: meta.Timestamp, Delivered: meta.NumDelivered,
-		Acker: &replier{nc: s.nc, subject: msg.Reply},
+		Acker: &replyAcker{nc: s.nc, subject: msg.Reply},
 	}
 	s.more, s.suspect, s.quiet = meta.NumPending > 0, false, s.in.cfg.Now()
-	s.in.hands.restart(d)
+	s.in.hands.add(d)
 	s.waiting = append(s.waiting, d)
 	return d
 }
 
 // answered notes that the server takes our pulls.
-func (s *source) answered() {
+func (s *puller) answered() {
 	if s.paused {
 		s.paused = false
 		s.retry.Reset()
@@ -367,14 +367,14 @@ func (s *source) answered() {
 
 // connectionChanged says what a change means for a pull: without a connection it
 // is lost, and after a new one the server may have forgotten it.
-func (s *source) connectionChanged() error {
+func (s *puller) connectionChanged() error {
 	if !s.nc.IsConnected() {
 		return ErrDisconnected
 	}
 	return errReconnected
 }
 
-func (s *source) forgetEvents() {
+func (s *puller) forgetEvents() {
 	for {
 		select {
 		case <-s.events:
@@ -386,7 +386,7 @@ func (s *source) forgetEvents() {
 
 // pause waits before the next session, a little longer each time; a new
 // connection is worth trying at once.
-func (s *source) pause(ctx context.Context) {
+func (s *puller) pause(ctx context.Context) {
 	s.paused = true
 	t := time.NewTimer(s.retry.NextBackOff())
 	defer t.Stop()
@@ -407,7 +407,7 @@ func (s *source) pause(ctx context.Context) {
 // report notes why the source does not pull, or that it does. It is a detail in
 // the log: what a lost connection does to all sources of a process is one event,
 // which the owner of the intakes tells.
-func (s *source) report(err error) {
+func (s *puller) report(err error) {
 	s.failed = errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrPullRefused)
 	before := s.setProblem(err)
 	switch {
@@ -418,18 +418,18 @@ func (s *source) report(err error) {
 	}
 }
 
-func (s *source) attrs(more ...any) []any {
+func (s *puller) attrs(more ...any) []any {
 	return append([]any{"consumer", s.consumer}, more...)
 }
 
-func (s *source) setProblem(err error) (before error) {
+func (s *puller) setProblem(err error) (before error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, s.problem = s.problem, err
 	return before
 }
 
-func (s *source) status() error {
+func (s *puller) status() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.problem

@@ -31,8 +31,8 @@ func due(t *testing.T, f fixture, within time.Duration) jetstream.Msg {
 	return msg
 }
 
-func wait(at time.Time, body string) ledger.Wait {
-	return ledger.Wait{
+func scheduledMessage(at time.Time, body string) ledger.ScheduledMessage {
+	return ledger.ScheduledMessage{
 		Channel: channel.CreditCard, RefundID: "rf-1", At: at, Body: []byte(body),
 		Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	}
@@ -43,7 +43,7 @@ func TestWaitFiresWithTheJobByteForByteAndNotEarly(t *testing.T) {
 	f := setup(t)
 	body := `{"refund_id": "rf-1",  "customer": {"access_token": "t"}}`
 	at := time.Now().Add(400 * time.Millisecond)
-	w := wait(at, body)
+	w := scheduledMessage(at, body)
 	w.WakeUp = true
 	if err := f.ledger.Schedule(t.Context(), w); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestWaitFiresWithTheJobByteForByteAndNotEarly(t *testing.T) {
 func TestWaitForAPastTimeFiresAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	if err := f.ledger.Schedule(t.Context(), wait(time.Now().Add(-time.Minute), "x")); err != nil {
+	if err := f.ledger.Schedule(t.Context(), scheduledMessage(time.Now().Add(-time.Minute), "x")); err != nil {
 		t.Fatal(err)
 	}
 	due(t, f, 5*time.Second)
@@ -73,7 +73,7 @@ func TestLaterWaitTakesThePlaceOfTheEarlierOne(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for _, body := range []string{"old token", "new token"} {
-		if err := f.ledger.Schedule(t.Context(), wait(time.Now().Add(500*time.Millisecond), body)); err != nil {
+		if err := f.ledger.Schedule(t.Context(), scheduledMessage(time.Now().Add(500*time.Millisecond), body)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestWaitWithoutATimeIsRefused(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	for _, at := range []time.Time{{}, time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		if err := f.ledger.Schedule(t.Context(), wait(at, "x")); err == nil {
+		if err := f.ledger.Schedule(t.Context(), scheduledMessage(at, "x")); err == nil {
 			t.Errorf("a wait for %s was stored", at)
 		}
 	}
@@ -121,7 +121,7 @@ func tight(t *testing.T) (fixture, *ledger.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range stream.Streams(1) {
+	for _, c := range stream.Configs(1) {
 		if c.Name != stream.Waits && c.Name != stream.Refunds {
 			continue
 		}
@@ -165,7 +165,7 @@ func TestWaitThatFellDueOnAFullServerIsPublishedAgainOnceHoweverManySweep(t *tes
 	t.Parallel()
 	f, l := tight(t)
 	at := time.Now().Add(2 * time.Second)
-	if err := l.Schedule(t.Context(), wait(at, "job")); err != nil {
+	if err := l.Schedule(t.Context(), scheduledMessage(at, "job")); err != nil {
 		t.Fatal(err)
 	}
 	stream, err := f.js.Stream(t.Context(), stream.Waits)
@@ -210,7 +210,7 @@ func TestWaitThatFellDueOnAFullServerIsPublishedAgainOnceHoweverManySweep(t *tes
 func TestSweepGoesByTheServersClock(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	if err := f.ledger.Schedule(t.Context(), wait(time.Now().Add(time.Hour), "job")); err != nil {
+	if err := f.ledger.Schedule(t.Context(), scheduledMessage(time.Now().Add(time.Hour), "job")); err != nil {
 		t.Fatal(err)
 	}
 	ahead := ledger.New(ledger.Config{

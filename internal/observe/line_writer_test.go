@@ -49,7 +49,7 @@ func (s *sink) fail(err error) {
 func TestLinesComeInOrderAndWhole(t *testing.T) {
 	t.Parallel()
 	var s sink
-	l := NewLines(&s, false)
+	l := NewLineWriter(&s, false)
 	var want strings.Builder
 	for n := range 2000 {
 		line := fmt.Sprintf("%d %s\n", n, strings.Repeat("x", n%300))
@@ -72,7 +72,7 @@ func TestReaderThatDoesNotReadHoldsNobodyUpAndLearnsWhatItMissed(t *testing.T) {
 	t.Parallel()
 	var s sink
 	s.pass.Lock()
-	l := newLines(&s, false, 1000)
+	l := newLineWriter(&s, false, 1000)
 	line := strings.Repeat("x", 99) + "\n"
 	for range 500 {
 		_, _ = io.WriteString(l, line)
@@ -114,7 +114,7 @@ func TestReaderThatIsGoneForAWhileLearnsWhatItMissed(t *testing.T) {
 	t.Parallel()
 	var s sink
 	s.fail(errors.New("broken pipe"))
-	l := newLines(&s, true, 1000)
+	l := newLineWriter(&s, true, 1000)
 	_, _ = io.WriteString(l, "one\n")
 	_, _ = io.WriteString(l, "two\n")
 	for limit := time.After(soon); l.Lost() < 2; {
@@ -140,7 +140,7 @@ func TestFullPipeHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = r.Close(); _ = w.Close() }()
-	l := NewLines(w, false)
+	l := NewLineWriter(w, false)
 	log := NewLogger(l, 0, false)
 	done := make(chan struct{})
 	go func() {

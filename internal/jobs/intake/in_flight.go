@@ -8,43 +8,43 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// hands holds what has been received and is not done, and sends its heartbeats:
+// inFlight holds what has been received and is not done, and sends its heartbeats:
 // one goroutine an intake, for there may be hundreds of messages.
-type hands struct {
+type inFlight struct {
 	ceiling time.Duration
 	now     func() time.Time
 	changed chan struct{} // of capacity one: the shortest AckWait is another
 
 	mu      sync.Mutex
 	since   map[*Delivery]time.Time
-	ackWait map[Feed]time.Duration
+	ackWait map[Origin]time.Duration
 }
 
-func (h *hands) init(ceiling time.Duration, now func() time.Time) {
+func (h *inFlight) init(ceiling time.Duration, now func() time.Time) {
 	h.ceiling, h.now = ceiling, now
 	h.changed = make(chan struct{}, 1)
 	h.since = make(map[*Delivery]time.Time)
-	h.ackWait = make(map[Feed]time.Duration)
+	h.ackWait = make(map[Origin]time.Duration)
 }
 
-// restart takes d into the hand, or counts its ceiling anew.
-func (h *hands) restart(d *Delivery) {
+// add takes d into the hand, or counts its ceiling anew.
+func (h *inFlight) add(d *Delivery) {
 	now := h.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.since[d] = now
 }
 
-// drop ends the heartbeats of d.
-func (h *hands) drop(d *Delivery) {
+// remove ends the heartbeats of d.
+func (h *inFlight) remove(d *Delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.since, d)
 }
 
-// left returns how long the heartbeats of d still go on, zero or less if they
+// remaining returns how long the heartbeats of d still go on, zero or less if they
 // have ended.
-func (h *hands) left(d *Delivery) time.Duration {
+func (h *inFlight) remaining(d *Delivery) time.Duration {
 	now := h.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,7 +52,7 @@ func (h *hands) left(d *Delivery) time.Duration {
 }
 
 // setAckWait is told the AckWait that a consumer has.
-func (h *hands) setAckWait(f Feed, d time.Duration) {
+func (h *inFlight) setAckWait(f Origin, d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.ackWait[f] == d {
@@ -65,8 +65,8 @@ func (h *hands) setAckWait(f Feed, d time.Duration) {
 	}
 }
 
-// every is a third of the shorter AckWait.
-func (h *hands) every() time.Duration {
+// interval is a third of the shorter AckWait.
+func (h *inFlight) interval() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	shortest := stream.AckWait // until a consumer has been asked
@@ -78,8 +78,8 @@ func (h *hands) every() time.Duration {
 	return max(shortest/3, time.Millisecond)
 }
 
-func (h *hands) run(ctx context.Context) {
-	t := time.NewTimer(h.every())
+func (h *inFlight) run(ctx context.Context) {
+	t := time.NewTimer(h.interval())
 	defer t.Stop()
 	for {
 		select {
@@ -87,22 +87,22 @@ func (h *hands) run(ctx context.Context) {
 			return
 		case <-h.changed:
 		case <-t.C:
-			h.beat()
+			h.sendHeartbeats()
 		}
-		t.Reset(h.every())
+		t.Reset(h.interval())
 	}
 }
 
-// beat ignores errors: a message that was settled meanwhile needs none, and one
+// sendHeartbeats ignores errors: a message that was settled meanwhile needs none, and one
 // whose heartbeat cannot be sent comes again, which is harmless.
-func (h *hands) beat() {
-	for _, d := range h.young() {
+func (h *inFlight) sendHeartbeats() {
+	for _, d := range h.withinCeiling() {
 		_ = d.InProgress()
 	}
 }
 
-// young returns the deliveries that are under the ceiling.
-func (h *hands) young() []*Delivery {
+// withinCeiling returns the deliveries that are under the ceiling.
+func (h *inFlight) withinCeiling() []*Delivery {
 	now := h.now()
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -39,9 +39,9 @@ type Action struct {
 	At       time.Time `json:"at"`
 }
 
-// Letter is one dead letter. Body is secret as a whole: it may hold a
+// DeadLetter is one dead letter. Body is secret as a whole: it may hold a
 // customer's values.
-type Letter struct {
+type DeadLetter struct {
 	Sequence  uint64          `json:"sequence"`
 	Stored    time.Time       `json:"stored"`
 	Channel   channel.Channel `json:"channel"`
@@ -56,28 +56,28 @@ type Letter struct {
 	Body      []byte          `json:"-"`
 }
 
-// dead is REFUND_DEAD as it was read.
-type dead struct {
+// deadLetters is REFUND_DEAD as it was read.
+type deadLetters struct {
 	stream  jetstream.Stream
 	last    uint64 // sequence of the last message, whoever it is from
-	letters []Letter
+	letters []DeadLetter
 	actions []Action
 }
 
 // readDead reads all letters and what was done about them.
-func (o Operator) readDead(ctx context.Context) (dead, error) {
+func (o Operator) readDead(ctx context.Context) (deadLetters, error) {
 	stream, err := o.cfg.JS.Stream(ctx, stream.Dead)
 	if err != nil {
-		return dead{}, fmt.Errorf("read dead letters: %w", err)
+		return deadLetters{}, fmt.Errorf("read dead letters: %w", err)
 	}
-	d := dead{stream: stream, last: stream.CachedInfo().State.LastSeq}
+	d := deadLetters{stream: stream, last: stream.CachedInfo().State.LastSeq}
 	for next := uint64(1); next <= d.last; next++ {
 		msg, err := stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject("refunds.dead.*"))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			break
 		}
 		if err != nil {
-			return dead{}, fmt.Errorf("read dead letters: %w", err)
+			return deadLetters{}, fmt.Errorf("read dead letters: %w", err)
 		}
 		next = msg.Sequence
 		if next <= d.last {
@@ -92,7 +92,7 @@ func (o Operator) readDead(ctx context.Context) (dead, error) {
 	return d, nil
 }
 
-func (d *dead) add(msg *jetstream.RawStreamMsg) {
+func (d *deadLetters) add(msg *jetstream.RawStreamMsg) {
 	if msg.Header.Get(HeaderDeadAction) != "" {
 		var a Action
 		if json.Unmarshal(msg.Data, &a) == nil {
@@ -100,11 +100,11 @@ func (d *dead) add(msg *jetstream.RawStreamMsg) {
 		}
 		return
 	}
-	d.letters = append(d.letters, letter(msg))
+	d.letters = append(d.letters, newDeadLetter(msg))
 }
 
-func letter(msg *jetstream.RawStreamMsg) Letter {
-	l := Letter{
+func newDeadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
+	l := DeadLetter{
 		Sequence: msg.Sequence, Stored: msg.Time, Reason: msg.Header.Get(jobs.HeaderDeadReason),
 		Subject: msg.Header.Get(jobs.HeaderDeadSubject), Size: len(msg.Data), Body: msg.Data,
 	}
@@ -136,18 +136,18 @@ func problemOf(d jobs.Decoded) string {
 }
 
 // find returns a letter by its sequence, or [ErrNoLetter].
-func (d *dead) find(sequence uint64) (Letter, error) {
+func (d *deadLetters) find(sequence uint64) (DeadLetter, error) {
 	for _, l := range d.letters {
 		if l.Sequence == sequence {
 			return l, nil
 		}
 	}
-	return Letter{}, fmt.Errorf("%d %w", sequence, ErrNoLetter)
+	return DeadLetter{}, fmt.Errorf("%d %w", sequence, ErrNoLetter)
 }
 
 // record stores what was done about a letter, after the last message that was
 // read: of two operators who act at once one has to look again.
-func (o Operator) record(ctx context.Context, d dead, l Letter, action, refundID, because string) error {
+func (o Operator) record(ctx context.Context, d deadLetters, l DeadLetter, action, refundID, because string) error {
 	a := Action{
 		Action: action, Letter: l.Sequence, RefundID: refundID, Operator: o.cfg.Name, Because: because, At: o.cfg.Now().UTC(),
 	}
@@ -174,40 +174,40 @@ type DeadFilter struct {
 
 // DeadLetters returns the letters that fit, oldest first, and everything that
 // was ever done about any.
-func (o Operator) DeadLetters(ctx context.Context, f DeadFilter) ([]Letter, []Action, error) {
+func (o Operator) DeadLetters(ctx context.Context, f DeadFilter) ([]DeadLetter, []Action, error) {
 	d, err := o.readDead(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	fits := slices.DeleteFunc(d.letters, func(l Letter) bool {
+	fits := slices.DeleteFunc(d.letters, func(l DeadLetter) bool {
 		return f.Channel != "" && l.Channel != f.Channel || f.Reason != "" && l.Reason != f.Reason || l.Handled != nil && !f.All
 	})
 	return fits, d.actions, nil
 }
 
 // DeadLetter returns one letter, or [ErrNoLetter].
-func (o Operator) DeadLetter(ctx context.Context, sequence uint64) (Letter, error) {
+func (o Operator) DeadLetter(ctx context.Context, sequence uint64) (DeadLetter, error) {
 	d, err := o.readDead(ctx)
 	if err != nil {
-		return Letter{}, err
+		return DeadLetter{}, err
 	}
 	return d.find(sequence)
 }
 
 // Discard records who gives a letter up and why, and erases it. Errors:
 // [ErrNoLetter], [ErrBecause].
-func (o Operator) Discard(ctx context.Context, sequence uint64, because string) (Letter, error) {
+func (o Operator) Discard(ctx context.Context, sequence uint64, because string) (DeadLetter, error) {
 	if err := o.signed(because, true); err != nil {
-		return Letter{}, fmt.Errorf("discard letter %d: %w", sequence, err)
+		return DeadLetter{}, fmt.Errorf("discard letter %d: %w", sequence, err)
 	}
 	for {
 		d, err := o.readDead(ctx)
 		if err != nil {
-			return Letter{}, err
+			return DeadLetter{}, err
 		}
 		l, err := d.find(sequence)
 		if err != nil {
-			return Letter{}, fmt.Errorf("discard: %w", err)
+			return DeadLetter{}, fmt.Errorf("discard: %w", err)
 		}
 		if l.Handled == nil || l.Handled.Action != discarded {
 			err = o.record(ctx, d, l, discarded, l.RefundID, because)
@@ -215,11 +215,11 @@ func (o Operator) Discard(ctx context.Context, sequence uint64, because string) 
 				continue
 			}
 			if err != nil {
-				return Letter{}, err
+				return DeadLetter{}, err
 			}
 		}
 		if err := d.stream.SecureDeleteMsg(ctx, sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return Letter{}, fmt.Errorf("erase letter %d: %w", sequence, err)
+			return DeadLetter{}, fmt.Errorf("erase letter %d: %w", sequence, err)
 		}
 		return l, nil
 	}

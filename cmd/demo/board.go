@@ -94,12 +94,12 @@ func (b *board) queued(name string) {
 func (b *board) posted(name string, seq uint64) {
 	b.bySeq[seq] = b.find(name, "")
 	if reason, ok := b.letters[seq]; ok {
-		b.buried(seq, reason)
+		b.deadLettered(seq, reason)
 	}
 }
 
-// buried tells that message seq became a dead letter.
-func (b *board) buried(seq uint64, reason string) {
+// deadLettered tells that message seq became a dead letter.
+func (b *board) deadLettered(seq uint64, reason string) {
 	i, ok := b.bySeq[seq]
 	if !ok {
 		b.letters[seq] = reason

@@ -1,6 +1,6 @@
 // Command demo shows the whole way of a refund in one process: an embedded NATS
 // server, the DOKU simulator over HTTP and a worker; jobs for every channel,
-// every status and every road that a refund can take; and at the end a
+// every status and every way that a refund can go; and at the end a
 // comparison of the simulator's book with the results, to the rupiah.
 //
 // Invariant: it says that all is well, exit status 0, only if every refund that

@@ -26,7 +26,7 @@ const (
 	exitUsage = 2
 )
 
-const description = `Shows the whole way of a refund job on this machine: an embedded NATS server, the DOKU simulator and a worker, with every channel, every status and every road that a refund can take. It needs nothing and leaves nothing behind.
+const description = `Shows the whole way of a refund job on this machine: an embedded NATS server, the DOKU simulator and a worker, with every channel, every status and every way that a refund can go. It needs nothing and leaves nothing behind.
 
 At the end it compares the simulator's book with the results, to the rupiah. Exit status 0 means that they agree.`
 

@@ -149,8 +149,8 @@ func TestADeadLetterFindsItsLineWhicheverIsSeenFirst(t *testing.T) {
 	t.Parallel()
 	early, late := newBoard(program()), newBoard(program())
 	early.posted("(no job)", 7)
-	early.buried(7, "unreadable")
-	late.buried(7, "unreadable")
+	early.deadLettered(7, "unreadable")
+	late.deadLettered(7, "unreadable")
 	late.posted("(no job)", 7)
 	for _, b := range []*board{early, late} {
 		if r := b.rows[b.byName["(no job)"]]; r.state != "dead letter" || r.ended != r.want {

@@ -83,7 +83,7 @@ func readLetter(msg jetstream.Msg) (event, error) {
 		return nil, fmt.Errorf("read dead letter: %w", err)
 	}
 	reason := h.Get(jobs.HeaderDeadReason)
-	return func(b *board) { b.buried(seq, reason) }, nil
+	return func(b *board) { b.deadLettered(seq, reason) }, nil
 }
 
 // readResults returns every result in the stream, in its order. They are read

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	ackWait  = 5 * time.Second  // for one acknowledgement
-	patience = 15 * time.Second // through an outage; a leader's election takes about 6
+	ackWait = 5 * time.Second  // for one acknowledgement
+	timeout = 15 * time.Second // through an outage; a leader's election takes about 6
 )
 
 // broker is a connection to NATS, and what is learnt on it.
@@ -72,7 +72,7 @@ func (b broker) sender(say *console, stored func(job)) *sender {
 	return &sender{
 		js: b.js, again: stream.NewPublisher(b.js), denied: b.denied, say: say, stored: stored,
 		connected: func(ctx context.Context) error { return config.AwaitNATS(ctx, b.nc) },
-		patience:  patience,
+		timeout:   timeout,
 		pauses:    retry.Policy{Initial: 50 * time.Millisecond, Max: time.Second, Rand: rand.Float64},
 	}
 }

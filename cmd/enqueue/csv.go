@@ -94,7 +94,7 @@ func headerProblem(columns []string, err error) string {
 	for i, name := range columns {
 		switch {
 		case slices.Contains(columns[:i], name):
-			problems = append(problems, fmt.Sprintf("%.60q stands there twice", name))
+			problems = append(problems, fmt.Sprintf("%.60q is given twice", name))
 		case !isField(name):
 			problems = append(problems, fmt.Sprintf("%.60q is no field of a job", name))
 		}

@@ -12,8 +12,8 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// bury makes dead letters of jobs once they are stored, as a worker does.
-func bury(t *testing.T, s stack, reason stream.DeadReason, sequences ...uint64) {
+// storeDeadLetter makes dead letters of jobs once they are stored, as a worker does.
+func storeDeadLetter(t *testing.T, s stack, reason stream.DeadReason, sequences ...uint64) {
 	t.Helper()
 	stored, err := s.nc.SubscribeSync("refunds.jobs.*")
 	if err != nil {
@@ -38,7 +38,7 @@ func bury(t *testing.T, s stack, reason stream.DeadReason, sequences ...uint64) 
 func TestDeadLetterIsSaidAtOnceAndHasNotSucceeded(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	bury(t, s, stream.DeadUnreadable, 1)
+	storeDeadLetter(t, s, stream.DeadUnreadable, 1)
 	began := time.Now()
 	got := s.enqueue("", cardFlags("rf-1", "--wait")...)
 	got.expect(t, exitSome, 1, 0, 0)
@@ -54,7 +54,7 @@ func TestNoticeIsMatchedByItsSequence(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	want := s.settle(result("rf-1", refund.Succeeded))
-	bury(t, s, stream.DeadUnreadable, 2, 7)
+	storeDeadLetter(t, s, stream.DeadUnreadable, 2, 7)
 	got := s.enqueue(card("rf-1")+"\n"+card("rf-2"), "--wait", "-")
 	got.expect(t, exitSome, 2, 0, 0)
 	got.says(t, "line 2 (rf-2)", "became a dead letter")
@@ -72,7 +72,7 @@ func TestConflictIsSaidAtOnceAndTheOthersResultPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bury(t, s, stream.DeadRefundIDConflict, 1)
+	storeDeadLetter(t, s, stream.DeadRefundIDConflict, 1)
 	ended := make(chan outcome, 1)
 	go func() { ended <- s.enqueue("", cardFlags("rf-1", "--wait")...) }()
 	if _, err := said.NextMsgWithContext(t.Context()); err != nil {

@@ -29,14 +29,14 @@ type publisher interface {
 
 // sender publishes jobs in the order of the input: of two jobs with one
 // refund_id the first is the one that counts. A job whose acknowledgement does
-// not come is published again, which is harmless, until our patience ends; then
+// not come is published again, which is harmless, until the time for it ends; then
 // the sender gives up, for good.
 type sender struct {
 	js        asyncPublisher
 	again     publisher
 	connected func(context.Context) error // waits for the connection
 	denied    denials
-	patience  time.Duration
+	timeout   time.Duration
 	pauses    retry.Policy
 	say       *console
 	stored    func(job) // told of every job that is published or already queued
@@ -115,7 +115,7 @@ func (s *sender) settle(ctx context.Context, f flight) {
 func (s *sender) warn(j job, err error) {
 	if !s.warned {
 		s.warned = true
-		s.say.line("%s: %s; trying again for %s", j, explain(err, j), s.patience)
+		s.say.line("%s: %s; trying again for %s", j, explain(err, j), s.timeout)
 	}
 }
 
@@ -138,10 +138,10 @@ func (s *sender) outcome(f flight) (receipt stream.Receipt, err error) {
 	}
 }
 
-// persist publishes a job again until it is stored, refused, or our patience
+// persist publishes a job again until it is stored, refused, or the time for it
 // ends.
 func (s *sender) persist(ctx context.Context, j job) (receipt stream.Receipt, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	subject := jobs.JobSubject(j.channel)
 	for n := 1; ; n++ {

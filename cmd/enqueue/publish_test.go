@@ -91,7 +91,7 @@ func TestPublishingGoesOnWhereNATSComesBack(t *testing.T) {
 	defer b.nc.Close()
 	say := newConsole(&bytes.Buffer{})
 	sender := b.sender(say, func(job) {})
-	sender.patience = time.Minute
+	sender.timeout = time.Minute
 	sender.start(t.Context())
 	first, _ := examine(item{place: "line 1", body: []byte(card("rf-1"))})
 	second, _ := examine(item{place: "line 2", body: []byte(card("rf-2"))})
@@ -127,7 +127,7 @@ func TestPatienceEndsOnceForAllThatIsInFlight(t *testing.T) {
 	var stderr bytes.Buffer
 	nats := &silent{}
 	s := &sender{
-		js: nats, again: nats, denied: newDenials(), patience: 50 * time.Millisecond, stored: func(job) { t.Error("stored") },
+		js: nats, again: nats, denied: newDenials(), timeout: 50 * time.Millisecond, stored: func(job) { t.Error("stored") },
 		connected: func(context.Context) error { return nil }, say: newConsole(&stderr),
 		pauses: retry.Policy{Initial: 10 * time.Millisecond, Max: 10 * time.Millisecond},
 	}
@@ -169,7 +169,7 @@ func TestOnlyWhatGotNoAnswerIsPublishedAgain(t *testing.T) {
 		&jetstream.APIError{ErrorCode: 10077}: false, stream.ErrWrongStream: false, errDenied: false,
 	} {
 		s := &sender{
-			js: refusing{err}, again: refusing{}, denied: newDenials(), patience: time.Minute, stored: func(job) {},
+			js: refusing{err}, again: refusing{}, denied: newDenials(), timeout: time.Minute, stored: func(job) {},
 			connected: func(context.Context) error { return nil }, say: newConsole(&bytes.Buffer{}),
 		}
 		s.start(t.Context())

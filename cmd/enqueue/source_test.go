@@ -146,7 +146,7 @@ func TestHeaderIsNamedWhereItIsWrong(t *testing.T) {
 		"customer":        {"refund_id,channel,invoice_number,amount,customer" + row, `header! "customer" is no field`},
 		"customer's else": {"refund_id,channel,invoice_number,amount,customer.name" + row, `header! "customer.name" is no field`},
 		"pair unnamed":    {"refund_id,channel,invoice_number,amount,metadata." + row, `header! "metadata." is no field`},
-		"twice":           {"refund_id,channel,invoice_number,amount,amount" + row, `header! "amount" stands there twice`},
+		"twice":           {"refund_id,channel,invoice_number,amount,amount" + row, `header! "amount" is given twice`},
 		"missing":         {"refund_id,reason,invoice_number,amount,currency" + row, "header! channel is required"},
 		"not closed":      {"refund_id,\"channel\nr,credit_card\n", "header! is not CSV: "},
 	} {

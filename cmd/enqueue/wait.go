@@ -61,9 +61,9 @@ func (w *waiter) add(j job) {
 }
 
 // wait prints results as they come until there are all, or ctx ends, or
-// patience does. It reports whether all jobs succeeded.
-func (w *waiter) wait(ctx context.Context, patience time.Duration) bool {
-	within, stop := context.WithTimeout(ctx, patience)
+// timeout does. It reports whether all jobs succeeded.
+func (w *waiter) wait(ctx context.Context, timeout time.Duration) bool {
+	within, stop := context.WithTimeout(ctx, timeout)
 	defer stop()
 	go func() {
 		select {
@@ -81,7 +81,7 @@ func (w *waiter) wait(ctx context.Context, patience time.Duration) bool {
 	if w.err == nil {
 		w.err = w.denied.err(results)
 	}
-	return w.report(errors.Is(within.Err(), context.DeadlineExceeded), patience)
+	return w.report(errors.Is(within.Err(), context.DeadlineExceeded), timeout)
 }
 
 // round asks once for every missing result.
@@ -162,7 +162,7 @@ func (w *waiter) print(r pending) {
 	}
 }
 
-func (w *waiter) report(late bool, patience time.Duration) bool {
+func (w *waiter) report(late bool, timeout time.Duration) bool {
 	without := 0
 	for _, r := range w.missing {
 		for _, j := range r.jobs {
@@ -170,7 +170,7 @@ func (w *waiter) report(late bool, patience time.Duration) bool {
 				without++
 			}
 			if late { // whoever interrupts knows that there is more to come
-				w.say.line("%s: no result within %s", j, patience)
+				w.say.line("%s: no result within %s", j, timeout)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func (s *session) outcome(o outcome) error {
 type cancelCommand struct {
 	RefundID string `arg:"" name:"ID" help:"refund_id."`
 	Channel  string `help:"Channel of a refund that has no record yet." placeholder:"CHANNEL"`
-	Because  string `help:"Why; it stands in the result for ever." placeholder:"TEXT"`
+	Because  string `help:"Why; it is kept in the result for ever." placeholder:"TEXT"`
 }
 
 // Run implements kong's command.
@@ -81,7 +81,7 @@ func channelNamed(name, text string) (channel.Channel, error) {
 
 type retryCommand struct {
 	RefundID string `arg:"" name:"ID" help:"refund_id."`
-	Because  string `help:"Why; it stands in the ledger for ever." placeholder:"TEXT"`
+	Because  string `help:"Why; it is kept in the ledger for ever." placeholder:"TEXT"`
 }
 
 // Run implements kong's command.
@@ -99,7 +99,7 @@ func (c retryCommand) Run(s *session) error {
 		did = "brought forward to its not_before, " + clock(at)
 	}
 	if forwarded.WokenUp {
-		did += " (no wait was stored: a nudge was made from the ledger)"
+		did += " (no wait was stored: a wake-up was made from the ledger)"
 	}
 	return s.acted("retry", did, forwarded.ActionResult)
 }
@@ -108,7 +108,7 @@ type resolveCommand struct {
 	RefundID  string `arg:"" name:"ID" help:"refund_id."`
 	Succeeded bool   `xor:"word" required:"" help:"The money was refunded."`
 	Failed    bool   `xor:"word" required:"" help:"The money was not refunded, and never will be by this request."`
-	Because   string `required:"" help:"How you know; it stands in the result for ever." placeholder:"TEXT"`
+	Because   string `required:"" help:"How you know; it is kept in the result for ever." placeholder:"TEXT"`
 }
 
 // Run implements kong's command.
@@ -130,7 +130,7 @@ func (c resolveCommand) Run(s *session) error {
 
 type inquireCommand struct {
 	RefundID string `arg:"" name:"ID" help:"refund_id."`
-	Because  string `help:"Why; it stands in the ledger where the answer settles the refund." placeholder:"TEXT"`
+	Because  string `help:"Why; it is kept in the ledger where the answer settles the refund." placeholder:"TEXT"`
 }
 
 // Run implements kong's command.

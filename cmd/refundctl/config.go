@@ -18,7 +18,7 @@ Exit status: 0 done, or nothing wrong found; 1 refused, failed, or something wro
 // Config is every flag and command.
 type Config struct {
 	Output   string           `default:"table" help:"table or json." placeholder:"FORMAT"`
-	Operator string           `env:"REFUNDCTL_OPERATOR" help:"Who acts, as it is to stand in the ledger for ever; by default the user of this machine." placeholder:"NAME"`
+	Operator string           `env:"REFUNDCTL_OPERATOR" help:"Who acts, as it is kept in the ledger for ever; by default the user of this machine." placeholder:"NAME"`
 	Version  kong.VersionFlag `help:"Print version and revision."`
 
 	config.NATS `group:"NATS:"`
@@ -38,7 +38,7 @@ type Config struct {
 	Dead   deadCommand   `cmd:"" group:"Act on queues:" help:"Messages that are no job: list, show, replay, discard."`
 	Pause  pauseCommand  `cmd:"" group:"Act on queues:" help:"Stop a channel for the whole fleet."`
 	Resume resumeCommand `cmd:"" group:"Act on queues:" help:"Take a pause back."`
-	Sweep  sweepCommand  `cmd:"" group:"Act on queues:" help:"Give refunds that have neither job nor wait their nudge back."`
+	Sweep  sweepCommand  `cmd:"" group:"Act on queues:" help:"Give refunds that have neither job nor wait a wake-up."`
 
 	Setup      setupCommand      `cmd:"" group:"Look after the whole:" help:"Create streams and consumers that are missing; never alters what is there. Log in as the user setup."`
 	Doctor     doctorCommand     `cmd:"" group:"Look after the whole:" help:"Look at everything that refunds rest on: server, streams, clocks, credentials, permissions."`

@@ -226,7 +226,7 @@ func (c pauseCommand) Run(s *session) error {
 		if !until.IsZero() {
 			end = "until " + clock(until)
 		}
-		p.line("paused %s for the whole fleet, %s; what workers have in hand is finished", c.Channel, end)
+		p.line("paused %s for the whole fleet, %s; what workers have in flight is finished", c.Channel, end)
 	})
 }
 
@@ -290,8 +290,8 @@ func drawSweep(p *sheet, lost []operator.LostRefund, dry bool) {
 	case len(lost) == 0:
 		p.line("no refund is lost: each has a job or a wait")
 	case dry:
-		p.line("lost: %d; without --dry-run they get their nudge back", len(lost))
+		p.line("lost: %d; without --dry-run they get a wake-up", len(lost))
 	default:
-		p.line("lost: %d; they got their nudge back", len(lost))
+		p.line("lost: %d; they got a wake-up", len(lost))
 	}
 }

@@ -54,8 +54,8 @@ func TestSweepWithShippedPermissions(t *testing.T) {
 	holds(t, b.done(t, "sweep", "--settle=1ms"), "no refund is lost")
 }
 
-// bury stores a dead letter as a worker does.
-func (b broker) bury(t *testing.T, source uint64, body string) {
+// storeDeadLetter stores a dead letter as a worker does.
+func (b broker) storeDeadLetter(t *testing.T, source uint64, body string) {
 	t.Helper()
 	l := stream.DeadLetter{
 		Reason: stream.DeadUnreadable, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: source,
@@ -70,9 +70,9 @@ func TestDeadLettersWithShippedPermissionsAndNoSecretShown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const job = `{"channel":"direct_debit_mandiri","invoice_number":"INV-1","amount":1000,"customer":{"access_token":"planted-secret-1"}}`
-	b.bury(t, 1, job)
-	b.bury(t, 2, "planted-secret-2")
-	b.bury(t, 3, strings.Replace(job, "{", `{"refund_id":"rf-9","refund_id":"rf-8",`, 1))
+	b.storeDeadLetter(t, 1, job)
+	b.storeDeadLetter(t, 2, "planted-secret-2")
+	b.storeDeadLetter(t, 3, strings.Replace(job, "{", `{"refund_id":"rf-9","refund_id":"rf-8",`, 1))
 	token := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(token, []byte("planted-secret-3\n"), 0o600); err != nil {
 		t.Fatal(err)

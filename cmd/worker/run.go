@@ -57,7 +57,7 @@ func runLogging(ctx context.Context, args []string, stdout io.Writer, lines *obs
 	cfg.LogLost = lines.Lost
 	slog.SetDefault(cfg.Log)
 	// A collector that is gone must not take a worker along that has an answer
-	// in hand: without this, Go ends a program that writes to a closed stderr.
+	// in flight: without this, Go ends a program that writes to a closed stderr.
 	signal.Ignore(syscall.SIGPIPE)
 	tuneGC()
 	arm(&cfg)

@@ -1,7 +1,7 @@
 // Package validate_test reads compose.yaml with the library of docker compose
 // itself, and checks what no schema can: that the health checks need no shell,
 // that the workers reach the simulator over loopback, that nobody is killed with
-// an answer in hand, and that Prometheus looks where the workers listen.
+// an answer that is not stored, and that Prometheus looks where the workers listen.
 //
 // It is a module of its own, so that the library's dependencies stay out of the
 // programs'.

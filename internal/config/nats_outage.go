@@ -76,7 +76,7 @@ func (o *outage) report(err error, refused bool) {
 	case first && !refused:
 		o.watch.Log.Warn("not connected to NATS", "error", err)
 	default:
-		o.watch.Log.Error("not connected to NATS: trying on", "error", err, "duration", now.Sub(o.began))
+		o.watch.Log.Error("not connected to NATS: trying again", "error", err, "duration", now.Sub(o.began))
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *Client) refundCard(ctx context.Context, o Order, l *limit) RefundOutcom
 	got := c.wire.send(ctx, request{
 		operation: OpRefund, method: http.MethodPost, path: cardRefundPath,
 		header: c.cardHeader(sent), body: body, limit: l,
-		seal: func(r reply) signatureStatus {
+		signature: func(r reply) signatureStatus {
 			s = r.signature(c.keys.Load().shared, sent)
 			return s
 		},

@@ -175,9 +175,9 @@ func (a *cardAnswer) ours(o Order, r reply, s signatureStatus, further []string)
 			v.Evidence = refund.ByReplay
 		}
 		return v
-	case s == sealAbsent && a.Refund.Status == cardFailed && !r.ok():
+	case s == signatureAbsent && a.Refund.Status == cardFailed && !r.ok():
 		return byCode(r.status, a.Error.code, further...) // the word FAILED is not believed unsigned, a refusal by code is
-	case s == sealAbsent && a.Refund.Status != "":
+	case s == signatureAbsent && a.Refund.Status != "":
 		return RefundOutcome{Problem: "the answer's signature is missing"}
 	default:
 		return a.outcome(r.status, further)

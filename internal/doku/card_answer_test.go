@@ -17,7 +17,7 @@ const cardFailedBody = `{"order":{"invoice_number":"INV-20210118-0001"},` +
 
 func TestCardSuccessKeepsWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
-	v := classifyCard(cardOrder(), respond(200, cardSuccessBody), sealRight)
+	v := classifyCard(cardOrder(), respond(200, cardSuccessBody), signatureRight)
 	wantVerdict(t, v, Succeeded, Plain)
 	want := refund.Response{HTTPStatus: 200, Message: "Approved", RefundType: "FULL_REFUND", ApprovalCode: "12321"}
 	if v.Response != want || v.Evidence != refund.ByResponse {
@@ -27,7 +27,7 @@ func TestCardSuccessKeepsWhatDOKUSaid(t *testing.T) {
 
 func TestCardFailureKeepsWhatDOKUSaid(t *testing.T) {
 	t.Parallel()
-	v := classifyCard(cardOrder(), respond(200, cardFailedBody), sealRight)
+	v := classifyCard(cardOrder(), respond(200, cardFailedBody), signatureRight)
 	wantVerdict(t, v, Failed, Plain)
 	want := refund.Response{
 		HTTPStatus: 200, Code: "PAYMENT_FAILED", RefundType: "FULL_REFUND", Type: "Payment Failed",
@@ -43,7 +43,7 @@ func TestEveryCardRefundTypeIsASuccess(t *testing.T) {
 	for _, kind := range []string{"VOID", "PARTIAL_REFUND", "FULL_REFUND", "MANUAL_PARTIAL_REFUND", "MANUAL_FULL_REFUND"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			v := classifyCard(cardOrder(), respond(200, edit(t, cardSuccessBody, "FULL_REFUND", kind)), sealRight)
+			v := classifyCard(cardOrder(), respond(200, edit(t, cardSuccessBody, "FULL_REFUND", kind)), signatureRight)
 			wantVerdict(t, v, Succeeded, Plain)
 			if v.Response.RefundType != kind {
 				t.Errorf("type %s", v.Response.RefundType)
@@ -54,12 +54,12 @@ func TestEveryCardRefundTypeIsASuccess(t *testing.T) {
 
 // cardCase is one line of the tables below.
 type cardCase struct {
-	name   string
-	status int
-	body   string
-	seal   signatureStatus
-	class  Class
-	cause  Cause
+	name      string
+	status    int
+	body      string
+	signature signatureStatus
+	class     Class
+	cause     Cause
 }
 
 func runCardCases(t *testing.T, tests []cardCase) {
@@ -67,7 +67,7 @@ func runCardCases(t *testing.T, tests []cardCase) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			wantVerdict(t, classifyCard(cardOrder(), respond(tt.status, tt.body), tt.seal), tt.class, tt.cause)
+			wantVerdict(t, classifyCard(cardOrder(), respond(tt.status, tt.body), tt.signature), tt.class, tt.cause)
 		})
 	}
 }
@@ -82,10 +82,10 @@ func TestRefundObjectDecidesWhateverTheStatus(t *testing.T) {
 			unsigned = Failing
 		}
 		tests = append(tests,
-			cardCase{"success with " + status, code, cardSuccessBody, sealRight, Succeeded, Plain},
-			cardCase{"failure with " + status, code, cardFailedBody, sealRight, Failed, Plain},
+			cardCase{"success with " + status, code, cardSuccessBody, signatureRight, Succeeded, Plain},
+			cardCase{"failure with " + status, code, cardFailedBody, signatureRight, Failed, Plain},
 			cardCase{"wrong signature with " + status, code, cardSuccessBody, signatureWrong, Unknown, Failing},
-			cardCase{"unsigned success with " + status, code, cardSuccessBody, sealAbsent, Unknown, unsigned},
+			cardCase{"unsigned success with " + status, code, cardSuccessBody, signatureAbsent, Unknown, unsigned},
 		)
 	}
 	runCardCases(t, tests)
@@ -96,81 +96,81 @@ func TestCardRefusalsByCode(t *testing.T) {
 	object := func(code string) string { return `{"error":{"code":"` + code + `","message":"m","type":"t"}}` }
 	springError := `{"timestamp":"2026-11-21T09:00:00Z","status":500,"error":"Internal Server Error","path":"/x"}`
 	runCardCases(t, []cardCase{
-		{"invalid parameter", 400, object("INVALID_PARAMETER"), sealAbsent, Failed, Plain},
-		{"invalid parameter, signed", 400, object("INVALID_PARAMETER"), sealRight, Failed, Plain},
+		{"invalid parameter", 400, object("INVALID_PARAMETER"), signatureAbsent, Failed, Plain},
+		{"invalid parameter, signed", 400, object("INVALID_PARAMETER"), signatureRight, Failed, Plain},
 		{"invalid parameter, signed wrong", 400, object("INVALID_PARAMETER"), signatureWrong, Unknown, Failing},
-		{"not found with a code", 404, object("DATA_NOT_FOUND"), sealAbsent, Failed, Plain},
-		{"unprocessable", 422, object("VALIDATION_ERROR"), sealAbsent, Failed, Plain},
-		{"payment failed", 422, object("payment_failed"), sealAbsent, Failed, Plain},
-		{"transaction not found", 404, object("Transaction_Not_Found"), sealAbsent, Failed, Plain},
-		{"a code that no row lists", 422, object("X"), sealAbsent, Unknown, Failing},
-		{"a definite code with 403", 403, object("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
-		{"a time-out", 404, object("payment_timeout"), sealAbsent, Unknown, Failing},
-		{"invalid client", 400, object("invalid_client_id"), sealAbsent, NotExecuted, Credentials},
-		{"our clock", 400, object("REQUEST_TIME_OUT_OF_RANGE"), sealAbsent, NotExecuted, Credentials},
-		{"our header", 400, object("invalid_header_request"), sealRight, NotExecuted, Credentials},
+		{"not found with a code", 404, object("DATA_NOT_FOUND"), signatureAbsent, Failed, Plain},
+		{"unprocessable", 422, object("VALIDATION_ERROR"), signatureAbsent, Failed, Plain},
+		{"payment failed", 422, object("payment_failed"), signatureAbsent, Failed, Plain},
+		{"transaction not found", 404, object("Transaction_Not_Found"), signatureAbsent, Failed, Plain},
+		{"a code that no row lists", 422, object("X"), signatureAbsent, Unknown, Failing},
+		{"a definite code with 403", 403, object("INVALID_PARAMETER"), signatureAbsent, Unknown, Plain},
+		{"a time-out", 404, object("payment_timeout"), signatureAbsent, Unknown, Failing},
+		{"invalid client", 400, object("invalid_client_id"), signatureAbsent, NotExecuted, Credentials},
+		{"our clock", 400, object("REQUEST_TIME_OUT_OF_RANGE"), signatureAbsent, NotExecuted, Credentials},
+		{"our header", 400, object("invalid_header_request"), signatureRight, NotExecuted, Credentials},
 		{"our header, signed wrong", 400, object("invalid_header_request"), signatureWrong, Unknown, Failing},
-		{"invalid client with 500", 500, object("invalid_client_id"), sealAbsent, Unknown, Failing},
-		{"invalid client with 200", 200, object("invalid_client_id"), sealRight, Unknown, Plain},
-		{"used before", 400, object("idempotent_request"), sealAbsent, Unknown, Collision},
-		{"used before, in capitals", 400, object("IDEMPOTENT_REQUEST"), sealRight, Unknown, Collision},
-		{"used before, with 200", 200, object("idempotent_request"), sealAbsent, Unknown, Collision},
-		{"used before, with 500", 500, object("idempotency_id_conflict"), sealAbsent, Unknown, Collision},
-		{"used before, with 401", 401, object("idempotent_request"), sealAbsent, Unknown, Collision},
-		{"used before, with 429", 429, object("idempotent_request"), sealAbsent, Unknown, Collision},
+		{"invalid client with 500", 500, object("invalid_client_id"), signatureAbsent, Unknown, Failing},
+		{"invalid client with 200", 200, object("invalid_client_id"), signatureRight, Unknown, Plain},
+		{"used before", 400, object("idempotent_request"), signatureAbsent, Unknown, Collision},
+		{"used before, in capitals", 400, object("IDEMPOTENT_REQUEST"), signatureRight, Unknown, Collision},
+		{"used before, with 200", 200, object("idempotent_request"), signatureAbsent, Unknown, Collision},
+		{"used before, with 500", 500, object("idempotency_id_conflict"), signatureAbsent, Unknown, Collision},
+		{"used before, with 401", 401, object("idempotent_request"), signatureAbsent, Unknown, Collision},
+		{"used before, with 429", 429, object("idempotent_request"), signatureAbsent, Unknown, Collision},
 		{"used before, signed wrong", 400, object("idempotent_request"), signatureWrong, Unknown, Failing},
-		{"used before, with a FAILED refund", 200, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), sealRight, Unknown, Collision},
-		{"used before, with a refund that succeeded", 200, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), sealRight, Unknown, Collision},
-		{"used before, by another refund", 400, edit(t, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), "90000", "1"), sealAbsent, Unknown, Collision},
-		{"a flat envelope", 400, `{"code":"invalid_signature","message":["Invalid Header Signature"]}`, sealAbsent, Unknown, Failing},
-		{"a message that is a list", 400, `{"error":{"code":"invalid_client_id","message":["a","b"]}}`, sealAbsent, NotExecuted, Credentials},
-		{"a code inside a code", 400, `{"error":{"error":{"code":"INVALID_PARAMETER"}}}`, sealAbsent, Unknown, Failing},
-		{"a code beside the error", 400, `{"error":"x","code":"INVALID_PARAMETER"}`, sealAbsent, Unknown, Failing},
-		{"a code that is a list", 400, `{"error":{"code":["INVALID_PARAMETER"]}}`, sealAbsent, Unknown, Failing},
-		{"error null", 400, `{"error":null}`, sealAbsent, Unknown, Failing},
-		{"error true", 400, `{"error":true}`, sealAbsent, Unknown, Failing},
-		{"no route", 404, `{"message":"No static resource cancellation/credit-card/refund."}`, sealAbsent, Unknown, Failing},
-		{"a firewall's 403", 403, `<html>denied</html>`, sealAbsent, Unknown, Failing},
-		{"a list", 400, `[{"error":{"code":"INVALID_PARAMETER"}}]`, sealAbsent, Unknown, Failing},
-		{"lower-case code without type", 400, `{"error":{"code":"invalid_parameter","message":"m"}}`, sealAbsent, Failed, Plain},
-		{"400 without a code", 400, `{"error":{"message":"m"}}`, sealAbsent, Unknown, Failing},
-		{"400 with an error text", 400, `{"error":"Bad Request"}`, sealAbsent, Unknown, Failing},
-		{"400 with an error list", 400, `{"error":["Bad Request"]}`, sealAbsent, Unknown, Failing},
-		{"400 with html", 400, `<html>bad</html>`, sealAbsent, Unknown, Failing},
-		{"400 with a code that is a number", 400, `{"error":{"code":5}}`, sealAbsent, Unknown, Failing},
-		{"invalid signature", 400, `{"error":{"code":"invalid_signature","message":"m"}}`, sealAbsent, NotExecuted, Credentials},
-		{"invalid signature in capitals", 400, object("INVALID_SIGNATURE"), sealAbsent, NotExecuted, Credentials},
+		{"used before, with a FAILED refund", 200, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), signatureRight, Unknown, Collision},
+		{"used before, with a refund that succeeded", 200, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), signatureRight, Unknown, Collision},
+		{"used before, by another refund", 400, edit(t, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), "90000", "1"), signatureAbsent, Unknown, Collision},
+		{"a flat envelope", 400, `{"code":"invalid_signature","message":["Invalid Header Signature"]}`, signatureAbsent, Unknown, Failing},
+		{"a message that is a list", 400, `{"error":{"code":"invalid_client_id","message":["a","b"]}}`, signatureAbsent, NotExecuted, Credentials},
+		{"a code inside a code", 400, `{"error":{"error":{"code":"INVALID_PARAMETER"}}}`, signatureAbsent, Unknown, Failing},
+		{"a code beside the error", 400, `{"error":"x","code":"INVALID_PARAMETER"}`, signatureAbsent, Unknown, Failing},
+		{"a code that is a list", 400, `{"error":{"code":["INVALID_PARAMETER"]}}`, signatureAbsent, Unknown, Failing},
+		{"error null", 400, `{"error":null}`, signatureAbsent, Unknown, Failing},
+		{"error true", 400, `{"error":true}`, signatureAbsent, Unknown, Failing},
+		{"no route", 404, `{"message":"No static resource cancellation/credit-card/refund."}`, signatureAbsent, Unknown, Failing},
+		{"a firewall's 403", 403, `<html>denied</html>`, signatureAbsent, Unknown, Failing},
+		{"a list", 400, `[{"error":{"code":"INVALID_PARAMETER"}}]`, signatureAbsent, Unknown, Failing},
+		{"lower-case code without type", 400, `{"error":{"code":"invalid_parameter","message":"m"}}`, signatureAbsent, Failed, Plain},
+		{"400 without a code", 400, `{"error":{"message":"m"}}`, signatureAbsent, Unknown, Failing},
+		{"400 with an error text", 400, `{"error":"Bad Request"}`, signatureAbsent, Unknown, Failing},
+		{"400 with an error list", 400, `{"error":["Bad Request"]}`, signatureAbsent, Unknown, Failing},
+		{"400 with html", 400, `<html>bad</html>`, signatureAbsent, Unknown, Failing},
+		{"400 with a code that is a number", 400, `{"error":{"code":5}}`, signatureAbsent, Unknown, Failing},
+		{"invalid signature", 400, `{"error":{"code":"invalid_signature","message":"m"}}`, signatureAbsent, NotExecuted, Credentials},
+		{"invalid signature in capitals", 400, object("INVALID_SIGNATURE"), signatureAbsent, NotExecuted, Credentials},
 		{"invalid signature under a key that is not ours", 400, object("invalid_signature"), signatureWrong, NotExecuted, Credentials},
-		{"invalid token", 400, object("INVALID_TOKEN"), sealAbsent, NotExecuted, Credentials},
+		{"invalid token", 400, object("INVALID_TOKEN"), signatureAbsent, NotExecuted, Credentials},
 		{"invalid token under a wrong signature", 400, object("INVALID_TOKEN"), signatureWrong, Unknown, Failing},
-		{"merchant not active", 403, object("Merchant_Not_Active"), sealAbsent, NotExecuted, Credentials},
-		{"401", 401, object("whatever"), sealAbsent, NotExecuted, Credentials},
-		{"401 with html", 401, `<html>`, sealAbsent, NotExecuted, Credentials},
-		{"401 with nothing", 401, ``, sealAbsent, NotExecuted, Credentials},
+		{"merchant not active", 403, object("Merchant_Not_Active"), signatureAbsent, NotExecuted, Credentials},
+		{"401", 401, object("whatever"), signatureAbsent, NotExecuted, Credentials},
+		{"401 with html", 401, `<html>`, signatureAbsent, NotExecuted, Credentials},
+		{"401 with nothing", 401, ``, signatureAbsent, NotExecuted, Credentials},
 		{"401 with a wrong signature", 401, object("whatever"), signatureWrong, NotExecuted, Credentials},
-		{"429", 429, object("whatever"), sealAbsent, NotExecuted, Throttled},
-		{"401 with a member repeated", 401, `{"refund":{"status":"SUCCESS"},"refund":{}}`, sealAbsent, Unknown, Failing},
+		{"429", 429, object("whatever"), signatureAbsent, NotExecuted, Throttled},
+		{"401 with a member repeated", 401, `{"refund":{"status":"SUCCESS"},"refund":{}}`, signatureAbsent, Unknown, Failing},
 		{"401 that says used before, signed wrong", 401, object("idempotent_request"), signatureWrong, Unknown, Failing},
-		{"429 that cannot be read", 429, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, sealAbsent, Unknown, Failing},
-		{"409 that cannot be read", 409, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, sealAbsent, Unknown, Failing},
+		{"429 that cannot be read", 429, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, signatureAbsent, Unknown, Failing},
+		{"409 that cannot be read", 409, `{"refund":{"amount":90000,"status":"SUCCESS","type":{}}}`, signatureAbsent, Unknown, Failing},
 		{"429 with a wrong signature", 429, object("TOO_MANY_REQUESTS"), signatureWrong, Unknown, Failing},
-		{"429 with html", 429, `<html>`, sealAbsent, NotExecuted, Throttled},
-		{"too many requests by code", 400, object("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
-		{"maintenance", 503, object("MAINTENANCE_MODE"), sealAbsent, NotExecuted, Unavailable},
-		{"maintenance with 500", 500, object("MAINTENANCE_MODE"), sealAbsent, Unknown, Failing},
-		{"503 with another code", 503, object("BUSY"), sealAbsent, Unknown, Failing},
-		{"500 with an error text", 500, springError, sealAbsent, Unknown, Failing},
-		{"500 with a code", 500, object("INVALID_PARAMETER"), sealAbsent, Unknown, Failing},
-		{"502", 502, `<html>bad gateway</html>`, sealAbsent, Unknown, Failing},
-		{"403 with a code", 403, object("FORBIDDEN"), sealAbsent, Unknown, Failing},
-		{"408", 408, object("TIMEOUT"), sealAbsent, Unknown, Failing},
-		{"302", 302, cardSuccessBody, sealRight, Unknown, Failing},
-		{"204", 204, ``, sealAbsent, Unknown, Failing},
-		{"200 with a code", 200, object("INVALID_PARAMETER"), sealRight, Unknown, Plain},
-		{"200 with an empty object", 200, `{}`, sealRight, Unknown, Failing},
-		{"unsigned failure with 400 and a code", 400, cardFailedBody, sealAbsent, Failed, Plain},
-		{"unsigned failure with 500", 500, cardFailedBody, sealAbsent, Unknown, Failing},
-		{"unsigned failure with 200", 200, cardFailedBody, sealAbsent, Unknown, Plain},
+		{"429 with html", 429, `<html>`, signatureAbsent, NotExecuted, Throttled},
+		{"too many requests by code", 400, object("TOO_MANY_REQUESTS"), signatureAbsent, NotExecuted, Throttled},
+		{"maintenance", 503, object("MAINTENANCE_MODE"), signatureAbsent, NotExecuted, Unavailable},
+		{"maintenance with 500", 500, object("MAINTENANCE_MODE"), signatureAbsent, Unknown, Failing},
+		{"503 with another code", 503, object("BUSY"), signatureAbsent, Unknown, Failing},
+		{"500 with an error text", 500, springError, signatureAbsent, Unknown, Failing},
+		{"500 with a code", 500, object("INVALID_PARAMETER"), signatureAbsent, Unknown, Failing},
+		{"502", 502, `<html>bad gateway</html>`, signatureAbsent, Unknown, Failing},
+		{"403 with a code", 403, object("FORBIDDEN"), signatureAbsent, Unknown, Failing},
+		{"408", 408, object("TIMEOUT"), signatureAbsent, Unknown, Failing},
+		{"302", 302, cardSuccessBody, signatureRight, Unknown, Failing},
+		{"204", 204, ``, signatureAbsent, Unknown, Failing},
+		{"200 with a code", 200, object("INVALID_PARAMETER"), signatureRight, Unknown, Plain},
+		{"200 with an empty object", 200, `{}`, signatureRight, Unknown, Failing},
+		{"unsigned failure with 400 and a code", 400, cardFailedBody, signatureAbsent, Failed, Plain},
+		{"unsigned failure with 500", 500, cardFailedBody, signatureAbsent, Unknown, Failing},
+		{"unsigned failure with 200", 200, cardFailedBody, signatureAbsent, Unknown, Plain},
 	})
 }
 
@@ -178,50 +178,50 @@ func TestCardAnswerThatIsNotPlainlyOursIsUnknown(t *testing.T) {
 	t.Parallel()
 	change := func(old, replacement string) string { return edit(t, cardSuccessBody, old, replacement) }
 	runCardCases(t, []cardCase{
-		{"another invoice", 200, change("INV-20210118-0001", "INV-20210118-0002"), sealRight, Unknown, Plain},
-		{"another payment", 200, change("b266c265", "b266c266"), sealRight, Unknown, Plain},
-		{"another amount", 200, change("90000", "90001"), sealRight, Unknown, Plain},
-		{"a fraction more", 200, change("90000", "90000.01"), sealRight, Unknown, Plain},
-		{"another amount failed", 400, edit(t, cardFailedBody, "90000", "90001"), sealAbsent, Unknown, Plain},
-		{"success with an error", 200, change(`}}`, `},"error":{"code":"X"}}`), sealRight, Unknown, Plain},
-		{"success with an error text", 200, change(`}}`, `},"error":"X"}`), sealRight, Unknown, Plain},
-		{"success with an error and 400", 400, change(`}}`, `},"error":{"code":"X"}}`), sealAbsent, Unknown, Plain},
-		{"success with no error", 200, change(`}}`, `},"error":null}`), sealRight, Succeeded, Plain},
-		{"another status", 200, change("SUCCESS", "PENDING"), sealRight, Unknown, Plain},
-		{"status in small letters", 200, change("SUCCESS", "success"), sealRight, Unknown, Plain},
-		{"status under a capital name", 200, change(`"status"`, `"Status"`), sealRight, Unknown, Failing},
-		{"status twice", 200, change(`"status":"SUCCESS"`, `"status":"FAILED","status":"SUCCESS"`), sealRight, Unknown, Failing},
-		{"an unknown member twice", 200, change(`}}`, `},"x":{"y":1,"y":2}}`), sealRight, Unknown, Failing},
-		{"refund is a text", 200, `{"refund":"SUCCESS"}`, sealRight, Unknown, Failing},
-		{"cut in the middle", 200, cardSuccessBody[:len(cardSuccessBody)/2], sealRight, Unknown, Failing},
-		{"data after the end", 200, cardSuccessBody + "{}", sealRight, Unknown, Failing},
-		{"a byte of latin-1 in a text", 200, change("Approved", "Approv\xe9"), sealRight, Succeeded, Plain},
-		{"a byte of latin-1 in the status", 200, change("SUCCESS", "SUCC\xe9SS"), sealRight, Unknown, Plain},
-		{"a byte of latin-1 in the invoice", 200, change("INV-20210118-0001", "INV\xe9"), sealRight, Unknown, Plain},
-		{"a byte of latin-1 in a name", 200, change(`}}`, "},\"\xe9rror\":1}"), sealRight, Unknown, Failing},
-		{"two names that are one when mangled", 200, change(`}}`, "},\"\xe9\":1,\"\xe8\":1}"), sealRight, Unknown, Failing},
-		{"a byte order mark", 200, "\uFEFF" + cardSuccessBody, sealRight, Succeeded, Plain},
-		{"a byte order mark inside", 200, "{\uFEFF" + cardSuccessBody[1:], sealRight, Unknown, Failing},
-		{"utf-16", 200, "\xff\xfe{\x00}\x00", sealRight, Unknown, Failing},
-		{"numbers for texts", 200, change(`"12321"`, `12321`), sealRight, Succeeded, Plain},
-		{"null for texts", 200, edit(t, change(`"12321"`, `null`), `"Approved"`, `null`), sealRight, Succeeded, Plain},
-		{"a list for the message", 200, change(`"Approved"`, `["Approved","by the bank"]`), sealRight, Succeeded, Plain},
-		{"an object for the message", 200, change(`"Approved"`, `{"error":"X"}`), sealRight, Unknown, Failing},
-		{"an object for the approval code", 200, change(`"12321"`, `{}`), sealRight, Unknown, Failing},
-		{"true for the status", 200, change(`"SUCCESS"`, `true`), sealRight, Unknown, Failing},
-		{"a number for the status", 200, change(`"SUCCESS"`, `1`), sealRight, Unknown, Plain},
-		{"amount as a double", 200, change("90000", "9.0E4"), sealRight, Succeeded, Plain},
-		{"amount as a double in quotes", 200, change("90000", `"90000.0"`), sealRight, Succeeded, Plain},
-		{"ten times the amount as a double", 200, change("90000", "9.0E5"), sealRight, Unknown, Plain},
-		{"amount null", 200, change("90000", "null"), sealRight, Succeeded, Plain},
-		{"amount negative", 200, change("90000", "-90000"), sealRight, Unknown, Failing},
-		{"an error inside the refund", 200, change(`"status"`, `"error":{"code":"X"},"status"`), sealRight, Unknown, Plain},
-		{"errors", 200, change(`}}`, `},"errors":["X"]}`), sealRight, Unknown, Plain},
-		{"no errors", 200, change(`}}`, `},"errors":[],"error":null}`), sealRight, Succeeded, Plain},
-		{"an empty error", 200, change(`}}`, `},"error":{}}`), sealRight, Unknown, Plain},
-		{"unknown members", 200, change(`}}`, `},"new":{"status":"FAILED"}}`), sealRight, Succeeded, Plain},
-		{"amount as a text with decimals", 200, change("90000", `"90000.00"`), sealRight, Succeeded, Plain},
-		{"without ids and amount", 200, `{"refund":{"status":"SUCCESS","type":"VOID"}}`, sealRight, Succeeded, Plain},
+		{"another invoice", 200, change("INV-20210118-0001", "INV-20210118-0002"), signatureRight, Unknown, Plain},
+		{"another payment", 200, change("b266c265", "b266c266"), signatureRight, Unknown, Plain},
+		{"another amount", 200, change("90000", "90001"), signatureRight, Unknown, Plain},
+		{"a fraction more", 200, change("90000", "90000.01"), signatureRight, Unknown, Plain},
+		{"another amount failed", 400, edit(t, cardFailedBody, "90000", "90001"), signatureAbsent, Unknown, Plain},
+		{"success with an error", 200, change(`}}`, `},"error":{"code":"X"}}`), signatureRight, Unknown, Plain},
+		{"success with an error text", 200, change(`}}`, `},"error":"X"}`), signatureRight, Unknown, Plain},
+		{"success with an error and 400", 400, change(`}}`, `},"error":{"code":"X"}}`), signatureAbsent, Unknown, Plain},
+		{"success with no error", 200, change(`}}`, `},"error":null}`), signatureRight, Succeeded, Plain},
+		{"another status", 200, change("SUCCESS", "PENDING"), signatureRight, Unknown, Plain},
+		{"status in small letters", 200, change("SUCCESS", "success"), signatureRight, Unknown, Plain},
+		{"status under a capital name", 200, change(`"status"`, `"Status"`), signatureRight, Unknown, Failing},
+		{"status twice", 200, change(`"status":"SUCCESS"`, `"status":"FAILED","status":"SUCCESS"`), signatureRight, Unknown, Failing},
+		{"an unknown member twice", 200, change(`}}`, `},"x":{"y":1,"y":2}}`), signatureRight, Unknown, Failing},
+		{"refund is a text", 200, `{"refund":"SUCCESS"}`, signatureRight, Unknown, Failing},
+		{"cut in the middle", 200, cardSuccessBody[:len(cardSuccessBody)/2], signatureRight, Unknown, Failing},
+		{"data after the end", 200, cardSuccessBody + "{}", signatureRight, Unknown, Failing},
+		{"a byte of latin-1 in a text", 200, change("Approved", "Approv\xe9"), signatureRight, Succeeded, Plain},
+		{"a byte of latin-1 in the status", 200, change("SUCCESS", "SUCC\xe9SS"), signatureRight, Unknown, Plain},
+		{"a byte of latin-1 in the invoice", 200, change("INV-20210118-0001", "INV\xe9"), signatureRight, Unknown, Plain},
+		{"a byte of latin-1 in a name", 200, change(`}}`, "},\"\xe9rror\":1}"), signatureRight, Unknown, Failing},
+		{"two names that are one when mangled", 200, change(`}}`, "},\"\xe9\":1,\"\xe8\":1}"), signatureRight, Unknown, Failing},
+		{"a byte order mark", 200, "\uFEFF" + cardSuccessBody, signatureRight, Succeeded, Plain},
+		{"a byte order mark inside", 200, "{\uFEFF" + cardSuccessBody[1:], signatureRight, Unknown, Failing},
+		{"utf-16", 200, "\xff\xfe{\x00}\x00", signatureRight, Unknown, Failing},
+		{"numbers for texts", 200, change(`"12321"`, `12321`), signatureRight, Succeeded, Plain},
+		{"null for texts", 200, edit(t, change(`"12321"`, `null`), `"Approved"`, `null`), signatureRight, Succeeded, Plain},
+		{"a list for the message", 200, change(`"Approved"`, `["Approved","by the bank"]`), signatureRight, Succeeded, Plain},
+		{"an object for the message", 200, change(`"Approved"`, `{"error":"X"}`), signatureRight, Unknown, Failing},
+		{"an object for the approval code", 200, change(`"12321"`, `{}`), signatureRight, Unknown, Failing},
+		{"true for the status", 200, change(`"SUCCESS"`, `true`), signatureRight, Unknown, Failing},
+		{"a number for the status", 200, change(`"SUCCESS"`, `1`), signatureRight, Unknown, Plain},
+		{"amount as a double", 200, change("90000", "9.0E4"), signatureRight, Succeeded, Plain},
+		{"amount as a double in quotes", 200, change("90000", `"90000.0"`), signatureRight, Succeeded, Plain},
+		{"ten times the amount as a double", 200, change("90000", "9.0E5"), signatureRight, Unknown, Plain},
+		{"amount null", 200, change("90000", "null"), signatureRight, Succeeded, Plain},
+		{"amount negative", 200, change("90000", "-90000"), signatureRight, Unknown, Failing},
+		{"an error inside the refund", 200, change(`"status"`, `"error":{"code":"X"},"status"`), signatureRight, Unknown, Plain},
+		{"errors", 200, change(`}}`, `},"errors":["X"]}`), signatureRight, Unknown, Plain},
+		{"no errors", 200, change(`}}`, `},"errors":[],"error":null}`), signatureRight, Succeeded, Plain},
+		{"an empty error", 200, change(`}}`, `},"error":{}}`), signatureRight, Unknown, Plain},
+		{"unknown members", 200, change(`}}`, `},"new":{"status":"FAILED"}}`), signatureRight, Succeeded, Plain},
+		{"amount as a text with decimals", 200, change("90000", `"90000.00"`), signatureRight, Succeeded, Plain},
+		{"without ids and amount", 200, `{"refund":{"status":"SUCCESS","type":"VOID"}}`, signatureRight, Succeeded, Plain},
 	})
 }
 
@@ -237,7 +237,7 @@ func TestCardIdentifiersMayComeAsNumbers(t *testing.T) {
 	} {
 		body := `{"order":{"invoice_number":` + ids[0] + `},"payment":{"original_request_id":` + ids[1] + `},` +
 			`"refund":{"amount":90000,"status":"SUCCESS","approval_code":12321}}`
-		if v := classifyCard(o, respond(200, body), sealRight); v.Class != class {
+		if v := classifyCard(o, respond(200, body), signatureRight); v.Class != class {
 			t.Errorf("%s: %v (%s)", ids, v.Class, v.Problem)
 		}
 	}
@@ -246,7 +246,7 @@ func TestCardIdentifiersMayComeAsNumbers(t *testing.T) {
 func TestForeignCardAnswerNamesItsFields(t *testing.T) {
 	t.Parallel()
 	body := strings.NewReplacer("INV-20210118-0001", "X", "b266c265", "Y", "90000", "1").Replace(cardSuccessBody)
-	v := classifyCard(cardOrder(), respond(200, body), sealRight)
+	v := classifyCard(cardOrder(), respond(200, body), signatureRight)
 	if want := []string{fieldInvoice, fieldOriginalRequest, fieldAmount}; !reflect.DeepEqual(v.Mismatches, want) {
 		t.Errorf("got %v", v.Mismatches)
 	}
@@ -260,32 +260,32 @@ func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
 			`"b266c265-3d61-4708-9860-c0d5b9a98f8c"},"refund":{"amount":90000},"error":{"code":"` + code + `"}}`
 	}
 	runCardCases(t, []cardCase{
-		{"success", 409, cardSuccessBody, sealRight, Succeeded, Plain},
-		{"success, unsigned", 409, cardSuccessBody, sealAbsent, Succeeded, Plain},
+		{"success", 409, cardSuccessBody, signatureRight, Succeeded, Plain},
+		{"success, unsigned", 409, cardSuccessBody, signatureAbsent, Succeeded, Plain},
 		{"success, signed wrong", 409, cardSuccessBody, signatureWrong, Unknown, Collision},
-		{"failure", 409, cardFailedBody, sealRight, Failed, Plain},
-		{"failure, unsigned", 409, cardFailedBody, sealAbsent, Failed, Plain},
-		{"a refusal: too many requests", 409, refusal("TOO_MANY_REQUESTS"), sealAbsent, NotExecuted, Throttled},
-		{"a refusal: credentials", 409, refusal("invalid_signature"), sealAbsent, NotExecuted, Credentials},
-		{"a refusal by a code that no row lists", 409, refusal("X"), sealAbsent, Unknown, Failing},
-		{"a refusal whose own status is lost", 409, refusal("INVALID_PARAMETER"), sealAbsent, Unknown, Plain},
-		{"success with an error", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"X"}}`), sealRight, Unknown, Plain},
-		{"success with the code of its repeat", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), sealRight, Unknown, Plain},
-		{"failure with the code of its repeat", 409, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), sealRight, Unknown, Plain},
-		{"no answer of ours, and the code", 409, refusal("idempotent_request"), sealAbsent, Unknown, Collision},
-		{"another refund's, and the code", 409, edit(t, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), "90000", "1"), sealRight, Unknown, Collision},
-		{"another invoice", 409, edit(t, cardSuccessBody, "INV-20210118-0001", "X"), sealRight, Unknown, Collision},
-		{"another amount", 409, edit(t, cardSuccessBody, "90000", "80000"), sealAbsent, Unknown, Collision},
-		{"no invoice", 409, drop(`"invoice_number":"INV-20210118-0001"`), sealRight, Unknown, Collision},
-		{"no payment", 409, drop(`"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c"`), sealRight, Unknown, Collision},
-		{"no amount", 409, drop(`"amount":90000,`), sealRight, Unknown, Collision},
-		{"a refusal without ids", 409, `{"error":{"code":"TOO_MANY_REQUESTS"}}`, sealAbsent, Unknown, Collision},
-		{"an error", 409, `{"error":{"code":"DUPLICATE","message":"m"}}`, sealAbsent, Unknown, Collision},
-		{"html", 409, `<html>`, sealAbsent, Unknown, Collision},
-		{"nothing", 409, ``, sealAbsent, Unknown, Collision},
+		{"failure", 409, cardFailedBody, signatureRight, Failed, Plain},
+		{"failure, unsigned", 409, cardFailedBody, signatureAbsent, Failed, Plain},
+		{"a refusal: too many requests", 409, refusal("TOO_MANY_REQUESTS"), signatureAbsent, NotExecuted, Throttled},
+		{"a refusal: credentials", 409, refusal("invalid_signature"), signatureAbsent, NotExecuted, Credentials},
+		{"a refusal by a code that no row lists", 409, refusal("X"), signatureAbsent, Unknown, Failing},
+		{"a refusal whose own status is lost", 409, refusal("INVALID_PARAMETER"), signatureAbsent, Unknown, Plain},
+		{"success with an error", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"X"}}`), signatureRight, Unknown, Plain},
+		{"success with the code of its repeat", 409, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), signatureRight, Unknown, Plain},
+		{"failure with the code of its repeat", 409, edit(t, cardFailedBody, "PAYMENT_FAILED", "idempotent_request"), signatureRight, Unknown, Plain},
+		{"no answer of ours, and the code", 409, refusal("idempotent_request"), signatureAbsent, Unknown, Collision},
+		{"another refund's, and the code", 409, edit(t, edit(t, cardSuccessBody, `}}`, `},"error":{"code":"idempotent_request"}}`), "90000", "1"), signatureRight, Unknown, Collision},
+		{"another invoice", 409, edit(t, cardSuccessBody, "INV-20210118-0001", "X"), signatureRight, Unknown, Collision},
+		{"another amount", 409, edit(t, cardSuccessBody, "90000", "80000"), signatureAbsent, Unknown, Collision},
+		{"no invoice", 409, drop(`"invoice_number":"INV-20210118-0001"`), signatureRight, Unknown, Collision},
+		{"no payment", 409, drop(`"original_request_id":"b266c265-3d61-4708-9860-c0d5b9a98f8c"`), signatureRight, Unknown, Collision},
+		{"no amount", 409, drop(`"amount":90000,`), signatureRight, Unknown, Collision},
+		{"a refusal without ids", 409, `{"error":{"code":"TOO_MANY_REQUESTS"}}`, signatureAbsent, Unknown, Collision},
+		{"an error", 409, `{"error":{"code":"DUPLICATE","message":"m"}}`, signatureAbsent, Unknown, Collision},
+		{"html", 409, `<html>`, signatureAbsent, Unknown, Collision},
+		{"nothing", 409, ``, signatureAbsent, Unknown, Collision},
 	})
 	for _, body := range []string{cardSuccessBody, cardFailedBody, refusal("TOO_MANY_REQUESTS")} {
-		if v := classifyCard(cardOrder(), respond(409, body), sealAbsent); v.Evidence != refund.ByReplay {
+		if v := classifyCard(cardOrder(), respond(409, body), signatureAbsent); v.Evidence != refund.ByReplay {
 			t.Errorf("evidence %q of %s", v.Evidence, body)
 		}
 	}
@@ -294,7 +294,7 @@ func TestConflictIsAReplayOnlyOfOurVeryRequest(t *testing.T) {
 func TestConflictThatBrokeOffIsNoCollision(t *testing.T) {
 	t.Parallel()
 	r := respond(409, "").cut("answer cut short: connection reset")
-	wantVerdict(t, classifyCard(cardOrder(), r, sealAbsent), Unknown, Failing)
+	wantVerdict(t, classifyCard(cardOrder(), r, signatureAbsent), Unknown, Failing)
 }
 
 func TestRetryAfterIsKeptWithEveryCardAnswer(t *testing.T) {
@@ -302,7 +302,7 @@ func TestRetryAfterIsKeptWithEveryCardAnswer(t *testing.T) {
 	for _, status := range []int{200, 429, 503} {
 		r := respond(status, `{}`)
 		r.header.Set("Retry-After", "7")
-		if v := classifyCard(cardOrder(), r, sealAbsent); v.RetryAfter != 7*time.Second {
+		if v := classifyCard(cardOrder(), r, signatureAbsent); v.RetryAfter != 7*time.Second {
 			t.Errorf("%d: %v", status, v.RetryAfter)
 		}
 	}

@@ -92,7 +92,7 @@ func byCode(status int, code string, further ...string) RefundOutcome {
 	case inCardTable(code) || listed(further, code):
 		return RefundOutcome{Problem: "the error code proves nothing with this http status"}
 	default:
-		return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "the error code stands in no table"}
+		return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "no table lists the error code"}
 	}
 }
 

@@ -25,22 +25,22 @@ func FuzzCardAnswer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, status int, s uint8, body string) {
-		r, sealed := respond(status, body), signatureStatus(s%3)
-		v := classifyCard(cardOrder(), r, sealed)
+		r, signed := respond(status, body), signatureStatus(s%3)
+		v := classifyCard(cardOrder(), r, signed)
 		checkVerdict(t, v, status)
-		signed := sealed == sealRight || sealed == sealAbsent && status == http.StatusConflict
-		if v.Class == Succeeded && (!signed || !strings.Contains(body, "SUCCESS") && !strings.Contains(body, `\u`)) {
-			t.Fatalf("succeeded on %d, seal %d: %s", status, sealed, body)
+		trusted := signed == signatureRight || signed == signatureAbsent && status == http.StatusConflict
+		if v.Class == Succeeded && (!trusted || !strings.Contains(body, "SUCCESS") && !strings.Contains(body, `\u`)) {
+			t.Fatalf("succeeded on %d, signature %d: %s", status, signed, body)
 		}
-		if v.Class == Failed && sealed == signatureWrong {
+		if v.Class == Failed && signed == signatureWrong {
 			t.Fatalf("failed under a wrong signature: %s", body)
 		}
 		if v.Evidence == refund.ByReplay && status != http.StatusConflict ||
 			v.Cause == Collision && status != http.StatusConflict && !listed(idempotencyCodes, v.Response.Code) {
 			t.Fatalf("%v %v on %d", v.Evidence, v.Cause, status)
 		}
-		i := findCard(cardOrder(), r, sealed)
-		if i.Finding != refund.NoAnswer && sealed == signatureWrong {
+		i := findCard(cardOrder(), r, signed)
+		if i.Finding != refund.NoAnswer && signed == signatureWrong {
 			t.Fatalf("%v under a wrong signature: %s", i.Finding, body)
 		}
 		if (i.Finding == refund.FoundSuccess || i.Finding == refund.FoundFailure) && !r.ok() {

@@ -93,7 +93,7 @@ func (r reply) bodies() [][]byte {
 
 // matched takes the doubt from an answer that is signed for this very request.
 func (r reply) matched(s signatureStatus) reply {
-	if r.fault == unmatched && s == sealRight {
+	if r.fault == unmatched && s == signatureRight {
 		r.fault, r.problem = whole, ""
 	}
 	return r

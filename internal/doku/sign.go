@@ -68,8 +68,8 @@ type signatureStatus uint8
 
 const (
 	signatureWrong signatureStatus = iota
-	sealAbsent
-	sealRight
+	signatureAbsent
+	signatureRight
 )
 
 // checkSignature checks the signature of the answer to a POST against each key. It
@@ -113,7 +113,7 @@ func (t cardText) answers(digests []string) func(stamp string) []string {
 func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) signatureStatus {
 	signatures := header.Values("Signature")
 	if len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "" {
-		return sealAbsent
+		return signatureAbsent
 	}
 	stamps := header.Values("Response-Timestamp")
 	if len(signatures) != 1 || len(stamps) != 1 {
@@ -123,7 +123,7 @@ func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp 
 	for _, text := range texts(stamps[0]) {
 		for _, key := range keys {
 			if sameSignature(cardSignature(key, text), signatures[0]) {
-				verdict = sealRight
+				verdict = signatureRight
 			}
 		}
 	}

@@ -206,8 +206,8 @@ func TestAnswerIsBelievedBySignatureOverEveryPart(t *testing.T) {
 		change func(*answer)
 		want   signatureStatus
 	}{
-		{"as signed", func(*answer) {}, sealRight},
-		{"signed with the older key", func(a *answer) { a.keys = []secret.Text{secret.New("new"), secret.New(testKey)} }, sealRight},
+		{"as signed", func(*answer) {}, signatureRight},
+		{"signed with the older key", func(a *answer) { a.keys = []secret.Text{secret.New("new"), secret.New(testKey)} }, signatureRight},
 		{"another key", func(a *answer) { a.keys = []secret.Text{secret.New("SK-test-key-2")} }, signatureWrong},
 		{"one byte of the body", func(a *answer) { a.body = strings.Replace(a.body, "90000", "90001", 1) }, signatureWrong},
 		{"another request", func(a *answer) { a.sent.requestID = "other" }, signatureWrong},
@@ -219,8 +219,8 @@ func TestAnswerIsBelievedBySignatureOverEveryPart(t *testing.T) {
 		{"without its prefix", func(a *answer) {
 			a.header.Set("Signature", strings.TrimPrefix(cardSuccessSignature, "HMACSHA256="))
 		}, signatureWrong},
-		{"no signature", func(a *answer) { a.header.Del("Signature") }, sealAbsent},
-		{"an empty signature", func(a *answer) { a.header.Set("Signature", "") }, sealAbsent},
+		{"no signature", func(a *answer) { a.header.Del("Signature") }, signatureAbsent},
+		{"an empty signature", func(a *answer) { a.header.Set("Signature", "") }, signatureAbsent},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

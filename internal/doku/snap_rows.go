@@ -109,7 +109,7 @@ func bySNAPCode(c snapCode, message string) RefundOutcome {
 			return RefundOutcome{Class: row.class, Cause: row.cause, Problem: row.why}
 		}
 	}
-	return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "the response code stands in no table"}
+	return RefundOutcome{Cause: Failing, Unlisted: true, Problem: "no table lists the response code"}
 }
 
 // ourHeaders are made of our configuration and our clock: they are wrong for

@@ -43,7 +43,7 @@ type opinions struct {
 func judgeAll(status int, body string) opinions {
 	r := respond(status, body)
 	var j opinions
-	for _, s := range []signatureStatus{sealAbsent, sealRight, signatureWrong} {
+	for _, s := range []signatureStatus{signatureAbsent, signatureRight, signatureWrong} {
 		j.refunds = append(j.refunds, classifyCard(cardOrder(), r, s))
 		j.inquiries = append(j.inquiries, findCard(cardOrder(), r, s))
 	}
@@ -81,10 +81,10 @@ func proofs(t *testing.T, body string) map[string]bool {
 	t.Helper()
 	i, _ := findSNAP(snapOrder(), respond(200, body))
 	return map[string]bool{
-		cardSuccessBody: classifyCard(cardOrder(), respond(200, body), sealRight).Class == Succeeded,
-		cardFailedBody:  classifyCard(cardOrder(), respond(200, body), sealRight).Class == Failed,
+		cardSuccessBody: classifyCard(cardOrder(), respond(200, body), signatureRight).Class == Succeeded,
+		cardFailedBody:  classifyCard(cardOrder(), respond(200, body), signatureRight).Class == Failed,
 		snapSuccessBody: classifySNAP(snapOrder(), respond(200, body)).Class == Succeeded,
-		cardStatusBody:  findCard(cardOrder(), respond(200, body), sealRight).Finding == refund.FoundSuccess,
+		cardStatusBody:  findCard(cardOrder(), respond(200, body), signatureRight).Finding == refund.FoundSuccess,
 		snapStatusBody:  i.Finding == refund.FoundSuccess,
 	}
 }

@@ -44,7 +44,7 @@ type request struct {
 	header                  http.Header
 	body                    []byte                      // nil: none
 	limit                   *limit                      // refund calls only
-	seal                    func(reply) signatureStatus // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
+	signature               func(reply) signatureStatus // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
 }
 
 // fault says what kept an answer from being whole.
@@ -128,7 +128,7 @@ func (t *transport) connection(ctx context.Context, r request) (*connection, err
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if r.seal != nil {
+	if r.signature != nil {
 		if c := t.pool.take(); c != nil {
 			return c, nil
 		}
@@ -201,11 +201,11 @@ func matchOf(r request, req *http.Request, got reply) matchKind {
 	switch {
 	case named && !strings.EqualFold(echoed, sent):
 		return foreign
-	case r.seal == nil:
+	case r.signature == nil:
 		return untied
 	}
-	switch r.seal(got) {
-	case sealRight:
+	switch r.signature(got) {
+	case signatureRight:
 		return tied
 	case signatureWrong:
 		return missealed
@@ -223,7 +223,7 @@ func (t *transport) newRequest(ctx context.Context, r request) (*http.Request, e
 	if err != nil {
 		return nil, errors.New("request cannot be built")
 	}
-	req.Close = r.seal == nil
+	req.Close = r.signature == nil
 	req.Header = r.header
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept", jsonMimeType)

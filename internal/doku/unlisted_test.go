@@ -32,19 +32,19 @@ func TestNoOtherCardCodeIsADefiniteNo(t *testing.T) {
 	t.Parallel()
 	for status := 100; status < 600; status++ {
 		for _, code := range codeWords {
-			for _, s := range []signatureStatus{sealAbsent, sealRight, signatureWrong} {
+			for _, s := range []signatureStatus{signatureAbsent, signatureRight, signatureWrong} {
 				body := fmt.Sprintf(`{"error":{"code":%q,"type":"invalid_request_error"}}`, strings.ReplaceAll(code, "\u0000", " "))
 				v := classifyCard(cardOrder(), respond(status, body), s)
 				checkVerdict(t, v, status)
 				isNo := slices.Contains([]int{400, 404, 422}, status) && listed(definiteCodes, code) && s != signatureWrong
 				if (v.Class == Failed) != isNo || v.Class == Succeeded || v.Class == InProgress {
-					t.Fatalf("%d %q, seal %d: %v (%s)", status, code, s, v.Class, v.Problem)
+					t.Fatalf("%d %q, signature %d: %v (%s)", status, code, s, v.Class, v.Problem)
 				}
 				if v.Unlisted && (inCardTable(code) || code == "" || s == signatureWrong || v.Class != Unknown) {
-					t.Fatalf("%d %q, seal %d: unlisted", status, code, s)
+					t.Fatalf("%d %q, signature %d: unlisted", status, code, s)
 				}
 				if status >= 400 && status != 401 && status != 409 && status != 429 && s != signatureWrong && code != "" && !inCardTable(code) && !v.Unlisted {
-					t.Fatalf("%d %q, seal %d: nobody is told", status, code, s)
+					t.Fatalf("%d %q, signature %d: nobody is told", status, code, s)
 				}
 			}
 		}
@@ -56,7 +56,7 @@ func TestNoOtherCardCodeIsNotFound(t *testing.T) {
 	t.Parallel()
 	for status := 100; status < 600; status++ {
 		for _, code := range codeWords {
-			i := findCard(cardOrder(), respond(status, fmt.Sprintf(`{"error":{"code":%q}}`, code)), sealAbsent)
+			i := findCard(cardOrder(), respond(status, fmt.Sprintf(`{"error":{"code":%q}}`, code)), signatureAbsent)
 			if want := status == 404 && listed(notFoundCodes, code); (i.Finding == refund.NotFound) != want || !want && i.Finding != refund.NoAnswer {
 				t.Fatalf("%d %q: %v", status, code, i.Finding)
 			}

@@ -43,7 +43,7 @@ func TestWhatCannotBeReadIsDescribed(t *testing.T) {
 			if tt.contentType != "" {
 				r.header.Set("Content-Type", tt.contentType)
 			}
-			v := classifyCard(cardOrder(), r, sealAbsent)
+			v := classifyCard(cardOrder(), r, signatureAbsent)
 			wantVerdict(t, v, Unknown, Failing)
 			if !strings.HasPrefix(v.Problem, "answer cannot be read: "+tt.want) || !descriptions.MatchString(v.Problem) || strings.Contains(v.Problem, "PLANTED") {
 				t.Errorf("got %s", v.Problem)

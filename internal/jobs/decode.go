@@ -46,7 +46,7 @@ type Decoded struct {
 	// CustomerTokenMissing: the channel requires a customer value (the access
 	// token, or the address or device that it wants as well) that this message
 	// lacks, so that nothing can be sent with it. In a job this is a problem as
-	// well; in a nudge it is not.
+	// well; in a wake-up it is not.
 	CustomerTokenMissing bool
 
 	// content is the fingerprint of a broken job whose five fields of content

@@ -245,9 +245,9 @@ func TestNudgeMayLackTheCustomer(t *testing.T) {
 		{mandiriJob(), false},
 	} {
 		ch := channelOf(c.job)
-		nudge, job := jobs.DecodeWakeUp(ch, object(c.job)), jobs.Decode(ch, object(c.job))
-		if nudge.Outcome != jobs.Valid || nudge.CustomerTokenMissing != c.missing {
-			t.Errorf("%s: nudge: outcome %d, missing %t, %s", ch, nudge.Outcome, nudge.CustomerTokenMissing, nudge.Problems)
+		wakeUp, job := jobs.DecodeWakeUp(ch, object(c.job)), jobs.Decode(ch, object(c.job))
+		if wakeUp.Outcome != jobs.Valid || wakeUp.CustomerTokenMissing != c.missing {
+			t.Errorf("%s: wake-up: outcome %d, missing %t, %s", ch, wakeUp.Outcome, wakeUp.CustomerTokenMissing, wakeUp.Problems)
 		}
 		if (job.Outcome == jobs.Invalid) != c.missing || job.CustomerTokenMissing != c.missing {
 			t.Errorf("%s: job: outcome %d, missing %t", ch, job.Outcome, job.CustomerTokenMissing)
@@ -255,7 +255,7 @@ func TestNudgeMayLackTheCustomer(t *testing.T) {
 	}
 	broken := jobs.DecodeWakeUp(channel.DirectDebitMandiri, object(edit(mandiriJob(), "customer", `{"access_token":"a b"}`)))
 	if broken.Outcome != jobs.Invalid || !broken.CustomerTokenMissing {
-		t.Errorf("malformed token in a nudge: outcome %d", broken.Outcome)
+		t.Errorf("malformed token in a wake-up: outcome %d", broken.Outcome)
 	}
 }
 

@@ -27,7 +27,7 @@ func RetrySubject(ch channel.Channel, refundID string) string {
 	return RetryPrefix + string(ch) + "." + refundID
 }
 
-// DueSubject is where waits fire, and where nudges from the ledger go.
+// DueSubject is where waits fire, and where wake-ups made from the ledger go.
 func DueSubject(ch channel.Channel) string { return DuePrefix + string(ch) }
 
 // LedgerSubject is where a record without a result is appended.

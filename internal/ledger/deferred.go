@@ -14,7 +14,7 @@ import (
 )
 
 // Defer stores a dead letter that REFUND_DEAD refuses as a wait that fires at
-// at. Left unacknowledged, or handed back with a delay, its message would hold
+// at. Left unacknowledged, or requeued with a delay, its message would hold
 // one of its consumer's MaxAckPending: 512 of them would stop the channel.
 func (l *Ledger) Defer(ctx context.Context, letter stream.DeadLetter, at time.Time) error {
 	msg := nats.NewMsg(letter.DeferredSubject())

@@ -235,9 +235,9 @@ func TestCensusCountsWaitsAndUnsettledRefunds(t *testing.T) {
 	if _, err := f.ledger.Append(ctx, record("rf-2", refund.Failed, last.Seq, "op")); err != nil {
 		t.Fatal(err)
 	}
-	census := f.ledger.NewUnresolvedCounter()
+	counter := f.ledger.NewUnresolvedCounter()
 	for range 2 {
-		if n, err := census.Unresolved(ctx); err != nil || n != 1 {
+		if n, err := counter.Unresolved(ctx); err != nil || n != 1 {
 			t.Fatalf("unresolved = %d, %v; want 1", n, err)
 		}
 	}

@@ -63,7 +63,7 @@ func (l *Ledger) SweepOverdue(ctx context.Context) (Swept, error) {
 func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done *Swept) {
 	at, err := scheduled(m)
 	if err != nil {
-		l.cfg.Log.Error("wait unreadable", "sequence", m.Seq, "error", err)
+		l.cfg.Log.Error("scheduled message unreadable", "sequence", m.Seq, "error", err)
 		return
 	}
 	late := now.Sub(at)
@@ -82,7 +82,7 @@ func (l *Ledger) sweepOne(ctx context.Context, m rawMessage, now time.Time, done
 	case apiCode(err) == codeWrongLastSequence: // it fired, or another worker was first
 	default:
 		done.Blocked = true
-		l.cfg.Log.Debug("overdue wait not published again", "subject", m.Subject, "error", err)
+		l.cfg.Log.Debug("overdue message not published again", "subject", m.Subject, "error", err)
 	}
 }
 

@@ -22,7 +22,7 @@ const mostReads = 256
 // for concurrent use.
 //
 // A settlement is a later record of the refund, which no filter of subjects can
-// find among millions of results. So a census reads what was written since it
+// find among millions of results. So a counter reads what was written since it
 // looked last. Where that is more than mostReads, it looks at its open refunds
 // again, some at each call: a count may then be late by as many calls as that
 // takes, and is right again afterwards.
@@ -35,7 +35,7 @@ type UnresolvedCounter struct {
 	again       []string // open ones that may have been settled unseen
 }
 
-// NewUnresolvedCounter returns a census that has seen nothing yet.
+// NewUnresolvedCounter returns a counter that has seen nothing yet.
 func (l *Ledger) NewUnresolvedCounter() *UnresolvedCounter { return &UnresolvedCounter{ledger: l} }
 
 // Unresolved returns how many refunds are unresolved now. The first call costs a

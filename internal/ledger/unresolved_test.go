@@ -72,7 +72,7 @@ func (f fixture) reads(t *testing.T) (count func() int64) {
 	}
 }
 
-// counts fails unless a census says so, and returns what it asked for.
+// counts fails unless a counter says so, and returns what it asked for.
 func counts(t *testing.T, c *ledger.UnresolvedCounter, want int, reads func() int64) int64 {
 	t.Helper()
 	reads()
@@ -88,23 +88,23 @@ func TestACensusOfThousandsReadsNextToNothing(t *testing.T) {
 	const open = 8000
 	f.many(t, "rf", open, refund.Unresolved)
 	reads := f.reads(t)
-	census := f.ledger.NewUnresolvedCounter()
-	first := counts(t, census, open, reads)
-	idle := counts(t, census, open, reads)
+	counter := f.ledger.NewUnresolvedCounter()
+	first := counts(t, counter, open, reads)
+	idle := counts(t, counter, open, reads)
 	f.settle(t, "rf-17")
 	f.many(t, "new", 2, refund.Unresolved)
 	f.many(t, "other", 20, refund.Succeeded)
-	quiet := counts(t, census, open+1, reads)
+	quiet := counts(t, counter, open+1, reads)
 	f.many(t, "busy", 300, refund.Succeeded) // more than is read at once
 	f.settle(t, "rf-18")
 	f.many(t, "late", 3, refund.Unresolved)
-	busy := counts(t, census, open+4, reads)
+	busy := counts(t, counter, open+4, reads)
 	t.Logf("requests: first %d, idle %d, quiet %d, busy %d", first, idle, quiet, busy)
 	if idle > 1 || quiet > 1+23 || busy > 256+3 {
 		t.Errorf("too many requests: idle %d, quiet %d, busy %d", idle, quiet, busy)
 	}
 	for call := 1; ; call++ { // the settlement among many is found in the end
-		n, err := census.Unresolved(t.Context())
+		n, err := counter.Unresolved(t.Context())
 		if err != nil || call > open/256+2 {
 			t.Fatalf("call %d: %d, %v", call, n, err)
 		}
@@ -117,12 +117,12 @@ func TestACensusOfThousandsReadsNextToNothing(t *testing.T) {
 	}
 }
 
-// Whatever happens between two looks, the count is that of a new census once
+// Whatever happens between two looks, the count is that of a new counter once
 // the ledger is quiet.
 func TestACensusAgreesWithANewOneOnceTheLedgerIsQuiet(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	census := f.ledger.NewUnresolvedCounter()
+	counter := f.ledger.NewUnresolvedCounter()
 	for round, busy := range []int{0, 3, 300, 1, 600, 0} {
 		f.many(t, fmt.Sprint("open-", round), 5, refund.Unresolved)
 		f.settle(t, fmt.Sprint("open-", round, "-0"))
@@ -130,7 +130,7 @@ func TestACensusAgreesWithANewOneOnceTheLedgerIsQuiet(t *testing.T) {
 		if round > 0 {
 			f.settle(t, fmt.Sprint("open-", round-1, "-1"))
 		}
-		if _, err := census.Unresolved(t.Context()); err != nil {
+		if _, err := counter.Unresolved(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestACensusAgreesWithANewOneOnceTheLedgerIsQuiet(t *testing.T) {
 	if err != nil || want != 6*5-6-5 {
 		t.Fatalf("%d, %v", want, err)
 	}
-	if n, err := census.Unresolved(t.Context()); err != nil || n != want {
+	if n, err := counter.Unresolved(t.Context()); err != nil || n != want {
 		t.Errorf("%d, %v; want %d", n, err, want)
 	}
 }

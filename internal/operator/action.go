@@ -91,7 +91,7 @@ func (o Operator) Inquire(ctx context.Context, refundID, because string) (Inquir
 // RetryResult is what bringing a refund forward led to.
 type RetryResult struct {
 	ActionResult
-	WokenUp bool // no wait was stored: a nudge was made from the ledger
+	WokenUp bool // no wait was stored: a wake-up was made from the ledger
 }
 
 // Retry brings a waiting refund forward to now, or to its not_before. Its wait
@@ -122,7 +122,7 @@ func (o Operator) Retry(ctx context.Context, refundID, because string) (RetryRes
 
 // reschedule carries out the effect that follows [refund.Append] when a refund
 // was brought forward.
-func (d *execution) reschedule(ctx context.Context, lost bool) (nudged bool, err error) {
+func (d *execution) reschedule(ctx context.Context, lost bool) (wokenUp bool, err error) {
 	r := d.entry.Record
 	for {
 		stored, err := d.cfg.Ledger.ScheduledOf(ctx, r.Job.Channel, r.Job.RefundID)
@@ -143,7 +143,7 @@ func (d *execution) reschedule(ctx context.Context, lost bool) (nudged bool, err
 }
 
 // lost reports whether no message of the refund is left: neither job nor wait.
-// A nudge beside a living message would arrive without the customer's values,
+// A wake-up beside a living message would arrive without the customer's values,
 // and could take the place of the wait that has them.
 func (o Operator) lost(ctx context.Context, r refund.Record) (bool, error) {
 	for range 2 { // a message that moves from queue to wait, or back, is met at the second look

@@ -143,16 +143,16 @@ func TestRetryNudgesOnlyWhatHasNoMessageLeftAndNeedsNoCustomer(t *testing.T) {
 	f.put(t, record("rf-queued", refund.Waiting))
 	f.put(t, record("rf-customer", refund.Waiting, mandiri))
 	if _, err := f.Retry(ctx, "rf-customer", ""); !errors.Is(err, operator.ErrNoCopy) {
-		t.Errorf("a nudge without the token: %v", err)
+		t.Errorf("a wake-up without the token: %v", err)
 	}
 	if _, err := f.js.Publish(ctx, "refunds.jobs.credit_card", []byte(`{"refund_id":"rf-queued"}`)); err != nil {
 		t.Fatal(err)
 	}
 	if forwarded, err := f.Retry(ctx, "rf-queued", ""); err != nil || forwarded.WokenUp {
-		t.Errorf("nudged beside a job: %+v, %v", forwarded, err)
+		t.Errorf("woken up beside a job: %+v, %v", forwarded, err)
 	}
 	if forwarded, err := f.Retry(ctx, "rf-lost", ""); err != nil || !forwarded.WokenUp {
-		t.Fatalf("not nudged: %+v, %v", forwarded, err)
+		t.Fatalf("not woken up: %+v, %v", forwarded, err)
 	}
 	if msg := f.due(t, channel.CreditCard); msg.Headers().Get("Refund-Nudge") != "1" || !strings.Contains(string(msg.Data()), "rf-lost") {
 		t.Errorf("%s %v", msg.Data(), msg.Headers())

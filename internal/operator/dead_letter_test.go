@@ -15,8 +15,8 @@ import (
 
 const sound = `{"refund_id":"rf-1","channel":"credit_card","invoice_number":"INV-1","original_request_id":"pay-1","amount":90000}`
 
-// bury stores a dead letter and returns its sequence.
-func (f fixture) bury(t *testing.T, source uint64, reason stream.DeadReason, body string) uint64 {
+// storeDeadLetter stores a dead letter and returns its sequence.
+func (f fixture) storeDeadLetter(t *testing.T, source uint64, reason stream.DeadReason, body string) uint64 {
 	t.Helper()
 	l := stream.DeadLetter{
 		Reason: reason, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: source,
@@ -68,7 +68,7 @@ func TestReplayPublishesWhatIsAJobAndRecordsWhoAndWhy(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	broken := strings.Replace(sound, "90000", `"90000"`, 1)
-	letter := f.bury(t, 7, stream.DeadUnreadable, strings.Replace(broken, "rf-1", "rf 1", 1))
+	letter := f.storeDeadLetter(t, 7, stream.DeadUnreadable, strings.Replace(broken, "rf-1", "rf 1", 1))
 	if _, err := f.Replay(ctx, letter, nil, "why", false); !errors.Is(err, operator.ErrNoJob) {
 		t.Errorf("no job was published: %v", err)
 	}
@@ -98,7 +98,7 @@ func TestALetterIsNeverReplayedUnderASecondID(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
-	letter := f.bury(t, 1, stream.DeadRefundIDConflict, sound)
+	letter := f.storeDeadLetter(t, 1, stream.DeadRefundIDConflict, sound)
 	if _, err := f.Replay(ctx, letter, changes(t, "refund_id=rf-2"), "meant as well", false); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestUsedRefundIDIsRefusedWithTheExplanation(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	f.put(t, record("rf-1", refund.Succeeded)) // its fingerprint is another's
-	letter := f.bury(t, 1, stream.DeadRefundIDConflict, sound)
+	letter := f.storeDeadLetter(t, 1, stream.DeadRefundIDConflict, sound)
 	_, err := f.Replay(ctx, letter, nil, "why", false)
 	if !errors.Is(err, operator.ErrUsedID) || !strings.Contains(err.Error(), "succeeded") || !strings.Contains(err.Error(), "--set refund_id=") {
 		t.Errorf("%v", err)
@@ -130,7 +130,7 @@ func TestTheSameContentAgainIsPublishedAndSaysSo(t *testing.T) {
 	f := setup(t)
 	same := jobs.Decode(channel.CreditCard, []byte(sound)).Fingerprint().String()
 	f.put(t, record("rf-1", refund.Waiting, func(r *refund.Record) { r.Fingerprint = same }))
-	r, err := f.Replay(t.Context(), f.bury(t, 1, stream.DeadRefundIDConflict, sound), nil, "new token", false)
+	r, err := f.Replay(t.Context(), f.storeDeadLetter(t, 1, stream.DeadRefundIDConflict, sound), nil, "new token", false)
 	if err != nil || r.Known != "waiting" || r.Published == 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -140,7 +140,7 @@ func TestDiscardErasesTheLetterAndKeepsWhoAndWhy(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
-	letter := f.bury(t, 1, stream.DeadUnreadable, "planted-secret-8")
+	letter := f.storeDeadLetter(t, 1, stream.DeadUnreadable, "planted-secret-8")
 	if _, err := f.Discard(ctx, letter, ""); !errors.Is(err, operator.ErrBecause) {
 		t.Errorf("without a reason: %v", err)
 	}
@@ -164,7 +164,7 @@ func TestWhatIsNoObjectOrWasCutCannotBeReplayed(t *testing.T) {
 	f := setup(t)
 	ctx := t.Context()
 	for i, body := range []string{"no json", `["a"]`, `{"refund_id":"a","refund_id":"b"}`, "null"} {
-		letter := f.bury(t, uint64(i+1), stream.DeadUnreadable, body)
+		letter := f.storeDeadLetter(t, uint64(i+1), stream.DeadUnreadable, body)
 		if _, err := f.Replay(ctx, letter, changes(t, "refund_id=rf-1"), "why", false); !errors.Is(err, operator.ErrNoJob) {
 			t.Errorf("%s: %v", body, err)
 		}

@@ -35,7 +35,7 @@ var (
 	ErrNoLetter = errors.New("is no dead letter")
 
 	// ErrTruncated is returned by [Operator.Replay] for a letter whose body was
-	// cut when it was buried. Nothing was published.
+	// cut when it was stored. Nothing was published.
 	ErrTruncated = errors.New("only the beginning of it was kept")
 
 	// ErrNoJob is returned by [Operator.Replay] for what breaks a rule of a job

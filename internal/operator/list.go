@@ -44,7 +44,7 @@ func States() []string {
 // List returns one page. Without a state the ledger is read from its end, as far
 // as the page needs. With one, which refunds may fit is asked of the subjects;
 // of those, as many records are read as the page needs. A `waiting` or `unknown`
-// refund is found by its wait, so one that a worker has in hand at this moment
+// refund is found by its wait, so one that a worker has in flight at this moment
 // is left out ([Open] has it).
 func (o Operator) List(ctx context.Context, f Filter) (Page, error) {
 	if f.State == "" {

@@ -111,7 +111,7 @@ func TestSweepNudgesWhatHasNeitherJobNorWait(t *testing.T) {
 		t.Errorf("%s %v", msg.Data(), msg.Headers())
 	}
 	if lost, err := f.Sweep(ctx, channel.DirectDebitMandiri, time.Millisecond, true); err != nil || len(lost) != 0 {
-		t.Errorf("a nudge that is queued was not seen: %+v, %v", lost, err)
+		t.Errorf("a wake-up that is queued was not seen: %+v, %v", lost, err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type Replayed struct {
 	Letter    uint64 `json:"letter"`
 	Job       Shown  `json:"job"`
-	Changed   bool   `json:"changed"`             // not the bytes that were buried
+	Changed   bool   `json:"changed"`             // not the stored bytes
 	Published uint64 `json:"published,omitempty"` // its sequence in REFUND_JOBS; 0: a dry run
 	Known     string `json:"known,omitempty"`     // the state of the refund that has this very content already
 }
@@ -89,7 +89,7 @@ func (l DeadLetter) job(changes []Change) (channel.Channel, []byte, error) {
 	return ch, body, nil
 }
 
-// mayReplay refuses what would be buried again, or paid a second time.
+// mayReplay refuses what would become a dead letter again, or paid a second time.
 func (o Operator) mayReplay(ctx context.Context, l DeadLetter, ch channel.Channel, body []byte) (Replayed, error) {
 	d := jobs.Decode(ch, body)
 	id := d.Job.RefundID
@@ -113,7 +113,7 @@ func (o Operator) mayReplay(ctx context.Context, l DeadLetter, ch channel.Channe
 	return r, nil
 }
 
-// publishJob publishes without Nats-Msg-Id: the buried message may have had the
+// publishJob publishes without Nats-Msg-Id: the dead letter may have had the
 // same one two minutes ago, and the server would swallow this.
 func (o Operator) publishJob(ctx context.Context, ch channel.Channel, body []byte) (uint64, error) {
 	msg := nats.NewMsg(jobs.JobSubject(ch))

@@ -70,7 +70,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	}
 	s.WaitFires, s.Nudge = wait.At, wait.WakeUp
 	if late := o.cfg.Now().Sub(s.NextAt); wait.Seq == 0 && late > lateAfter && s.Hint == "" {
-		s.Hint = "late, and no wait is stored: it is queued, in hand, or lost; `refundctl sweep --dry-run` tells"
+		s.Hint = "late, and no wait is stored: it is queued, in flight, or lost; `refundctl sweep --dry-run` tells"
 	}
 	return s, nil
 }

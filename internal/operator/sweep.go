@@ -19,10 +19,10 @@ type LostRefund struct {
 	Note   string `json:"note,omitempty"`
 }
 
-// noCustomer is what a nudge lacks.
-const noCustomer = "its next send needs the customer's values, which no nudge has: unless the order system publishes the same job again first, it is given up as customer_token_invalid"
+// noCustomer is what a wake-up lacks.
+const noCustomer = "its next send needs the customer's values, which no wake-up has: unless the order system publishes the same job again first, it is given up as customer_token_invalid"
 
-// Sweep gives every lost refund its nudge back. A refund counts as lost when it
+// Sweep gives every lost refund a wake-up. A refund counts as lost when it
 // has neither job nor wait, twice, settle apart, and its record has not moved
 // in between: a message on its way from one queue to the other is somewhere at
 // one of the two looks. With dry it only tells.

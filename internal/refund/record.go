@@ -18,7 +18,7 @@ type Job struct {
 	Amount            int64             `json:"amount,omitempty"` // rupiah
 	Currency          string            `json:"currency,omitempty"`
 	Reason            string            `json:"reason,omitempty"`
-	NotBefore         Time              `json:"not_before,omitempty"` // as the job says, for a nudge
+	NotBefore         Time              `json:"not_before,omitempty"` // as the job says, for a wake-up
 	Deadline          Time              `json:"deadline,omitempty"`
 	Metadata          map[string]string `json:"metadata,omitempty"`
 }

@@ -332,8 +332,8 @@ func everyEvent() []Event {
 	for _, s := range []State{Succeeded, Failed, Rejected} {
 		list = append(list, Event{Kind: OperatorVerdict, Verdict: s})
 	}
-	broken, nudge := delivered(), delivered()
-	broken.Job, broken.Same, nudge.Job = InvalidJob, false, WakeUp
+	broken, wakeUp := delivered(), delivered()
+	broken.Job, broken.Same, wakeUp.Job = InvalidJob, false, WakeUp
 	return append(list, delivered(), deliveredReady(Ready), deliveredReady(NotReady), tokenless(deliveredReady(Ready)),
-		broken, nudge, Event{Kind: Cancelled}, Event{Kind: BroughtForward})
+		broken, wakeUp, Event{Kind: Cancelled}, Event{Kind: BroughtForward})
 }

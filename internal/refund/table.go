@@ -141,7 +141,7 @@ var table = []row{
 		to: Unknown, code: CodeNoAnswer, due: dueAfterQuiet, then: wait,
 	},
 
-	// Proof in hand, though the record has moved on or was lost.
+	// Proof in flight, though the record has moved on or was lost.
 	{
 		name: "late proof: answer", from: openState, on: on(SendEnded), when: []guard{saysSuccess},
 		to: Succeeded, code: CodeAnswered, proof: true, then: end,

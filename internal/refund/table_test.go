@@ -122,8 +122,8 @@ func anyRecordCases() []rowCase {
 }
 
 func noRecordCases() []rowCase {
-	nudge, bad, expired, early := delivered(), delivered(), delivered(), delivered()
-	nudge.Job = WakeUp
+	wakeUp, bad, expired, early := delivered(), delivered(), delivered(), delivered()
+	wakeUp.Job = WakeUp
 	bad.Job, bad.Code = InvalidJob, CodeCardNumber
 	expired.Deadline = morning
 	early.NotBefore = later(time.Hour)
@@ -133,7 +133,7 @@ func noRecordCases() []rowCase {
 	earlyFirst.NotBefore, earlyFirst.Deadline = later(time.Hour), later(25*time.Hour)
 	soon := later(2 * time.Second)
 	return []rowCase{
-		{"wake-up without a record", Core{}, nudge, morning, Core{}, 0, onlyAck},
+		{"wake-up without a record", Core{}, wakeUp, morning, Core{}, 0, onlyAck},
 		{"bad job", Core{}, bad, morning, first.to(Rejected, CodeCardNumber, 0), 0, ending},
 		{"expired before the first send", Core{}, expired, morning, expiredFirst.to(Rejected, CodeDeadlineExceeded, 0), 0, ending},
 		{

@@ -8,7 +8,7 @@ import (
 
 // What a half-open breaker goes by.
 const (
-	// looked is how many messages may be in hand while a probe is looked for: the
+	// looked is how many messages may be in flight while a probe is looked for: the
 	// first of them may not be the cheapest.
 	looked = 16
 
@@ -68,7 +68,7 @@ func (b *Breaker) Allow(c Call) (p *Permit, wait time.Duration) {
 	case c.Write:
 		return nil, b.lookLeft()
 	default:
-		return nil, 0 // in hand, a read would keep the write away that is looked for
+		return nil, 0 // in flight, a read would keep the write away that is looked for
 	}
 	b.probe = p
 	return p, 0
@@ -99,7 +99,7 @@ func (b *Breaker) Wait(ctx context.Context) (limit int, err error) { return b.wa
 
 // WaitNew is [Breaker.Wait] for messages that are known to want a write. They
 // stay where they are while a read is looked for, and then come one at a time,
-// when nothing else is in hand.
+// when nothing else is in flight.
 func (b *Breaker) WaitNew(ctx context.Context) (limit int, err error) {
 	return b.wait(ctx, b.limitNew)
 }
@@ -119,7 +119,7 @@ func (b *Breaker) wait(ctx context.Context, limit func() (int, time.Duration)) (
 	}
 }
 
-// limit returns how many messages may be in hand; if none, how long for.
+// limit returns how many messages may be in flight; if none, how long for.
 func (b *Breaker) limit() (n int, left time.Duration) {
 	switch n, left, looks := b.bounds(); {
 	case looks && !b.writesFirst():

@@ -213,7 +213,7 @@ func TestWriteGoesFirstAfterThreeBadReads(t *testing.T) {
 		b.now = b.OpenUntil()
 	}
 	if p, wait := b.Allow(read("r")); p != nil || wait != 0 {
-		t.Fatalf("a fourth read: %v, asked to wait %v: in hand it would keep the write away", p, wait)
+		t.Fatalf("a fourth read: %v, asked to wait %v: in flight it would keep the write away", p, wait)
 	}
 	p, _ := b.Allow(write("w"))
 	if p == nil {

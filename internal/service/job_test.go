@@ -38,7 +38,7 @@ func (f fixture) stored(t *testing.T, stream string) []*jetstream.RawStreamMsg {
 }
 
 // twiceInHand is the AckWait where a refund is delivered twice at a time: the
-// second delivery is handed back, and comes again.
+// second delivery is requeued, and comes again.
 const twiceInHand = 2 * time.Second
 
 // dead waits for n dead letters.
@@ -215,7 +215,7 @@ func TestOtherContentUnderAUsedRefundIDIsADeadLetter(t *testing.T) {
 	}
 }
 
-// A nudge from the ledger has no customer. Producers can set its header on a
+// A wake-up from the ledger has no customer. Producers can set its header on a
 // job, where it must change nothing, but cannot publish on the due subjects.
 func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	t.Parallel()
@@ -241,12 +241,12 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 		f.nudge(t, d.channel, without)
 	}
 	if r := f.journal.result(t, mandiri.id); r.Status != refund.Rejected || r.Error.Code != refund.CodeCustomerTokenInvalid.String() {
-		t.Errorf("a nudge without a token: %+v", r)
+		t.Errorf("a wake-up without a token: %+v", r)
 	}
 	card.judge(t, f)
 	f.emptied(t, stream.Waits)
 	if entries, _ := f.journal.of("unheard"); len(entries) != 0 {
-		t.Errorf("a nudge started a refund: %s", path(entries))
+		t.Errorf("a wake-up started a refund: %s", path(entries))
 	}
 	f.settled(t)
 	f.audit(t)

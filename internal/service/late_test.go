@@ -49,7 +49,7 @@ func TestAWaitThatCannotBeStoredAtOnceDelaysNothing(t *testing.T) {
 	f.audit(t)
 }
 
-// What this process cannot store another may: the message is handed back, and
+// What this process cannot store another may: the message is requeued, and
 // not kept for its AckWait.
 func TestAMessageThatCannotBeStoredIsHandedBack(t *testing.T) {
 	t.Parallel()
@@ -58,7 +58,7 @@ func TestAMessageThatCannotBeStoredIsHandedBack(t *testing.T) {
 	cardDone("first", "", dokusim.Payment{}).drive("first").begin(t, f)
 	f.journal.waitResults(t, 1)
 	f.ledgerFull(t)
-	d := cardDone("handed back", "PARTIAL_REFUND", dokusim.Payment{}).drive("back")
+	d := cardDone("requeued", "PARTIAL_REFUND", dokusim.Payment{}).drive("back")
 	d.begin(t, f)
 	began := time.Now()
 	consumer, err := f.JS.Consumer(t.Context(), stream.Jobs, "worker_credit_card")

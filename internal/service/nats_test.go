@@ -18,7 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// The answer in hand: NATS goes after DOKU has committed and before its answer
+// The answer that is not stored: NATS goes after DOKU has committed and before its answer
 // could be recorded.
 func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 	t.Parallel()
@@ -28,7 +28,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 		cfg.HTTPAddr = addr
 		cfg.Policy.Timeout = time.Minute // the answer is held for as long as this test likes
 	})
-	d := cardDone("in hand", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
+	d := cardDone("in flight", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
 	d.begin(t, f)
 	held, err := f.DOKU.WaitHeld(t.Context(), d.refundCalls())
 	if err != nil || !held[0].Committed {
@@ -50,7 +50,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 	f.audit(t)
 }
 
-// The channel of an answer in hand takes no new job: whatever keeps the answer
+// The channel of an answer that is not stored takes no new job: whatever keeps the answer
 // from being stored, the next one may share.
 func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 	t.Parallel()
@@ -60,7 +60,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 		cfg.HTTPAddr = addr
 		cfg.Policy.Timeout = time.Minute
 	})
-	d := cardDone("in hand", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
+	d := cardDone("in flight", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
 	d.begin(t, f)
 	if _, err := f.DOKU.WaitHeld(t.Context(), d.refundCalls()); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 func TestRepeatsOfARefundInHandAreLookedAtWithinSeconds(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{}) // AckWait as in production
-	d := cardDone("in hand", "PARTIAL_REFUND", dokusim.Payment{}).drive("burst")
+	d := cardDone("in flight", "PARTIAL_REFUND", dokusim.Payment{}).drive("burst")
 	body := d.body(t, time.Now())
 	f.publish(t, d.channel, body) // all are queued before the worker starts
 	const others = 40

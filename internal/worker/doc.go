@@ -3,11 +3,11 @@
 // order: record before send, record before schedule, all of it before the
 // acknowledgement.
 //
-// A message is only a nudge; it may be early, late, repeated or stale. If this
+// A message is only a wake-up; it may be early, late, repeated or stale. If this
 // process dies after any line of this package, the record in the ledger tells
 // the next delivery what may be done.
 //
 // Invariant: nothing is sent to DOKU unless a record that says so is stored and
-// was appended by this very handling, and an answer from DOKU in hand is kept
+// was appended by this very handling, and an answer from DOKU in flight is kept
 // until it is stored, for as long as the process lives.
 package worker

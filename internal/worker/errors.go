@@ -25,11 +25,11 @@ var (
 
 	// errStopping ends a handling that had not begun when the stop came; its
 	// message goes back to the queue.
-	errStopping = errors.New("stopping: handed back")
+	errStopping = errors.New("stopping: requeued")
 
-	// errInFlight is why a delivery is handed back while this process has the same
-	// refund in hand.
-	errInFlight = errors.New("refund is in hand already")
+	// errInFlight is why a delivery is requeued while this process has the same
+	// refund in flight.
+	errInFlight = errors.New("refund is in flight already")
 )
 
 // postponedError ends a handling that decided nothing; its message comes again

@@ -109,7 +109,7 @@ func (e *execution) decide(m refund.Machine) {
 
 func (e *execution) observe(event refund.Event) { e.decide(e.machine.Observe(event)) }
 
-// delivered is the event of this delivery against the record in hand.
+// delivered is the event of this delivery against the record in flight.
 func (e *execution) delivered() refund.Event { return e.job.Delivered(&e.entry.Record) }
 
 func (e *execution) interrupted(done refund.Effect) error {

@@ -25,7 +25,7 @@ const (
 
 // startMaintenance starts what a worker does besides jobs.
 func (w *Worker) startMaintenance(ctx context.Context, group *sync.WaitGroup) {
-	census := w.cfg.Ledger.NewUnresolvedCounter()
+	counter := w.cfg.Ledger.NewUnresolvedCounter()
 	group.Go(func() { w.keepSweeping(ctx) })
 	group.Go(func() { w.watchClock(ctx) })
 	w.every(ctx, group, storageEvery, w.checkStorage)
@@ -37,7 +37,7 @@ func (w *Worker) startMaintenance(ctx context.Context, group *sync.WaitGroup) {
 			return
 		}
 		w.cfg.Metrics.Waiting.Set(float64(waiting))
-		unresolved, err := census.Unresolved(ctx)
+		unresolved, err := counter.Unresolved(ctx)
 		if !w.blockOn(ctx, "streams", err) {
 			w.cfg.Metrics.Unresolved.Set(float64(unresolved))
 		}

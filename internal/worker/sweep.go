@@ -86,10 +86,10 @@ func (s *sweepPlan) next(done ledger.Swept, err error) time.Duration {
 func (w *Worker) sweep(ctx context.Context) (ledger.Swept, error) {
 	done, err := w.cfg.Ledger.SweepOverdue(ctx)
 	if err != nil && ctx.Err() == nil {
-		w.cfg.Log.Debug("overdue waits not swept", "error", err)
+		w.cfg.Log.Debug("overdue messages not swept", "error", err)
 	}
 	if done.Again > 0 {
-		w.cfg.Log.Warn("overdue waits published again", "count", done.Again)
+		w.cfg.Log.Warn("overdue messages published again", "count", done.Again)
 	}
 	return done, err
 }

@@ -18,7 +18,7 @@ func TestNoJobIsTakenWhileAnAnswerIsNotStored(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := h.wait(ctx); err == nil {
-		t.Fatal("the gate was open with two answers in hand")
+		t.Fatal("the gate was open with two answers in flight")
 	}
 	opened := make(chan error, 1)
 	go func() { opened <- h.wait(t.Context()) }()
@@ -27,7 +27,7 @@ func TestNoJobIsTakenWhileAnAnswerIsNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	if h.add(-1) != 1 {
-		t.Fatal("one answer is still in hand")
+		t.Fatal("one answer is still in flight")
 	}
 	h.shut() // it could not be stored after all
 	go func() { opened <- h.wait(t.Context()) }()

@@ -17,7 +17,7 @@ type Origin uint8
 // The two feeds.
 const (
 	FromJobs Origin = iota // worker_<channel>: a job as it was published
-	FromDue                // due_<channel>: a wait that fired, or a nudge from the ledger
+	FromDue                // due_<channel>: a wait that fired, or a wake-up from the ledger
 )
 
 // String returns "fresh" or "due".
@@ -28,7 +28,7 @@ func (f Origin) String() string {
 	return "fresh"
 }
 
-// Delivery is one message in hand. The intake never settles one that it has
+// Delivery is one message in flight. The intake never settles one that it has
 // handed over, panics aside: a handler that returns without an Ack or a Nak
 // leaves it to its AckWait.
 type Delivery struct {
@@ -64,7 +64,7 @@ func (d *Delivery) Ack() error {
 	return d.reply("ack", Acker.Ack)
 }
 
-// Nak hands the message back, to be delivered again after delay; at once where
+// Nak requeues the message, to be delivered again after delay; at once where
 // that is zero or less. The errors are those of [Delivery.Ack].
 func (d *Delivery) Nak(delay time.Duration) error {
 	return d.reply("nak", func(a Acker) error { return a.NakWithDelay(max(delay, 0)) })

@@ -170,7 +170,7 @@ func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
 }
 
 // A gate that is shut in one process says nothing about the others: what this
-// one has in hand is handed back, and neither kept alive nor left to its
+// one has in flight is requeued, and neither kept alive nor left to its
 // AckWait.
 func TestMessageOfAShutGateIsHandedBackToOthers(t *testing.T) {
 	t.Parallel()
@@ -193,6 +193,6 @@ func TestMessageOfAShutGateIsHandedBackToOthers(t *testing.T) {
 	gate.open(math.MaxInt)
 	s.dues(1)
 	if n := receive(t, got, "a message"); n != "due 0" {
-		t.Errorf("%s was handled though it had been handed back", n)
+		t.Errorf("%s was handled though it had been requeued", n)
 	}
 }

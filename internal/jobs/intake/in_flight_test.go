@@ -122,7 +122,7 @@ func (s *stand) another(c stream.Consumer) jetstream.Msg {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	msg, err := consumer.Next(jetstream.FetchMaxWait(patience))
+	msg, err := consumer.Next(jetstream.FetchMaxWait(timeout))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestMessageThatWaitsBeyondTheCeilingIsLetGo(t *testing.T) {
 	s.jobs(1)
 	receive(t, seen, "the job")
 	s.dues(1)
-	eventually(t, "the due message is in hand", func() bool { return s.unsettled() == 2 })
+	eventually(t, "the due message is in flight", func() bool { return s.unsettled() == 2 })
 	if err := s.another(consumers()[1]).Ack(); err != nil {
 		t.Fatal(err)
 	}

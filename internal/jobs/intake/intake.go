@@ -17,7 +17,7 @@ import (
 )
 
 // Gate holds an intake back. Wait blocks while no message should be taken up and
-// returns how many may be in hand at once; its only error is that of ctx. It is
+// returns how many may be in flight at once; its only error is that of ctx. It is
 // asked before every pull, so it must be cheap while it is open.
 type Gate interface {
 	Wait(ctx context.Context) (limit int, err error)
@@ -51,7 +51,7 @@ type Config struct {
 	Handle func(ctx context.Context, d *Delivery)
 
 	// HandBackAfter is how long a message may wait for a gate that is shut,
-	// before it is handed back; default 1s. It then comes again after
+	// before it is requeued; default 1s. It then comes again after
 	// HandBackDelay, default 2s, and up to as much again: perhaps to a process
 	// whose gate is open.
 	HandBackAfter, HandBackDelay time.Duration
@@ -89,7 +89,7 @@ type Config struct {
 // A message is pulled in one of two ways: in batches no larger than the slots
 // set aside for them, or by a long poll for a single message, which stands only
 // if a slot was free when it was sent. A message that then finds no slot waits
-// for the next one, with priority. Whatever is in hand is heartbeaten.
+// for the next one, with priority. Whatever is in flight is heartbeaten.
 type Intake struct {
 	cfg     Config
 	slots   slots
@@ -174,7 +174,7 @@ type openGate struct{}
 // Wait implements [Gate].
 func (openGate) Wait(context.Context) (int, error) { return math.MaxInt, nil }
 
-// Run pulls until ctx is done; it then hands back what has not started and
+// Run pulls until ctx is done; it then requeues what has not started and
 // returns nil once the last handler has ended. Handlers run under workCtx, which
 // the caller ends where they take too long. NATS being away, or a consumer being
 // gone, never ends Run: see [Intake.Status]. A second Run is [ErrIntakeUsed].
@@ -249,7 +249,7 @@ func (i *Intake) panicked(d *Delivery, cause any) {
 	i.cfg.Log.Error("handler panicked", "stream", d.Stream, "sequence", d.Sequence,
 		"cause", panicText(cause), "stack", string(debug.Stack()))
 	if err := d.Nak(i.cfg.PanicDelay); err != nil && !errors.Is(err, ErrSettled) {
-		i.cfg.Log.Warn("message not handed back", "stream", d.Stream, "sequence", d.Sequence, "error", err)
+		i.cfg.Log.Warn("message not requeued", "stream", d.Stream, "sequence", d.Sequence, "error", err)
 	}
 	i.cfg.OnPanic(i.cfg.Channel)
 }

@@ -31,7 +31,7 @@ type puller struct {
 	retry  *backoff.ExponentialBackOff
 
 	box     *pullInbox
-	waiting []*Delivery // in hand, without a slot
+	waiting []*Delivery // pulled, without a slot
 	more    bool        // the last message said that others are pending
 	failed  bool        // the last session ended with a pull, and none has been answered since
 	paused  bool        // since the last answer
@@ -61,7 +61,7 @@ func newPuller(in *Intake, feed Origin) *puller {
 	}
 }
 
-// run pulls, session by session, until ctx is done, and hands back what it has
+// run pulls, session by session, until ctx is done, and requeues what it has
 // not started.
 func (s *puller) run(ctx, workCtx context.Context) {
 	s.start = func(d *Delivery) { s.in.start(workCtx, d) }
@@ -189,7 +189,7 @@ func (s *puller) startWaiting(ctx context.Context) error {
 }
 
 // gateOpen waits for the gate. If it stays shut, all messages that wait here are
-// handed back: the gate may be shut in this process alone, and no other process
+// requeued: the gate may be shut in this process alone, and no other process
 // is given a message while this one sends heartbeats for it. Nothing more is
 // pulled meanwhile, for the gate is asked before every pull.
 func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
@@ -204,7 +204,7 @@ func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
 	case limited.Err() == nil:
 		return false, fmt.Errorf("wait for gate: %w", err)
 	}
-	s.in.cfg.Log.Debug("messages handed back: the gate is shut", s.attrs("count", len(s.waiting))...)
+	s.in.cfg.Log.Debug("messages requeued: the gate is shut", s.attrs("count", len(s.waiting))...)
 	for _, d := range s.waiting {
 		// One beyond its ceiling is perhaps another's by now, and a late nak would
 		// have it delivered once more.
@@ -287,11 +287,11 @@ func (s *puller) request(ctx context.Context, req pullRequest, slots *int) error
 	if err != nil {
 		return err
 	}
-	patience := req.Expires + s.in.cfg.AnswerWait
+	timeout := req.Expires + s.in.cfg.AnswerWait
 	if req.Heartbeat > 0 {
-		patience = 2 * req.Heartbeat
+		timeout = 2 * req.Heartbeat
 	}
-	t := time.NewTimer(patience)
+	t := time.NewTimer(timeout)
 	defer t.Stop()
 	for left, ended := req.Batch, false; left > 0 && !ended; {
 		select {
@@ -305,7 +305,7 @@ func (s *puller) request(ctx context.Context, req pullRequest, slots *int) error
 				left--
 			}
 			s.answered()
-			t.Reset(patience)
+			t.Reset(timeout)
 		case <-s.events:
 			return s.connectionChanged()
 		case <-t.C:

@@ -2,7 +2,7 @@ package intake
 
 import "sync"
 
-// priority orders those who wait for a slot: what is in hand before what has yet to
+// priority orders those who wait for a slot: what is in flight before what has yet to
 // be pulled, due before fresh.
 type priority uint8
 

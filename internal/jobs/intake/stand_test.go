@@ -21,7 +21,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-const patience = 20 * time.Second // far beyond what any wait here takes
+const timeout = 20 * time.Second // far beyond what any wait here takes
 
 // stand is a broker with the streams and one channel's two consumers.
 type stand struct {
@@ -82,7 +82,7 @@ func (s *stand) startServer() {
 		s.t.Fatal(err)
 	}
 	srv.Start()
-	if !srv.ReadyForConnections(patience) {
+	if !srv.ReadyForConnections(timeout) {
 		s.t.Fatal("server is not ready")
 	}
 	s.srv = srv
@@ -127,7 +127,7 @@ func (s *stand) publish(subject string, n int) {
 	}
 	select {
 	case <-s.js.PublishAsyncComplete():
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		s.t.Fatal("publishing hangs")
 	}
 }
@@ -195,7 +195,7 @@ func (s *stand) run(concurrency int, handle func(context.Context, *intake.Delive
 			if err != nil {
 				s.t.Errorf("Run: %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			s.t.Error("Run did not end")
 		}
 	})
@@ -227,7 +227,7 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 	select {
 	case v := <-ch:
 		return v
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatalf("%s did not come", what)
 		panic("unreachable")
 	}
@@ -236,7 +236,7 @@ func receive[T any](t testing.TB, ch <-chan T, what string) T {
 // eventually asks until what holds: for state that only a server knows.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(timeout)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {

@@ -150,7 +150,7 @@ func (s *setup) createStream(ctx context.Context, cfg jetstream.StreamConfig) er
 		err = fmt.Errorf("%w: %w: this account requires a size for every stream (max_bytes_required), and %s may have none: "+
 			"it discards old messages, so that a size would drop refunds that wait", ErrCannotSetUp, err, Waits)
 	case code == codeNotClustered:
-		err = fmt.Errorf("%w: %w: this server stands alone, where REPLICAS must be 1", ErrCannotSetUp, err)
+		err = fmt.Errorf("%w: %w: this server is not clustered, so REPLICAS must be 1", ErrCannotSetUp, err)
 	case code == codeNoStorage:
 		err = fmt.Errorf("%w: %w: make room, or give a smaller JOBS_MAX_BYTES", ErrCannotSetUp, err)
 	}

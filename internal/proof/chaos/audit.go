@@ -187,7 +187,7 @@ func (r *Refund) Status() refund.State {
 	return r.Results[len(r.Results)-1].Status
 }
 
-// judgeDead: what is buried are the messages that the test meant to be, each
+// judgeDead: the dead letters are the messages that the test meant to be, each
 // once. What an operator did about one is written beside it.
 func (a *Audit) judgeDead(ctx context.Context, js jetstream.JetStream, want uint64) error {
 	dead, err := js.Stream(ctx, stream.Dead)

@@ -17,7 +17,7 @@ import (
 )
 
 // lookBound is how long after a storm, or after its own time, a refund is looked
-// at: what a dead process had in hand waits for AckWait, and nothing for longer.
+// at: what a dead process had in flight waits for AckWait, and nothing for longer.
 const lookBound = stream.AckWait + 30*time.Second
 
 // look is a refund that waited to be looked at.
@@ -133,7 +133,7 @@ func TestEveryRefundIsLookedAtInTimeAfterAStorm(t *testing.T) {
 	}
 }
 
-// A worker that is killed has messages in hand, which nobody hands back.
+// A worker that is killed has messages in flight, which nobody requeues.
 func TestEveryRefundIsLookedAtInTimeAfterAWorkerWasKilled(t *testing.T) {
 	t.Parallel()
 	ctx, s := setupFor(t, Config{Simulator: []string{"--delay", "300ms", "--fault-rate", "0.3", "--seed", "7"}}, 6*time.Minute)
@@ -163,7 +163,7 @@ func TestEveryRefundIsLookedAtInTimeAfterAFullStorage(t *testing.T) {
 		must(t, s.JS.DeleteStream(ctx, "FILLER"))
 		return time.Now()
 	})
-	const swept = "overdue waits published again"
+	const swept = "overdue messages published again"
 	if !strings.Contains(s.workers[0].Stderr()+s.workers[1].Stderr(), swept) {
 		t.Error("no wait was silent: the storage was not full")
 	}

@@ -72,7 +72,7 @@ func TestSIGTERMDuringASlowCallLeavesItsResultAndTheRestToOthers(t *testing.T) {
 		t.Errorf("%d results, %v; want that of the running call", n, err)
 	}
 
-	// What it had not started was handed back: it does not wait for AckWait.
+	// What it had not started was requeued: it does not wait for AckWait.
 	began := time.Now()
 	s.worker(ctx, t, nil)
 	must(t, s.WaitEnded(ctx, len(list)))
@@ -166,7 +166,7 @@ func TestTheWorkerWaitsForNATSAtStartAndInTheMiddle(t *testing.T) {
 	}
 }
 
-// The answer is in hand, and there is nowhere to write it down.
+// The answer is in flight, and there is nowhere to write it down.
 func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 	t.Parallel()
 	ctx, s := setup(t, Config{})

@@ -23,7 +23,7 @@ import (
 // What the operator's storm consists of; CHAOS_SEED asks for another.
 const (
 	operated = 200 // refunds
-	first    = 4   // of them end before the storm; other content under their ids is buried
+	first    = 4   // of them end before the storm; other content under their ids becomes a dead letter
 	doomed   = 20  // one refund in so many has an outcome that cannot be learned
 	rounds   = 9   // in which each act comes once
 	actsKill = 9   // acts for one kill of a worker
@@ -34,14 +34,14 @@ const (
 type person struct {
 	*Stack
 
-	t          *testing.T
-	dice       *rand.Rand
-	published  []jobs.Job
-	buried     map[string]jobs.Job // by refund id
-	letters    []letter
-	unresolved []string       // at the last look
-	did        map[string]int // acts that ended with status 0
-	ran        int
+	t           *testing.T
+	dice        *rand.Rand
+	published   []jobs.Job
+	deadLetters map[string]jobs.Job // by refund id
+	letters     []letter
+	unresolved  []string       // at the last look
+	did         map[string]int // acts that ended with status 0
+	ran         int
 }
 
 // letter is what `dead list` tells of a dead letter.
@@ -99,7 +99,7 @@ func TestMoneyMovesOnceWhateverAnOperatorDoesInAStorm(t *testing.T) {
 		Simulator: []string{"--delay", "30ms", "--fault-rate", "0.15", "--seed", strconv.Itoa(seed)},
 	})
 	o := &person{
-		Stack: s, t: t, dice: rand.New(rand.NewPCG(uint64(seed), 2)), buried: map[string]jobs.Job{}, did: map[string]int{},
+		Stack: s, t: t, dice: rand.New(rand.NewPCG(uint64(seed), 2)), deadLetters: map[string]jobs.Job{}, did: map[string]int{},
 	}
 	settings := map[string]string{"RETRY_DEADLINE": "60s"}
 	workers := []*Process{s.worker(ctx, t, settings), s.worker(ctx, t, settings)}
@@ -162,7 +162,7 @@ func (o *person) publish(ctx context.Context) {
 	must(o.t, o.WaitEnded(ctx, first))
 	for _, j := range o.published[:first] {
 		j.InvoiceNumber = "B" + j.InvoiceNumber
-		o.buried[j.RefundID] = j
+		o.deadLetters[j.RefundID] = j
 		must(o.t, o.Publish(ctx, j))
 	}
 	must(o.t, o.Publish(ctx, o.published[first:]...))
@@ -265,7 +265,7 @@ func (o *person) verdict(ctx context.Context, id string) []string {
 	return []string{"resolve", id, word, "--because", "the book says so"}
 }
 
-// hearLetters keeps what was ever buried: it is replayed again and again.
+// hearLetters keeps every dead letter: it is replayed again and again.
 func (o *person) hearLetters(_ []string, said string) {
 	var report struct {
 		Letters []letter `json:"letters"`
@@ -299,7 +299,7 @@ func (o *person) hearReplay(args []string, _ string) {
 		o.t.Errorf("refundctl %v: another refund's id was given to other content", args)
 		return
 	}
-	j := o.buried[id]
+	j := o.deadLetters[id]
 	j.RefundID = "again-" + id
 	if !slices.ContainsFunc(o.published, func(p jobs.Job) bool { return p.RefundID == j.RefundID }) {
 		o.published = append(o.published, j)

@@ -111,11 +111,11 @@ func verdict(o Outcome) string {
 	return "safe"
 }
 
-func indented(road []string) string {
-	if len(road) == 0 {
+func indented(path []string) string {
+	if len(path) == 0 {
 		return ""
 	}
-	return "\n  " + strings.Join(road, "\n  ")
+	return "\n  " + strings.Join(path, "\n  ")
 }
 
 func TestEveryMutationIsSeenWhereTheDesignIsSafe(t *testing.T) {

@@ -58,7 +58,7 @@ var stepNames = [...]string{
 	timePasses:    "time passes",
 	dayEnds:       "a day ends",
 	delivers:      "is given the message",
-	deliversAgain: "is given the message that the other has in hand",
+	deliversAgain: "is given the message that the other is working on",
 	published:     "the job is published again",
 	forgets:       "the ledger loses its last record",
 	crashed:       "crashes",
@@ -93,7 +93,7 @@ var stepNames = [...]string{
 	verdictNo:     "operator: says that it was not paid",
 	jumps:         "has a clock that jumps",
 	comesRight:    "has its clock set right",
-	requeues:      "is not sure of its clock, and hands the message back",
+	requeues:      "is not sure of its clock, and requeues the message",
 	holdsBack:     "is not sure of its clock, and sends nothing",
 }
 

@@ -19,7 +19,7 @@ type page struct {
 	status     int
 	body       string
 	retryAfter string
-	seal       signing
+	signature  signing
 	cut        bool
 }
 
@@ -28,8 +28,8 @@ type signing uint8
 
 const (
 	sealed signing = iota
-	sealedWrong
-	unsealed
+	wronglySigned
+	unsigned
 )
 
 const (
@@ -39,7 +39,7 @@ const (
 	askPath   = "/orders/v1/status/"
 )
 
-var htmlPage = page{status: 200, body: "<html><body>Maintenance</body></html>", seal: unsealed}
+var htmlPage = page{status: 200, body: "<html><body>Maintenance</body></html>", signature: unsigned}
 
 // answer puts the page on the wire. id and target are those of the request.
 func (p page) answer(card bool, id, target string, at refund.Time) doku.Answer {
@@ -50,7 +50,7 @@ func (p page) answer(card bool, id, target string, at refund.Time) doku.Answer {
 	if p.retryAfter != "" {
 		a.Header = http.Header{"Retry-After": {p.retryAfter}}
 	}
-	if !card || p.seal == unsealed {
+	if !card || p.signature == unsigned {
 		return a
 	}
 	if a.Header == nil {
@@ -58,7 +58,7 @@ func (p page) answer(card bool, id, target string, at refund.Time) doku.Answer {
 	}
 	stamp := at.Time().Format("2006-01-02T15:04:05Z")
 	key := sharedKey
-	if p.seal == sealedWrong {
+	if p.signature == wronglySigned {
 		key = "another"
 	}
 	a.Header["Response-Timestamp"] = []string{stamp}
@@ -81,7 +81,7 @@ func snapPage(status int, caseNo, members string) page {
 }
 
 func cardError(status int, code string) page {
-	return page{status: status, body: `{"error":{"code":"` + code + `","message":"words"}}`, seal: unsealed}
+	return page{status: status, body: `{"error":{"code":"` + code + `","message":"words"}}`, signature: unsigned}
 }
 
 // cardOurs is a body that names the request.
@@ -144,7 +144,7 @@ func refusedForNow(o doku.Order, f fault) page {
 	card := o.Channel == channel.CreditCard
 	switch {
 	case card && f == tooMany:
-		return page{status: 429, body: cardOurs(o, "", `,"error":{"code":"TOO_MANY_REQUESTS","message":"words"}`), seal: unsealed}
+		return page{status: 429, body: cardOurs(o, "", `,"error":{"code":"TOO_MANY_REQUESTS","message":"words"}`), signature: unsigned}
 	case card:
 		return cardError(503, "MAINTENANCE_MODE")
 	case f == tooMany:
@@ -164,7 +164,7 @@ func (w *world) credentialsRefused(o doku.Order) page {
 func (w *world) brokenPage(o doku.Order) page {
 	status := []int{500, 502, 503, 504}[w.rng.IntN(4)]
 	if o.Channel == channel.CreditCard {
-		return page{status: status, body: `{"status":500,"error":"Internal Server Error"}`, seal: unsealed}
+		return page{status: status, body: `{"status":500,"error":"Internal Server Error"}`, signature: unsigned}
 	}
 	return snapPage(status, "00", "")
 }
@@ -196,7 +196,7 @@ func (w *world) cardHistory(o doku.Order, shown []shownRequest) page {
 		`{"order":{"invoice_number":%q},"transaction":{"status":%q},"card_payment":{"request_id":%q},"refund":{"amount":%d}}`,
 		o.InvoiceNumber, cardWords[best.state], o.RequestID, best.amount)}
 	if w.rng.IntN(2) == 0 {
-		p.seal = unsealed
+		p.signature = unsigned
 	}
 	return p
 }

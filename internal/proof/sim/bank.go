@@ -64,9 +64,9 @@ func (w *world) execute(a *account, o doku.Order, f fault) page {
 	case truncated:
 		p.cut = true
 	case badSeal:
-		p.seal = sealedWrong
+		p.signature = wronglySigned
 	case noSeal:
-		p.seal = unsealed
+		p.signature = unsigned
 	default:
 	}
 	return p
@@ -166,7 +166,7 @@ func (w *world) usedBefore(a *account, o doku.Order) (page, bool) {
 				return conflict(o, ""), true
 			}
 			again := r.stored
-			again.status, again.seal, again.retryAfter = 409, unsealed, ""
+			again.status, again.signature, again.retryAfter = 409, unsigned, ""
 			return again, true
 		case o.Channel == channel.CreditCard:
 		case r.external == o.ExternalID:
@@ -212,7 +212,7 @@ func (w *world) lookUp(a *account, o doku.Order, f fault) page {
 	case truncated:
 		p.cut = true
 	case badSeal:
-		p.seal = sealedWrong
+		p.signature = wronglySigned
 	default:
 	}
 	return p

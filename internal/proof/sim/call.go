@@ -57,12 +57,12 @@ func (h *execution) ready(call retry.Call, then func(refund.Readiness, time.Dura
 }
 
 // fetch gets a B2B token; those who ask meanwhile wait for the same.
-func (p *process) fetch(lane int, then func(*doku.PrepareError)) {
+func (p *process) fetch(channelNo int, then func(*doku.PrepareError)) {
 	p.renewal = append(p.renewal, then)
 	if len(p.renewal) > 1 {
 		return
 	}
-	f, asked, life := p.w.draw(lane, tokenOdds), p.clock(), p.lives
+	f, asked, life := p.w.draw(channelNo, tokenOdds), p.clock(), p.lives
 	a := p.w.tokenPage(f).answer(false, "", "", p.w.now)
 	switch f {
 	case lostAnswer:

@@ -46,7 +46,7 @@ func (h *execution) append() bool {
 // store appends with the patience that the record deserves: an answer of DOKU's
 // is kept until it is stored.
 func (h *execution) store(r refund.Record) bool {
-	insist := h.machine.HoldsAnswer()
+	holdsAnswer := h.machine.HoldsAnswer()
 	if h.w.chance(15) && h.w.stores && h.of.last.seq == r.Prev { // stored, and nobody says so
 		h.w.keep(h.of, r)
 		h.after(5*time.Second, func() { h.settle(r) })
@@ -59,7 +59,7 @@ func (h *execution) store(r refund.Record) bool {
 		return true
 	case errors.Is(err, errMoved):
 		return h.follow(r)
-	case insist:
+	case holdsAnswer:
 		h.holdAnswer()
 		h.after(h.w.between(time.Second, 20*time.Second), func() {
 			if h.store(r) {

@@ -84,18 +84,18 @@ var tokenOdds = []odds{
 }
 
 // draw throws the dice for one exchange on a channel.
-func (w *world) draw(lane int, table []odds) fault {
-	f := w.throw(lane, table)
+func (w *world) draw(channelNo int, table []odds) fault {
+	f := w.throw(channelNo, table)
 	w.report.Exchanges++
 	w.report.faults[f]++
 	return f
 }
 
-func (w *world) throw(lane int, table []odds) fault {
+func (w *world) throw(channelNo int, table []odds) fault {
 	if w.calm {
 		return smooth
 	}
-	for _, s := range w.storms[lane] {
+	for _, s := range w.storms[channelNo] {
 		if s.from <= w.now && w.now < s.to && w.rng.IntN(100) < 85 {
 			return s.fault
 		}

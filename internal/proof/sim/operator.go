@@ -28,7 +28,7 @@ var actions = []action{
 	{12, paidUnseen, (*world).look},
 	{6, in(refund.Unresolved), (*world).look},
 	{20, in(refund.Unresolved), (*world).resolve},
-	{6, buried, (*world).replay},
+	{6, hasDeadLetter, (*world).replay},
 	{4, known, (*world).replay},
 	{3, nil, func(w *world, _ *account) { w.wakeUp() }},
 	{6, nil, func(w *world, _ *account) { w.pause() }},
@@ -38,9 +38,9 @@ func in(s refund.State) func(*account) bool {
 	return func(a *account) bool { return a.last.record.State == s }
 }
 
-func unseen(a *account) bool { return a.last.seq == 0 }
-func buried(a *account) bool { return a.deadLetter != nil }
-func known(a *account) bool  { return a.last.record.Fingerprint != "" }
+func unseen(a *account) bool        { return a.last.seq == 0 }
+func hasDeadLetter(a *account) bool { return a.deadLetter != nil }
+func known(a *account) bool         { return a.last.record.Fingerprint != "" }
 
 func unsent(a *account) bool {
 	return a.last.record.State == refund.Waiting && a.last.record.Sends == 0
@@ -170,11 +170,11 @@ func (w *world) replay(a *account) {
 // pause keeps every process from taking messages of a channel, until the
 // operator resumes it.
 func (w *world) pause() {
-	lane := w.rng.IntN(len(w.paused))
-	if w.calm || w.paused[lane] {
+	channelNo := w.rng.IntN(len(w.paused))
+	if w.calm || w.paused[channelNo] {
 		return
 	}
 	w.cover(channelPaused)
-	w.paused[lane] = true
-	w.after(w.between(time.Minute, time.Hour), func() { w.paused[lane] = false })
+	w.paused[channelNo] = true
+	w.after(w.between(time.Minute, time.Hour), func() { w.paused[channelNo] = false })
 }

@@ -15,9 +15,9 @@ import (
 // plan publishes n jobs over the time of arrivals: most of them good, some
 // broken, some unreadable, some under an identifier that is taken.
 func (w *world) plan(n int) {
-	lanes := channel.All()
+	channels := channel.All()
 	for i := range n {
-		a := w.newAccount(i, w.rng.IntN(len(lanes)), lanes)
+		a := w.newAccount(i, w.rng.IntN(len(channels)), channels)
 		w.accounts = append(w.accounts, a)
 		w.report.Jobs++
 		at := w.arrival()
@@ -36,8 +36,8 @@ func (w *world) arrival() time.Duration {
 	return midnights[w.rng.IntN(len(midnights))] - w.between(0, 20*time.Minute)
 }
 
-func (w *world) newAccount(n, lane int, lanes []channel.Channel) *account {
-	a := &account{n: n, channelNo: lane, channel: lanes[lane], id: w.newID(n)}
+func (w *world) newAccount(n, channelNo int, channels []channel.Channel) *account {
+	a := &account{n: n, channelNo: channelNo, channel: channels[channelNo], id: w.newID(n)}
 	facts := a.channel.Facts()
 	a.job = jobs.Job{
 		RefundID: a.id, Channel: a.channel, Currency: jobs.Currency, Amount: 1 + w.rng.Int64N(5_000_000),

@@ -78,9 +78,9 @@ func (p *process) clock() refund.Time { return p.w.now.Add(p.skew + p.jumped) }
 // takes reports whether the process takes messages of a channel: it is up, the
 // channel is not paused, the clock is known to be right, the breaker is not open,
 // and no answer waits to be stored.
-func (p *process) takes(lane int) bool {
-	l := p.channels[lane]
-	return !p.w.paused[lane] && p.w.now >= p.asleep && p.w.now >= p.down && p.sure() && l.unstored == 0 && l.breaker.State() != retry.Open
+func (p *process) takes(channelNo int) bool {
+	l := p.channels[channelNo]
+	return !p.w.paused[channelNo] && p.w.now >= p.asleep && p.w.now >= p.down && p.sure() && l.unstored == 0 && l.breaker.State() != retry.Open
 }
 
 // crash kills the process. What it had in flight comes again.

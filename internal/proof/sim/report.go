@@ -62,9 +62,9 @@ func (r Report) Covered() []Coverage {
 // that no exchange met.
 func (r Report) Missed() []string {
 	var names []string
-	for _, road := range r.Covered() {
-		if road.Count == 0 {
-			names = append(names, road.Name)
+	for _, point := range r.Covered() {
+		if point.Count == 0 {
+			names = append(names, point.Name)
 		}
 	}
 	for f, count := range r.faults {
@@ -85,7 +85,7 @@ func (r Report) Failures() []string {
 		failures = append(failures, fmt.Sprintf("and %d more", more))
 	}
 	for _, name := range r.Missed() {
-		failures = append(failures, "road never taken: "+name)
+		failures = append(failures, "point never taken: "+name)
 	}
 	if 100*r.Faulted() < minFaulted*r.Exchanges {
 		failures = append(failures, fmt.Sprintf("only %d of %d exchanges met a fault", r.Faulted(), r.Exchanges))
@@ -109,8 +109,8 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "  %9d %s\n", count, faultNames[f])
 	}
 	b.WriteString("\ncoverage\n")
-	for _, road := range r.Covered() {
-		fmt.Fprintf(&b, "  %9d %s\n", road.Count, road.Name)
+	for _, point := range r.Covered() {
+		fmt.Fprintf(&b, "  %9d %s\n", point.Count, point.Name)
 	}
 	fmt.Fprintf(&b, "\ntrace %s\n", r.Trace())
 	return b.String()

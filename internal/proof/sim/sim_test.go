@@ -51,10 +51,10 @@ func TestEveryMutationIsSeen(t *testing.T) {
 		t.Skip("too slow under the race detector")
 	}
 	for _, c := range []struct {
-		name   string
-		plant  mutation
-		nature string
-		want   string
+		name      string
+		plant     mutation
+		behaviour string
+		want      string
 	}{
 		{"fresh identifiers after an unknown", freshIDs, "ids for ever, bare 409", "paid twice"},
 		{"a refusal believed after an unknown", believedNo, "ids for ever, bare 409", "reported as not paid"},
@@ -71,7 +71,7 @@ func TestEveryMutationIsSeen(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{Jobs: 1500, behaviour: behaviourNamed(t, c.nature)}
+			cfg := Config{Jobs: 1500, behaviour: behaviourNamed(t, c.behaviour)}
 			for cfg.Seed < 40 {
 				cfg.Seed++
 				cfg.mutation = none
@@ -93,7 +93,7 @@ func behaviourNamed(t *testing.T, name string) behaviour {
 	t.Helper()
 	i := slices.IndexFunc(behaviours, func(n behaviour) bool { return n.name == name })
 	if i < 0 {
-		t.Fatalf("no nature is called %q", name)
+		t.Fatalf("no behaviour is called %q", name)
 	}
 	return behaviours[i]
 }
@@ -131,7 +131,7 @@ func TestARunThatMissesACoveragePointFails(t *testing.T) {
 	r := Run(Config{Seed: 1, Jobs: 10})
 	missed := r.Missed()
 	if !slices.Contains(missed, coverageNames[noAfterRepeat]) {
-		t.Fatalf("ten jobs went every road but %v", missed)
+		t.Fatalf("ten jobs went every point but %v", missed)
 	}
 	for _, name := range missed {
 		if !slices.ContainsFunc(r.Failures(), func(f string) bool { return strings.HasSuffix(f, name) }) {

@@ -123,7 +123,7 @@ func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 	})
 }
 
-// A message is only a nudge: however many come too early, the refund is sent
+// A message is only says "look at this refund": however many come too early, the refund is sent
 // when it is due, once.
 func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
 	t.Parallel()
@@ -134,7 +134,7 @@ func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
 		p := s.post(channel.DirectDebitMandiri, from(due))
 		for range 5 {
 			pass(t, 30*time.Minute)
-			// Where the schedule itself is lost, the nudge is all that is left.
+			// Where the schedule itself is lost, the wake-up is all that is left.
 			waits, err := s.js.Stream(t.Context(), stream.Waits)
 			if err != nil {
 				t.Fatal(err)
@@ -143,9 +143,9 @@ func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.publish(p, from(due)) // as an order system that is not sure
-			nudge := nats.NewMsg("refunds.due." + string(p.channel))
-			nudge.Data = p.body(t, postings{notBefore: due})
-			if _, err := s.js.PublishMsg(t.Context(), nudge); err != nil {
+			wakeUp := nats.NewMsg("refunds.due." + string(p.channel))
+			wakeUp.Data = p.body(t, postings{notBefore: due})
+			if _, err := s.js.PublishMsg(t.Context(), wakeUp); err != nil {
 				t.Fatal(err)
 			}
 		}

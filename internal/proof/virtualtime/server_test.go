@@ -119,7 +119,7 @@ func TestWaitsThatFellDueWithTheStorageFullAreSweptUp(t *testing.T) {
 		s.empty()
 		s.ended(len(refunds), 15*time.Minute)
 		s.allSucceeded(s.audit(), refunds...)
-		if s.log.count("overdue waits published again") == 0 {
+		if s.log.count("overdue messages published again") == 0 {
 			t.Error("the sweep had nothing to do: the waits fired by themselves")
 		}
 	})

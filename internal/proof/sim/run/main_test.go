@@ -23,7 +23,7 @@ func TestARunThatMissesARoadExitsWithOneAndNamesIt(t *testing.T) {
 			t.Errorf("no %q in:\n%s", words, &stdout)
 		}
 	}
-	if !strings.Contains(stderr.String(), "road never taken: ") {
+	if !strings.Contains(stderr.String(), "point never taken: ") {
 		t.Errorf("stderr: %s", &stderr)
 	}
 }

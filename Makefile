@@ -22,7 +22,7 @@ export GOFLAGS += -buildvcs=false
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: ## refund everything once against the simulator, with NATS embedded
@@ -54,6 +54,10 @@ lint: ## golangci-lint at the version pinned in tools/go.mod
 race: ## run all tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -race ./...
 
+.PHONY: virtualtime
+virtualtime: ## run the real worker through hours on a fake clock
+	LONG_PROOFS=1 go test -count=1 -timeout 20m ./internal/proof/virtualtime
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \
@@ -75,9 +79,13 @@ bench: ## run all benchmarks, then the whole way with real processes
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./internal/proof/bench
 
+.PHONY: chaos-short
+chaos-short: ## kill workers and NATS at every point once, and some short storms
+	LONG_PROOFS=1 go test -count=1 -timeout 20m ./internal/proof/chaos
+
 .PHONY: chaos
 chaos: ## kill workers, NATS and leaders at every point and at random, for a quarter of an hour; docs/chaos.md
-	CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} CHAOS_POINTS=$${CHAOS_POINTS:-full} \
+	LONG_PROOFS=1 CHAOS_SEED=$${CHAOS_SEED:-$$RANDOM} CHAOS_POINTS=$${CHAOS_POINTS:-full} \
 	CHAOS_WORKER_KILLS=$${CHAOS_WORKER_KILLS:-1000} CHAOS_NATS_KILLS=$${CHAOS_NATS_KILLS:-200} \
 	CHAOS_LEADER_KILLS=$${CHAOS_LEADER_KILLS:-50} go test -count=1 -v -timeout 60m ./internal/proof/chaos
 

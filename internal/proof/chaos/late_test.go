@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/proof/long"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -124,6 +125,7 @@ var storms = map[string]func(context.Context, *testing.T, *Stack) time.Time{
 // failed once cost a whole AckWait, then another.
 func TestEveryRefundIsLookedAtInTimeAfterAStorm(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	for name, storm := range storms {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,6 +138,7 @@ func TestEveryRefundIsLookedAtInTimeAfterAStorm(t *testing.T) {
 // A worker that is killed has messages in flight, which nobody requeues.
 func TestEveryRefundIsLookedAtInTimeAfterAWorkerWasKilled(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	ctx, s := setupFor(t, Config{Simulator: []string{"--delay", "300ms", "--fault-rate", "0.3", "--seed", "7"}}, 6*time.Minute)
 	s.lookedAt(ctx, t, func(_ context.Context, _ *testing.T, s *Stack) time.Time {
 		s.workers[0].Kill()
@@ -147,6 +150,7 @@ func TestEveryRefundIsLookedAtInTimeAfterAWorkerWasKilled(t *testing.T) {
 // published again.
 func TestEveryRefundIsLookedAtInTimeAfterAFullStorage(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	ctx, s := setupFor(t, Config{
 		MaxStore: 16 << 20, Simulator: []string{"--delay", "30ms", "--fault-rate", "0.5", "--seed", "7"},
 	}, 6*time.Minute)

@@ -16,6 +16,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/proof/long"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -141,6 +142,7 @@ func TestBadSettingsEndWithStatus2AndALineEach(t *testing.T) {
 
 func TestTheWorkerWaitsForNATSAtStartAndInTheMiddle(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	ctx, s := setup(t, Config{})
 	s.NATS.Kill()
 	addr := freePort(ctx, t)
@@ -167,7 +169,7 @@ func TestTheWorkerWaitsForNATSAtStartAndInTheMiddle(t *testing.T) {
 }
 
 // The answer is in flight, and there is nowhere to write it down.
-func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
+func TestAnUnstoredAnswerOutlivesNATS(t *testing.T) {
 	t.Parallel()
 	ctx, s := setup(t, Config{})
 	must(t, s.DOKU.Fault(ctx, `{"match":{"operation":"refund"},"faults":[{"kind":"hold"}]}`))
@@ -211,6 +213,7 @@ func TestMissingStreamsEndTheWorkerWithTheirNamesUnlessItMaySetUp(t *testing.T) 
 
 func TestAWrongSecretFailsNoRefund(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	ctx, s := setup(t, Config{})
 	wrong := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(wrong, []byte("SK-of-somebody-else\n"), 0o600))

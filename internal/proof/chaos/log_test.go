@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/long"
 )
 
 // unread is a pipe as the standard error of workers: nobody reads it.
@@ -43,6 +44,7 @@ func (s *Stack) quiet(ctx context.Context, t *testing.T, w *Process, addr string
 // end it.
 func TestALogThatNobodyReadsHoldsUpNeitherRefundsNorTheStop(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	const n = 2000
 	_, pipe := unread(t)
 	ctx, s := setup(t, Config{LogFile: pipe})
@@ -91,6 +93,7 @@ func TestALogWhoseReaderIsGoneEndsNoWorker(t *testing.T) {
 // lines a reconnect.
 func TestAReconnectIsAHandfulOfLines(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	const most = 6
 	ctx, s := setup(t, Config{})
 	addr := freePort(ctx, t)

@@ -17,6 +17,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/proof/check"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/proof/long"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -93,6 +94,7 @@ var acts = []act{
 // the other is killed now and then, a DOKU that fails, and refundctl at random.
 func TestMoneyMovesOnceWhateverAnOperatorDoesInAStorm(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	seed := number(t, "CHAOS_SEED", stormSeed)
 	ctx, s := setup(t, Config{
 		AckWait: 2 * time.Second, Dead: first,

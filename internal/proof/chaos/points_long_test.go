@@ -39,9 +39,9 @@ func setupLong(t *testing.T, cfg Config, d time.Duration) (context.Context, *Sta
 	return ctx, s
 }
 
-// long returns a count from the environment; a test of many kills without one is
+// asked returns a count from the environment; a test of many kills without one is
 // left to `make chaos`.
-func long(t *testing.T, name string) int {
+func asked(t *testing.T, name string) int {
 	t.Helper()
 	n := number(t, name, 0)
 	if n == 0 {
@@ -53,7 +53,7 @@ func long(t *testing.T, name string) int {
 // The storm of TestMoneyMovesOnceWhoeverIsKilledUnderLoad, for long.
 func TestMoneyMovesOnceThroughAThousandKills(t *testing.T) {
 	t.Parallel()
-	kills := long(t, "CHAOS_WORKER_KILLS")
+	kills := asked(t, "CHAOS_WORKER_KILLS")
 	nodes, seed := number(t, "CHAOS_NATS_KILLS", kills/5), number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 2))
 	ctx, s := setupLong(t, Config{
@@ -83,7 +83,7 @@ func TestMoneyMovesOnceThroughAThousandKills(t *testing.T) {
 // Of three nodes, the one that leads the ledger is killed, again and again.
 func TestMoneyMovesOnceThoughLeadersAreKilled(t *testing.T) {
 	t.Parallel()
-	kills := long(t, "CHAOS_LEADER_KILLS")
+	kills := asked(t, "CHAOS_LEADER_KILLS")
 	seed := number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 3))
 	ctx, s := setupLong(t, Config{AckWait: 2 * time.Second, Nodes: 3}, longFor(0, 0, kills))

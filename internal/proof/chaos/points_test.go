@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/proof/long"
 )
 
 // mode is what happens to a worker at a point.
@@ -108,6 +109,7 @@ func incidents() []incident {
 // there, stand still, fail, or be overtaken by a copy of its own message.
 func TestMoneyMovesOnceWhateverHappensAtAnyPoint(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	hooked(t)
 	all := incidents()
 	t.Logf("%d incidents at %d points", len(all), len(points))

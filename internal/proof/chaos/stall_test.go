@@ -13,6 +13,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/dokusim"
+	"refundworker.example/refundworker/internal/proof/long"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -22,6 +23,7 @@ import (
 // that no handshake stands in the way of a late byte.
 func TestNoRequestLeavesAfterItsSendByThoughTheWorkerStoodStill(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	const batch = 2500
 	ctx, s := setup(t, Config{AckWait: 2 * time.Second})
 	w := s.worker(ctx, t, map[string]string{

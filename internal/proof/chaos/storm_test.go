@@ -13,6 +13,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/proof/long"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -39,6 +40,7 @@ func number(t *testing.T, name string, otherwise int) int {
 // delays, truncates and forgets.
 func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	seed, kills := number(t, "CHAOS_SEED", stormSeed), number(t, "CHAOS_KILLS", stormKills)
 	t.Logf("CHAOS_SEED=%d CHAOS_KILLS=%d", seed, kills)
 	dice := rand.New(rand.NewPCG(uint64(seed), 0))
@@ -100,6 +102,7 @@ func (s *Stack) storm(ctx context.Context, t *testing.T, dice *rand.Rand, kills 
 // have acknowledged outlives any one.
 func TestMoneyMovesOnceThoughNodesOfThreeAreKilled(t *testing.T) {
 	t.Parallel()
+	long.Only(t, "chaos-short")
 	seed := number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 1))
 	ctx, s := setup(t, Config{AckWait: 2 * time.Second, Nodes: 3})

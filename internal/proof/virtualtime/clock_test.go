@@ -29,7 +29,7 @@ func inBothWays(t *testing.T, scenario func(s *stack, c *wallClock, off time.Dur
 	for name, off := range bothWays {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(s *stack) { scenario(s, &wallClock{}, off) })
+			inVirtualTime(t, func(s *stack) { scenario(s, &wallClock{}, off) })
 		})
 	}
 }
@@ -64,7 +64,7 @@ func TestWorkerWhoseClockIsOffTouchesNoRefund(t *testing.T) {
 // The clock jumps after an effect of a refund's first send. What rests on it is
 // not done any more: another worker, or this one when its clock is right, begins
 // where the ledger stands.
-func TestClockThatJumpsInTheMiddleOfAHandlingEndsIt(t *testing.T) {
+func TestClockThatJumpsInTheMiddleOfAnExecutionEndsIt(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		after    refund.Effect
@@ -151,7 +151,7 @@ func (s *stack) held(m dokusim.Match) dokusim.Request {
 	return held[0].Request
 }
 
-func TestAnswerInHandIsRecordedThoughTheClockJumped(t *testing.T) {
+func TestAnswerIsRecordedThoughTheClockJumped(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		lost     []dokusim.Fault // what the refund call meets
@@ -189,7 +189,7 @@ func TestAnswerInHandIsRecordedThoughTheClockJumped(t *testing.T) {
 // anything back; after a minute the clock is not known, until it answers again.
 func TestIntakeIsHeldOnlyWhileTheClockIsUnknown(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		const unsure = "clock not sure"
 		s.startWorker()
 		pass(s.t, time.Minute)
@@ -212,7 +212,7 @@ func TestIntakeIsHeldOnlyWhileTheClockIsUnknown(t *testing.T) {
 // server's own time of its record says when it really was.
 func TestTakeoverGoesByTheServersTimeOfARecord(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		p := s.plan(both[0])
 		sent := s.announceBehind(p, 150*time.Second)
 		s.startWorker(func(cfg *service.Config) { cfg.Channels = both[:1] })

@@ -54,7 +54,7 @@ var endings = map[string]ending{
 
 func TestDeadlineEndsEveryStateAsTheContractSays(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.script(dokusim.Match{Operation: dokusim.OpTokenB2B}, dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1})
 		var die sync.Map // ids of refunds whose process dies once

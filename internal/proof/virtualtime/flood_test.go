@@ -19,7 +19,7 @@ func TestTenThousandWaitWithoutATryWhileTheBreakerIsOpen(t *testing.T) {
 		concurrency = 8
 		ledger      = "refunds.ledger.credit_card.>"
 	)
-	inLongBubble(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.RateLimit, c.Concurrency = rateLimit, concurrency })
 		cards := dokusim.Match{Operation: dokusim.OpRefund, Channel: string(channel.CreditCard)}

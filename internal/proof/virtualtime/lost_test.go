@@ -94,7 +94,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 // taken for missing, it would be made twice.
 func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		way := &deaf{node: s.node}
 		s.startWorker(func(c *service.Config) { c.NATSOptions = []nats.Option{nats.InProcessServer(way)} })
@@ -125,9 +125,9 @@ func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 
 // A message is only says "look at this refund": however many come too early, the refund is sent
 // when it is due, once.
-func TestNudgesThatComeTooEarlyChangeNothing(t *testing.T) {
+func TestMessagesThatComeTooEarlyChangeNothing(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		due := time.Now().Add(3 * time.Hour)

@@ -11,37 +11,36 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"go.uber.org/goleak"
+
+	"refundworker.example/refundworker/internal/proof/long"
 )
 
-// TestMain starts the server's clock for access times outside of all bubbles,
+// TestMain starts the server's clock for access times outside of all virtual time,
 // where it may tick for ever.
 func TestMain(m *testing.M) {
 	ats.Register()
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// oneBubble is held by the bubble that runs. Timers of a bubble that ended lie
-// in pools of the NATS client; one that another bubble took would end the
+// oneAtATime is held by the scenario that runs. Timers of a scenario that ended
+// are in pools of the NATS client; one that another scenario took would end the
 // process.
-var oneBubble sync.Mutex
+var oneAtATime sync.Mutex
 
-// inLongBubble is inBubble for a scenario that is too long for the race
-// detector.
-func inLongBubble(t *testing.T, scenario func(s *stack)) {
+// inLongVirtualTime is inVirtualTime for a scenario that takes long.
+func inLongVirtualTime(t *testing.T, scenario func(s *stack)) {
 	t.Helper()
-	if underRace {
-		t.Skip("takes minutes under the race detector")
-	}
-	inBubble(t, scenario)
+	long.Only(t, "virtualtime")
+	inVirtualTime(t, scenario)
 }
 
-// inBubble runs scenario on a fresh stack, in time that is not real. It begins
-// at 2000-01-01 01:00 UTC, 08:00 in Jakarta. The bubble's own t is the stack's.
-func inBubble(t *testing.T, scenario func(s *stack)) {
+// inVirtualTime runs scenario on a fresh stack, in time that is not real. It begins
+// at 2000-01-01 01:00 UTC, 08:00 in Jakarta. The scenario's own t is the stack's.
+func inVirtualTime(t *testing.T, scenario func(s *stack)) {
 	t.Helper()
 	dir := t.TempDir()
-	oneBubble.Lock()
-	defer oneBubble.Unlock()
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
 	runtime.GC() // to the pools' second hand
 	runtime.GC() // and out of it
 	synctest.Test(t, func(t *testing.T) {

@@ -68,7 +68,7 @@ func TestOutageThatAnswersLeavesFewInDoubt(t *testing.T) {
 	for name, o := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inLongBubble(t, func(s *stack) {
+			inLongVirtualTime(t, func(s *stack) {
 				passUntil(s.t, closes.Add(-time.Minute))
 				s.startWorker(func(c *service.Config) { c.Policy.RetryDeadline = 150 * time.Minute })
 				passUntil(s.t, closes)
@@ -123,7 +123,7 @@ func TestOutageThatAnswersCostsAHandfulOfCallsAMinute(t *testing.T) {
 	for _, name := range []string{"503", "500 to refunds alone"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inLongBubble(t, func(s *stack) {
+			inLongVirtualTime(t, func(s *stack) {
 				s.begin(outages[name])
 				var refunds []posted
 				for range 10_000 {
@@ -158,7 +158,7 @@ func TestOutageThatAnswersCostsAHandfulOfCallsAMinute(t *testing.T) {
 // DOKU answers 500 to one refund whatever is asked about it, and works.
 func TestRefundThatAlwaysFailsHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	inLongBubble(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		fails := dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}
@@ -204,7 +204,7 @@ func TestRefundThatAlwaysFailsHoldsUpNoOther(t *testing.T) {
 // the others get the probe.
 func TestRefundThatAlwaysFailsDoesNotProlongAnOutage(t *testing.T) {
 	t.Parallel()
-	inLongBubble(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Concurrency, c.Channels = 1, both[:1] })
 		fails := dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}
@@ -232,7 +232,7 @@ func TestRefundThatAlwaysFailsDoesNotProlongAnOutage(t *testing.T) {
 // The only refund of a channel is its only probe.
 func TestOnlyRefundOfAChannelGetsThroughAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	inLongBubble(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Channels = both[:1] })
 		s.script(dokusim.Match{Operation: dokusim.OpAny}, dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1})
@@ -251,7 +251,7 @@ func TestOnlyRefundOfAChannelGetsThroughAfterAnOutage(t *testing.T) {
 // A status service that is down does not stop refunds that work.
 func TestInquiriesThatFailHoldUpNoRefundForLong(t *testing.T) {
 	t.Parallel()
-	inLongBubble(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Channels = both[:1] })
 		s.script(dokusim.Match{Operation: dokusim.OpInquiry}, dokusim.Fault{Kind: dokusim.ErrorBefore, Status: 503, Count: -1})

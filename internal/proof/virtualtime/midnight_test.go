@@ -11,7 +11,7 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// at is an hour and minute, UTC, of the nth day of the bubble, from 1.
+// at is an hour and minute, UTC, of the nth day of the scenario, from 1.
 func at(day, hour, minute int) time.Time {
 	return time.Date(2000, 1, day, hour, minute, 0, 0, time.UTC)
 }
@@ -35,7 +35,7 @@ func missing(ch channel.Channel, count int) dokusim.Fault {
 }
 
 // DOKU forgets its numbers at a midnight, and nobody says whose. In these
-// bubbles it is Jakarta's or that of UTC, and a repeat after it would pay twice.
+// scenarios it is Jakarta's or that of UTC, and a repeat after it would pay twice.
 func TestUnknownRefundIsNeverSentAgainNextDay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -48,7 +48,7 @@ func TestUnknownRefundIsNeverSentAgainNextDay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inLongBubble(t, func(s *stack) {
+			inLongVirtualTime(t, func(s *stack) {
 				s.startDOKU(dokusim.Config{DayZone: c.zone, Quirks: []dokusim.Quirk{dokusim.QuirkIDsEndWithDay}})
 				passUntil(s.t, c.midnight.Add(-2*time.Minute))
 				s.startWorker()
@@ -90,7 +90,7 @@ func (s *stack) givenUp(deadline time.Time) {
 // the same X-EXTERNAL-ID keeps a repeat from being a second payment.
 func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startDOKU(dokusim.Config{Quirks: []dokusim.Quirk{dokusim.QuirkPartnerRefundNoFree}})
 		passUntil(t, at(1, 5, 0)) // noon in Jakarta
@@ -132,7 +132,7 @@ func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 // inquiry lies.
 func TestSecondPaymentIsSeenWhereDOKUKeepsNoPromise(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		// Its day ends at 06:00 UTC, where no clock of ours ends one.
 		s.startDOKU(dokusim.Config{DayZone: time.FixedZone("nowhere", -6*60*60), Quirks: []dokusim.Quirk{dokusim.QuirkIDsEndWithDay}})
@@ -154,7 +154,7 @@ func TestSecondPaymentIsSeenWhereDOKUKeepsNoPromise(t *testing.T) {
 
 func TestRefundOfTomorrowWaitsForTomorrow(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Channels = both[:1] })
 		tomorrow := at(2, 1, 30)

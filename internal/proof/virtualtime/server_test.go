@@ -31,7 +31,7 @@ func (s *stack) reach() {
 
 func TestWaitsSurviveServerThatIsAwayForHours(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		start := time.Now()
@@ -54,9 +54,9 @@ func TestWaitsSurviveServerThatIsAwayForHours(t *testing.T) {
 	})
 }
 
-func TestAnswerInHandOutlivesServerThatIsAwayForHours(t *testing.T) {
+func TestAnswerOutlivesServerThatIsAwayForHours(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		var refunds []posted
@@ -93,7 +93,7 @@ func TestAnswerInHandOutlivesServerThatIsAwayForHours(t *testing.T) {
 // no room: only the sweep brings it back.
 func TestWaitsThatFellDueWithTheStorageFullAreSweptUp(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(s *stack) {
+	inVirtualTime(t, func(s *stack) {
 		t := s.t
 		const limit = 8 << 20
 		if _, err := s.js.CreateStream(t.Context(), ballast()); err != nil { // less than REFUND_JOBS reserves allows none

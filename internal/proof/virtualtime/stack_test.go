@@ -32,13 +32,13 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// The merchant of the bubble.
+// The merchant of the scenario.
 const (
 	clientID  = "BRN-0001-BUBBLE"
-	sharedKey = "SK-bubble-merchant"
+	sharedKey = "SK-scenario-merchant"
 )
 
-// stack is NATS, DOKU and at most one worker, in one bubble.
+// stack is NATS, DOKU and at most one worker, in one scenario.
 type stack struct {
 	t    *testing.T
 	dir  string
@@ -146,7 +146,7 @@ func (n *node) InProcessConn() (net.Conn, error) {
 func (n *node) start(t *testing.T, limit int64) {
 	t.Helper()
 	at, err := server.NewServer(&server.Options{
-		ServerName: "bubble", DontListen: true, NoLog: true, NoSigs: true,
+		ServerName: "scenario", DontListen: true, NoLog: true, NoSigs: true,
 		JetStream: true, StoreDir: n.dir, JetStreamMaxStore: limit,
 	})
 	if err != nil {
@@ -192,8 +192,8 @@ func (s *stack) startWorker(changes ...func(*service.Config)) {
 		},
 		Replicas: 1,
 		Retry:    retry.Policy{Initial: 2 * time.Second, Max: 15 * time.Minute},
-		Revision: "bubble",
-		Version:  "bubble",
+		Revision: "scenario",
+		Version:  "scenario",
 	}
 	for _, change := range changes {
 		change(&cfg)

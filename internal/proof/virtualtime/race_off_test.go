@@ -1,6 +1,0 @@
-//go:build !race
-
-package virtualtime_test
-
-// underRace leaves out what takes minutes under the race detector.
-const underRace = false

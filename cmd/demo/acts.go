@@ -49,14 +49,14 @@ var channels = []act{
 			OriginalRequestID: "b266c265-3d61-4708-9860-c0d5b9a98f8c", Amount: 90000,
 		},
 		paid: dokusim.Payment{Amount: 90000},
-		why:  "DOKU's card document's own example, the whole payment", want: "succeeded response",
+		why:  "DOKU's own example, the whole payment", want: "succeeded response",
 	},
 	{
 		job: jobs.Job{
 			RefundID: "INV-REF-0001", Channel: channel.DirectDebitMandiri, InvoiceNumber: "INV-0001",
 			OriginalRequestID: "REQ-0001", Amount: 10000, Reason: "Request by Customer", Customer: token,
 		},
-		why: "DOKU's direct debit document's own example, its partnerRefundNo too", want: "succeeded response",
+		why: "DOKU's own example and partnerRefundNo", want: "succeeded response",
 	},
 	{
 		job: snap("bri", channel.DirectDebitBRI, "INV-BRI", 21500, token),

@@ -11,7 +11,7 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// Settings tell one merchant from another.
+// MerchantFlags tell one merchant from another.
 type MerchantFlags struct {
 	DOKUEnv            string `name:"doku-env" env:"DOKU_ENV" group:"DOKU" help:"production, sandbox or simulator. Must be given." placeholder:"ENV"`
 	DOKUBaseURL        string `name:"doku-base-url" env:"DOKU_BASE_URL" group:"DOKU" help:"Scheme and host of DOKU, by default what DOKU_ENV says; plain http to loopback only." placeholder:"URL"`

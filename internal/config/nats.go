@@ -18,7 +18,7 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// Flags are the settings of docs/contract.md, "Programs" that every program has.
+// NATS holds the settings of docs/contract.md, "Programs" that every program has.
 type NATS struct {
 	NATSURL         string `name:"nats-url" env:"NATS_URL" default:"nats://127.0.0.1:4222" help:"NATS servers, comma-separated." placeholder:"URL"`
 	NATSURLFile     string `name:"nats-url-file" env:"NATS_URL_FILE" help:"File that holds NATS_URL, where it names a password." placeholder:"FILE"`
@@ -76,7 +76,7 @@ func checkFile(p *Problems, name, file, what string, good func([]byte) bool) {
 	}
 }
 
-// Watch is told what happens on a connection. Its fields may be nil.
+// NATSWatch is told what happens on a connection. Its fields may be nil.
 type NATSWatch struct {
 	Log    *slog.Logger
 	Up     func()            // connected, or connected again
@@ -223,7 +223,7 @@ func (w NATSWatch) mayBeDenied(err error) {
 	})
 }
 
-// Await returns when nc is connected, or with ctx's error.
+// AwaitNATS returns when nc is connected, or with ctx's error.
 func AwaitNATS(ctx context.Context, nc *nats.Conn) error {
 	changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(changed)

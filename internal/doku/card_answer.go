@@ -80,14 +80,14 @@ func classifyCard(o Order, r reply, s signatureStatus, further ...string) Refund
 }
 
 // finished adds what follows from class and status.
-func (v RefundOutcome) finished(status int) RefundOutcome {
+func (o RefundOutcome) finished(status int) RefundOutcome {
 	switch {
-	case v.Class != Unknown && v.Evidence == "":
-		v.Evidence = refund.ByResponse
-	case v.Class == Unknown && v.Cause == Plain && status >= http.StatusInternalServerError:
-		v.Cause = Failing
+	case o.Class != Unknown && o.Evidence == "":
+		o.Evidence = refund.ByResponse
+	case o.Class == Unknown && o.Cause == Plain && status >= http.StatusInternalServerError:
+		o.Cause = Failing
 	}
-	return v
+	return o
 }
 
 func (a *cardAnswer) classify(o Order, r reply, s signatureStatus, further []string) RefundOutcome {

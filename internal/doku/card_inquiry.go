@@ -67,11 +67,11 @@ func findCard(o Order, r reply, s signatureStatus, further ...string) InquiryOut
 }
 
 // finished adds what follows from the status.
-func (i InquiryOutcome) finished(status int) InquiryOutcome {
-	if i.Finding == refund.NoAnswer && i.Cause == Plain && status >= http.StatusInternalServerError {
-		i.Cause = Failing
+func (o InquiryOutcome) finished(status int) InquiryOutcome {
+	if o.Finding == refund.NoAnswer && o.Cause == Plain && status >= http.StatusInternalServerError {
+		o.Cause = Failing
 	}
-	return i
+	return o
 }
 
 func (a *cardStatus) find(o Order, r reply, s signatureStatus, further []string) InquiryOutcome {

@@ -68,7 +68,7 @@ func (j Classifier) Refund(o Order, a Answer) RefundOutcome {
 	return classifyCard(o, a.reply(), checkSignature(j.keys, sent, a.Header, a.Body))
 }
 
-// InquiryOutcome says what the answer to a status inquiry about o proves. requestID is
+// Inquiry says what the answer to a status inquiry about o proves. requestID is
 // the inquiry's own (cards).
 func (j Classifier) Inquiry(o Order, requestID string, a Answer) InquiryOutcome {
 	if o.Channel.Facts().Family == channel.SNAP {

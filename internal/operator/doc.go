@@ -1,7 +1,6 @@
-// Package operate is what a person may do about refunds: look, cancel what was
+// Package operator is what a person may do about refunds: look, cancel what was
 // never sent, bring forward what waits, ask DOKU, settle what nobody could
-// learn, handle dead letters, pause a channel, give a lost refund its nudge
-// back.
+// learn, handle dead letters, pause a channel, wake up a lost refund.
 //
 // It decides nothing about money. Every change of a refund's state goes through
 // the one table of internal/refund, with an operator's event, and is appended

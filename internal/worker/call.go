@@ -90,7 +90,7 @@ func (e *execution) waitForRateLimit(ctx context.Context) error {
 // has not begun by then is left to another process.
 func (e *execution) untilStop(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	detach := context.AfterFunc(e.stop, cancel) //nolint:contextcheck // the stop is not a call's context
+	detach := context.AfterFunc(e.stop, cancel)
 	return ctx, func() { detach(); cancel() }
 }
 

@@ -10,11 +10,11 @@ var (
 	// ErrNoAcker is returned by a [Delivery] that was made without an Acker.
 	ErrNoAcker = errors.New("delivery has no acker")
 
-	// ErrIntakeConfig is returned by [NewIntake] for a configuration that
+	// ErrConfig is returned by [New] for a configuration that
 	// could not work.
 	ErrConfig = errors.New("bad intake configuration")
 
-	// ErrIntakeUsed is returned by a second [Intake.Run]: an intake runs once.
+	// ErrUsed is returned by a second [Intake.Run]: an intake runs once.
 	ErrUsed = errors.New("intake has run already")
 
 	// ErrNotPulling is what [Intake.Status] says before the consumers have been

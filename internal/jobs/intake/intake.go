@@ -23,7 +23,7 @@ type Gate interface {
 	Wait(ctx context.Context) (limit int, err error)
 }
 
-// IntakeConfig configures an [Intake]. Channel, Ceiling, Concurrency, Handle
+// Config configures an [Intake]. Channel, Ceiling, Concurrency, Handle
 // and JS must be set; the zero value of any other field is its default.
 type Config struct {
 	// AnswerWait is how long a pull may stay without an answer before the
@@ -101,7 +101,7 @@ type Intake struct {
 	handlers sync.WaitGroup
 }
 
-// NewIntake returns an intake, or [ErrIntakeConfig].
+// New returns an intake, or [ErrConfig].
 func New(cfg Config) (*Intake, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -177,7 +177,7 @@ func (openGate) Wait(context.Context) (int, error) { return math.MaxInt, nil }
 // Run pulls until ctx is done; it then requeues what has not started and
 // returns nil once the last handler has ended. Handlers run under workCtx, which
 // the caller ends where they take too long. NATS being away, or a consumer being
-// gone, never ends Run: see [Intake.Status]. A second Run is [ErrIntakeUsed].
+// gone, never ends Run: see [Intake.Status]. A second Run is [ErrUsed].
 func (i *Intake) Run(ctx, workCtx context.Context) error {
 	if i.used.Swap(true) {
 		return ErrUsed

@@ -58,6 +58,10 @@ race: ## run all tests under the race detector; needs a C compiler
 virtualtime: ## run the real worker through hours on a fake clock
 	LONG_PROOFS=1 go test -count=1 -timeout 20m ./internal/proof/virtualtime
 
+.PHONY: interruptions
+interruptions: ## end workers between any two effects of every scenario
+	LONG_PROOFS=1 go test -count=1 -timeout 20m -run 'BetweenAnyTwoEffects' ./internal/service
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . \

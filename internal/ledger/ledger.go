@@ -23,6 +23,8 @@ type Config struct {
 	APIPrefix      string // "$JS.API" where JetStream is in our own account
 	ClientID       string
 	Environment    string
+	FirstRetry     time.Duration // the shortest time between two attempts; default 10ms
+	LastRetry      time.Duration // the longest; default 2s
 	Log            *slog.Logger
 	Now            func() time.Time
 	OverdueAfter   time.Duration // how late a wait is that is taken for dropped; default 15s
@@ -44,6 +46,12 @@ func New(cfg Config) *Ledger {
 	}
 	if cfg.OverdueAfter <= 0 {
 		cfg.OverdueAfter = overdueAfter
+	}
+	if cfg.FirstRetry <= 0 {
+		cfg.FirstRetry = 10 * time.Millisecond
+	}
+	if cfg.LastRetry <= 0 {
+		cfg.LastRetry = 2 * time.Second
 	}
 	cfg.APIPrefix = strings.TrimSuffix(cfg.APIPrefix, ".")
 	if cfg.APIPrefix == "" {
@@ -75,6 +83,19 @@ const (
 // [ErrNotStored] (nothing changed), [ErrTooLarge] (nothing changed, nor will it),
 // [ErrUncertain] (ctx ended first).
 func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
+	return l.append(ctx, r, nil)
+}
+
+// AppendUntilStored is [Ledger.Append] that also makes again what certainly
+// changed nothing, until ctx ends: for records that must not be lost while this
+// process lives. failed is called after each attempt that the server refused or
+// did not answer.
+func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
+	return l.append(ctx, r, failed)
+}
+
+// append has one deadline, that of ctx, and a time-out for each round trip.
+func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
 	if err := l.checkRoom(r); err != nil {
 		return 0, err
 	}
@@ -84,18 +105,47 @@ func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
 	}
 	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
 	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
-	for pauses := newPauses(2*time.Millisecond, time.Second); ; {
-		seq, err := l.publish(ctx, msg)
-		if err == nil || errors.Is(err, ErrNotStored) || errors.Is(err, ErrTooLarge) {
+	pauses, troubled := l.newPauses(), false
+	for {
+		seq, done, err := l.attempt(ctx, msg, r)
+		if err == nil && troubled {
+			l.recovered()
+		}
+		if done || failed == nil && errors.Is(err, ErrNotStored) {
 			return seq, err
 		}
-		if seq, done, err := l.settle(ctx, msg, r); done {
-			return seq, err
+		answered := l.requests.append.wait() // whoever is told of err may bring the answer about
+		if failed != nil && !contended(err) {
+			troubled = true
+			failed(err)
 		}
-		if !l.pause(ctx, pauses.NextBackOff(), l.requests.append.wait()) {
-			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, ErrUncertain, ctx.Err())
+		if !l.pause(ctx, pauses.NextBackOff(), answered) {
+			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, err, ctx.Err())
 		}
 	}
+}
+
+// attempt publishes once, and reads where that leaves open what is stored. Unless
+// done, err wraps [ErrNotStored] or [ErrUncertain].
+func (l *Ledger) attempt(ctx context.Context, msg *nats.Msg, r *refund.Record) (seq uint64, done bool, err error) {
+	seq, err = l.publish(ctx, msg)
+	switch {
+	case err == nil, errors.Is(err, ErrTooLarge):
+		return seq, true, err
+	case errors.Is(err, ErrNotStored):
+		return 0, false, err
+	}
+	seq, done, settled := l.settle(ctx, msg, r)
+	if done {
+		return seq, true, settled
+	}
+	return 0, false, fmt.Errorf("%w: %w", ErrUncertain, err)
+}
+
+// contended reports whether another append to the same refund is in flight.
+func contended(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeInFlight || api.ErrorCode == codeWrongLastSequence)
 }
 
 // publish makes one attempt. Any error but [ErrNotStored] leaves open whether

@@ -27,7 +27,7 @@ type fixture struct {
 	now    func() time.Time
 }
 
-func setup(t *testing.T) fixture {
+func setup(t *testing.T, change ...func(*ledger.Config)) fixture {
 	t.Helper()
 	n, err := devstack.StartNATS(devstack.NATSConfig{Dir: t.TempDir()})
 	if err != nil {
@@ -35,23 +35,27 @@ func setup(t *testing.T) fixture {
 	}
 	t.Cleanup(n.Stop)
 	f := fixture{nats: n, now: time.Now}
-	f.ledger, f.js = open(t, n)
+	f.ledger, f.js = open(t, n, change...)
 	if err := n.Setup(t.Context(), f.js); err != nil {
 		t.Fatal(err)
 	}
 	return f
 }
 
-func open(t *testing.T, n *devstack.NATS) (*ledger.Ledger, jetstream.JetStream) {
+func open(t *testing.T, n *devstack.NATS, change ...func(*ledger.Config)) (*ledger.Ledger, jetstream.JetStream) {
 	t.Helper()
 	nc, js, err := n.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	return ledger.New(ledger.Config{
+	cfg := ledger.Config{
 		JS: js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
-	}), js
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return ledger.New(cfg), js
 }
 
 func record(id string, state refund.State, prev uint64, by string) *refund.Record {

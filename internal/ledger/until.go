@@ -9,16 +9,6 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	"github.com/nats-io/nats.go"
-
-	"refundworker.example/refundworker/internal/refund"
-)
-
-// What is tried again is tried after these times, each jittered by half of it. A
-// fleet that retries in step would miss, together, every short time at which the
-// stream answers.
-const (
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 2 * time.Second
 )
 
 // responses tells those who wait for a stream that it has answered somebody else:
@@ -57,7 +47,7 @@ type requests struct {
 // once when the connection is back or another operation of its kind has had an
 // answer. failed is called after each try that failed.
 func (l *Ledger) untilDone(ctx context.Context, kind *responses, failed func(error), do func(context.Context) error) error {
-	pauses := newPauses(firstRetry, lastRetry)
+	pauses := l.newPauses()
 	for troubled := false; ; troubled = true {
 		err := do(ctx)
 		if err == nil && troubled {
@@ -66,8 +56,9 @@ func (l *Ledger) untilDone(ctx context.Context, kind *responses, failed func(err
 		if err == nil || final(err) {
 			return err
 		}
+		answered := kind.wait() // whoever is told of err may bring the answer about
 		failed(err)
-		if !l.pause(ctx, pauses.NextBackOff(), kind.wait()) {
+		if !l.pause(ctx, pauses.NextBackOff(), answered) {
 			return fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 	}
@@ -84,10 +75,12 @@ func (l *Ledger) recovered() {
 	}
 }
 
-// newPauses doubles, from first to last, each jittered by half of it.
-func newPauses(first, last time.Duration) *backoff.ExponentialBackOff {
+// newPauses doubles the time between two attempts, each jittered by half of it: a
+// fleet that retries in step would miss, together, every short time at which the
+// stream answers.
+func (l *Ledger) newPauses() *backoff.ExponentialBackOff {
 	return backoff.NewExponentialBackOff(
-		backoff.WithInitialInterval(first), backoff.WithMaxInterval(last),
+		backoff.WithInitialInterval(l.cfg.FirstRetry), backoff.WithMaxInterval(l.cfg.LastRetry),
 		backoff.WithMultiplier(2), backoff.WithRandomizationFactor(0.5), backoff.WithMaxElapsedTime(0),
 	)
 }
@@ -114,20 +107,6 @@ func final(err error) bool {
 	var moved *MovedError
 	return errors.As(err, &moved) || errors.Is(err, ErrForeign) || errors.Is(err, ErrRecord) ||
 		errors.Is(err, errRange) || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrDuplicate) || errors.Is(err, nats.ErrMaxPayload)
-}
-
-// AppendUntilStored is [Ledger.Append], tried again until ctx ends: for what DOKU has
-// answered, which must not be lost while this process lives. failed is called
-// after each try that failed.
-func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed func(error)) (seq uint64, err error) {
-	err = l.untilDone(ctx, &l.requests.append, failed, func(ctx context.Context) error {
-		try, cancel := context.WithTimeout(ctx, 2*l.cfg.RequestTimeout)
-		defer cancel()
-		var err error
-		seq, err = l.Append(try, r)
-		return err
-	})
-	return seq, err
 }
 
 // ReadUntilAnswered is [Ledger.Last], tried again until ctx ends.

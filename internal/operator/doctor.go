@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,10 +58,9 @@ type Checkup struct {
 func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 	found := o.answers(ctx)
 	if len(found) == 0 {
-		found = append(o.streams(ctx), o.replicas(ctx)...)
-		found = append(found, o.owner(ctx), o.storage(ctx), o.clock(ctx))
-		found = append(found, o.room(ctx)...)
+		found = together(ctx, o.streams, o.replicas, one(o.owner), one(o.storage), one(o.clock), o.room)
 	}
+	// By itself: it reads the connection's last error.
 	found = append(found, o.permissions(ctx)...)
 	found = append(found, o.workers(ctx)...)
 	if c.Monitor != "" {
@@ -73,6 +73,29 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 		found = append(found, c.credentials(ctx)...)
 	}
 	return found
+}
+
+// checkTimeout bounds each check: a cluster without a quorum leaves some requests
+// without an answer.
+const checkTimeout = 5 * time.Second
+
+type check = func(context.Context) []Finding
+
+func one(do func(context.Context) Finding) check {
+	return func(ctx context.Context) []Finding { return []Finding{do(ctx)} }
+}
+
+// together makes all checks at once, and returns their findings in order.
+func together(ctx context.Context, checks ...check) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	findings := make([][]Finding, len(checks))
+	var group sync.WaitGroup
+	for i, do := range checks {
+		group.Go(func() { findings[i] = do(ctx) })
+	}
+	group.Wait()
+	return slices.Concat(findings...)
 }
 
 // streams compares server, streams and consumers with the contract.

@@ -41,7 +41,7 @@ func (o Operator) records(ctx context.Context) Finding {
 	case err != nil:
 		return Finding{LevelProblem, name, err.Error(), "has the stream REFUNDS a leader?"}
 	}
-	return Finding{LevelOK, name, "one more can be stored", ""}
+	return Finding{LevelOK, name, "there is room for another one", ""}
 }
 
 // fill judges a stream that has a size; there is nothing to say of one that has

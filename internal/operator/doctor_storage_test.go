@@ -75,7 +75,7 @@ func TestDoctorSeesFullStorageAndFullStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 { // until the connection is back
-		if f.finding(t, "records", "one more can be stored") == operator.LevelOK {
+		if f.finding(t, "records", "there is room for another one") == operator.LevelOK {
 			expect("max_payload", "2500", operator.LevelProblem)
 			return
 		}

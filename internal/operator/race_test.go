@@ -299,13 +299,6 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 			}
 		}
 	}
-	letter := stream.DeadLetter{
-		Reason: stream.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: 999,
-		Subject: "refunds.jobs.credit_card", Body: []byte(body(ids[0])),
-	}
-	if err := stream.NewDeadLetters(s.JS, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), letter); !errors.Is(err, stream.ErrNotNoticed) {
-		t.Fatal(err)
-	}
 	client, err := doku.New(doku.Config{
 		BaseURL: s.DOKUURL(), ClientID: devstack.ClientID, Secret: s.Secret(), Timeout: 2 * time.Second, Slots: 2,
 	})
@@ -328,6 +321,14 @@ func TestAnOperatorAtRandomNeverPaysTwice(t *testing.T) {
 		default:
 			s.publish(t, body(id))
 		}
+	}
+	// After the jobs: a dead letter without any job is what a lost ledger leaves.
+	letter := stream.DeadLetter{
+		Reason: stream.DeadRefundIDConflict, Channel: channel.CreditCard, Stream: stream.Jobs, Sequence: 999,
+		Subject: "refunds.jobs.credit_card", Body: []byte(body(ids[0])),
+	}
+	if err := stream.NewDeadLetters(s.JS, func() int { return 1 << 20 }).WithoutNotices().Publish(t.Context(), letter); !errors.Is(err, stream.ErrNotNoticed) {
+		t.Fatal(err)
 	}
 	s.ended(t, ids)
 	stop()

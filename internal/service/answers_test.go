@@ -11,26 +11,50 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// answerRoads are answers that are easily taken for something else.
-var answerRoads = []road{
-	cardAgain("a refused client id is no failure of the refund",
-		respond(400, 1, `{"error":{"code":"invalid_client_id","message":"Invalid Client-Id","type":"invalid_request_error"}}`)...),
-	snapAgain("a refused header of ours is no failure of the refund", channel.DirectDebitMandiri,
-		respond(400, 1, `{"responseCode":"4000702","responseMessage":"Invalid Mandatory Field X-SIGNATURE"}`)...),
-	cardLost("a code that no table lists is paid once and found", dokusim.Fault{
-		Kind: dokusim.RespondAfter, Status: 404, Body: `{"error":{"code":"payment_timeout","message":"Payment processing timed out"}}`,
-	}),
-	cardNo("a code of the settings is refused for good", "REFUND_WINDOW_CLOSED").
-		met(respond(422, -1, `{"error":{"code":"REFUND_WINDOW_CLOSED","message":"too late"}}`)...),
-	snapFailed("a definite no inside a 200 is one", channel.DirectDebitBRI, "4040713").
-		met(respond(200, -1, `{"responseCode":"4040713","responseMessage":"Invalid Amount","additionalInfo":""}`)...),
-	snapLost("the answer to another request is not believed", channel.EmoneyOVO, dokusim.Fault{
-		Kind: dokusim.RespondAfter, Body: `{"responseCode":"2007300","accessToken":"another","expiresIn":900}`,
-	}),
-	snapDone("a success in unusual forms is believed", channel.EmoneyDANA).met(dokusim.Fault{
-		Kind: dokusim.RespondAfter,
-		Body: "\uFEFF" + `{"responseCode":2000700.0,"refundAmount":{"value":1.0E4,"currency":"IDR"},"refundNo":17,"additionalInfo":[]}`,
-	}),
+// answerScenarios are answers that are easily taken for something else.
+var answerScenarios = []scenario{
+	{
+		name: "a refused client id is no failure of the refund", channel: channel.CreditCard,
+		refunds: respond(400, 1, `{"error":{"code":"invalid_client_id","message":"Invalid Client-Id","type":"invalid_request_error"}}`),
+		want:    retried("PARTIAL_REFUND"),
+	},
+	{
+		name: "a refused header of ours is no failure of the refund", channel: channel.DirectDebitMandiri,
+		refunds: respond(400, 1, `{"responseCode":"4000702","responseMessage":"Invalid Mandatory Field X-SIGNATURE"}`),
+		want:    retried(""),
+	},
+	{
+		name: "a code that no table lists is paid once and found", channel: channel.CreditCard,
+		refunds: []dokusim.Fault{{
+			Kind: dokusim.RespondAfter, Status: 404, Body: `{"error":{"code":"payment_timeout","message":"Payment processing timed out"}}`,
+		}},
+		want: foundPaid(),
+	},
+	{
+		name: "a code of the settings is refused for good", channel: channel.CreditCard, deadline: giveUp,
+		refunds: respond(422, -1, `{"error":{"code":"REFUND_WINDOW_CLOSED","message":"too late"}}`),
+		want:    refused("REFUND_WINDOW_CLOSED"),
+	},
+	{
+		name: "a definite no inside a 200 is one", channel: channel.DirectDebitBRI, deadline: giveUp,
+		refunds: respond(200, -1, `{"responseCode":"4040713","responseMessage":"Invalid Amount","additionalInfo":""}`),
+		want:    refused("4040713"),
+	},
+	{
+		name: "the answer to another request is not believed", channel: channel.EmoneyOVO,
+		refunds: []dokusim.Fault{{
+			Kind: dokusim.RespondAfter, Body: `{"responseCode":"2007300","accessToken":"another","expiresIn":900}`,
+		}},
+		want: foundPaid(),
+	},
+	{
+		name: "a success in unusual forms is believed", channel: channel.EmoneyDANA,
+		refunds: []dokusim.Fault{{
+			Kind: dokusim.RespondAfter,
+			Body: "\uFEFF" + `{"responseCode":2000700.0,"refundAmount":{"value":1.0E4,"currency":"IDR"},"refundNo":17,"additionalInfo":[]}`,
+		}},
+		want: paidAtOnce(""),
+	},
 }
 
 func TestAnswersAreNotTakenForSomethingElse(t *testing.T) {
@@ -38,16 +62,16 @@ func TestAnswersAreNotTakenForSomethingElse(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.HTTPAddr, cfg.DefiniteCodes = addr, []string{"refund_window_closed"}
 	})
-	drives := make([]drive, len(answerRoads))
-	for i, r := range answerRoads {
-		drives[i] = r.drive(fmt.Sprintf("a%02d", i))
-		drives[i].begin(t, f)
+	trials := make([]trial, len(answerScenarios))
+	for i, r := range answerScenarios {
+		trials[i] = r.trial(fmt.Sprintf("a%02d", i))
+		trials[i].begin(t, f)
 	}
-	for _, d := range drives {
-		t.Run(d.name, func(t *testing.T) { d.judge(t, f) })
+	for _, d := range trials {
+		t.Run(d.name, func(t *testing.T) { d.check(t, f) })
 	}
 	if _, metrics := fetch(t, addr, "/metrics"); !strings.Contains(metrics, `doku_unlisted_codes_total{operation="refund"} 1`) ||
 		!strings.Contains(metrics, `doku_unlisted_codes_total{operation="inquiry"} 0`) {

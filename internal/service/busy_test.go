@@ -49,10 +49,10 @@ func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			f := setup(t, devstack.Config{})
-			first := road{channel: c.channel}.drive("first")
-			second := road{channel: c.channel}.drive("second")
+			first := scenario{channel: c.channel}.trial("first")
+			second := scenario{channel: c.channel}.trial("second")
 			first.invoice, second.invoice = "IN-both", "IN-both"
-			if err := f.DOKU.AddPayment(dokusim.Payment{Channel: string(c.channel), Invoice: "IN-both", Amount: 2 * roadAmount}); err != nil {
+			if err := f.DOKU.AddPayment(dokusim.Payment{Channel: string(c.channel), Invoice: "IN-both", Amount: 2 * amount}); err != nil {
 				t.Fatal(err)
 			}
 			f.meets(t, first, dokusim.Fault{Kind: dokusim.Delay, Delay: time.Second})
@@ -63,7 +63,7 @@ func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing
 			// apart in SNAP's history, which then is no answer.
 			f.publish(t, c.channel, strings.Replace(second.body(t, now), `"amount":10000`, `"amount":7000`, 1))
 			f.worker(t, nil)
-			for _, d := range []drive{first, second} {
+			for _, d := range []trial{first, second} {
 				if r := f.journal.result(t, d.id); r.Status != refund.Succeeded {
 					t.Errorf("%s: %+v", d.id, r)
 				}
@@ -80,7 +80,7 @@ func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing
 }
 
 // meets scripts what the refund calls of one refund meet.
-func (f fixture) meets(t *testing.T, d drive, fault dokusim.Fault) {
+func (f fixture) meets(t *testing.T, d trial, fault dokusim.Fault) {
 	t.Helper()
 	key := refund.RequestID(devstack.ClientID, d.id)
 	if d.channel != channel.CreditCard {

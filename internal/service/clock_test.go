@@ -27,22 +27,22 @@ func TestWorkerWhoseClockIsOffIsNotReady(t *testing.T) {
 				cfg.HTTPAddr, cfg.Channels = addr, []channel.Channel{channel.CreditCard}
 				cfg.Now = func() time.Time { return time.Now().Add(time.Duration(by.Load())) }
 			})
-			first := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
+			first := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("first")
 			first.begin(t, f)
 			readiness(t, addr, http.StatusServiceUnavailable, "clock is off")
 			if n := len(f.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpAny})); n != 0 {
 				t.Errorf("%d requests", n)
 			}
 			other := f.start(t, nil)
-			first.judge(t, f)
+			first.check(t, f)
 			if err := other.Stop(); err != nil {
 				t.Error(err)
 			}
 			by.Store(0)
 			readiness(t, addr, http.StatusOK, "ready")
-			second := cardDone("second", "PARTIAL_REFUND", dokusim.Payment{}).drive("second")
+			second := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("second")
 			second.begin(t, f)
-			second.judge(t, f)
+			second.check(t, f)
 			f.audit(t)
 		})
 	}

@@ -22,22 +22,22 @@ func TestAnExpiredB2BTokenIsRenewedAndTheCallMadeAgainAtOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.Retry = retry.Policy{Initial: time.Minute, Max: time.Hour} // only "at once" comes before the test's end
 	})
-	first := snapDone("first", channel.DirectDebitMandiri).drive("first")
+	first := scenario{channel: channel.DirectDebitMandiri, want: paidAtOnce("")}.trial("first")
 	first.begin(t, f)
-	first.judge(t, f)
+	first.check(t, f)
 	if n := f.tokensAskedFor(); n != 1 {
 		t.Errorf("%d tokens for one refund", n)
 	}
 	f.DOKU.ExpireTokens()
-	second := snapAgain("second", channel.DirectDebitBRI).drive("second")
+	second := scenario{channel: channel.DirectDebitBRI, want: retried("")}.trial("second")
 	second.begin(t, f)
-	second.judge(t, f)
-	third := snapDone("third", channel.EmoneyOVO).drive("third")
+	second.check(t, f)
+	third := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("third")
 	third.begin(t, f)
-	third.judge(t, f)
+	third.check(t, f)
 	if n := f.tokensAskedFor(); n != 2 {
 		t.Errorf("%d tokens, want the first and one renewal", n)
 	}
@@ -58,28 +58,32 @@ func TestASecondRefusalInARowStopsThatChannelAlone(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.HTTPAddr = addr
 		cfg.Retry = retry.Policy{Initial: 4 * time.Second, Max: 4 * time.Second}
 	})
-	refused := snapDone("refused", channel.EmoneyOVO).met(snapSays("4010700", 2)...).by("sending waiting sending waiting sending succeeded", 3).drive("refused")
+	refused := scenario{channel: channel.EmoneyOVO, refunds: snapCode("4010700", 2),
+		want: outcome{
+			path: "sending waiting sending waiting sending succeeded", attempts: 3, status: refund.Succeeded, evidence: refund.ByResponse, moved: 1,
+		},
+	}.trial("refused")
 	refused.begin(t, f)
 	readiness(t, addr, http.StatusOK, "emoney_ovo: circuit breaker open: unauthorized")
 	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, `doku_circuit_open{channel="emoney_ovo"} 1`) ||
 		!strings.Contains(text, `doku_circuit_open{channel="credit_card"} 0`) {
 		t.Error("doku_circuit_open does not show it")
 	}
-	behind := snapDone("behind", channel.EmoneyOVO).drive("behind")
+	behind := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("behind")
 	behind.begin(t, f)
-	other := cardDone("other", "PARTIAL_REFUND", dokusim.Payment{}).drive("other")
+	other := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("other")
 	other.begin(t, f)
-	other.judge(t, f)
+	other.check(t, f)
 	if calls := f.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpRefund, Channel: dokusim.EmoneyOVO}); len(calls) != 2 {
 		t.Errorf("%d calls on the stopped channel, want the two that were refused", len(calls))
 	}
 	// Half-open lets one through, and that one closes it.
-	refused.judge(t, f)
-	behind.judge(t, f)
+	refused.check(t, f)
+	behind.check(t, f)
 	eventually(t, "readiness without a complaint", func() bool {
 		status, text := fetch(t, addr, "/readyz")
 		return status == http.StatusOK && !strings.Contains(text, "breaker")
@@ -98,10 +102,14 @@ func TestNoChannelLeftIsNotReady(t *testing.T) {
 		cfg.Retry = retry.Policy{Initial: 3 * time.Second, Max: 3 * time.Second}
 	})
 	readiness(t, addr, http.StatusOK, "ready")
-	d := snapDone("d", channel.EmoneyOVO).met(snapSays("4010700", 2)...).by("sending waiting sending waiting sending succeeded", 3).drive("d")
+	d := scenario{channel: channel.EmoneyOVO, refunds: snapCode("4010700", 2),
+		want: outcome{
+			path: "sending waiting sending waiting sending succeeded", attempts: 3, status: refund.Succeeded, evidence: refund.ByResponse, moved: 1,
+		},
+	}.trial("d")
 	d.begin(t, f)
 	readiness(t, addr, http.StatusServiceUnavailable, "emoney_ovo: circuit breaker open: unauthorized")
-	d.judge(t, f)
+	d.check(t, f)
 	readiness(t, addr, http.StatusOK, "ready")
 }
 
@@ -113,11 +121,11 @@ func TestAWrongSecretSettlesNothing(t *testing.T) {
 	wrong := f.start(t, func(cfg *service.Config) {
 		cfg.HTTPAddr, cfg.Secret = addr, secret.New("SK-of-somebody-else")
 	})
-	drives := []drive{
-		cardDone("card", "PARTIAL_REFUND", dokusim.Payment{}).drive("card"),
-		snapDone("snap", channel.EmoneyDANA).drive("snap"),
+	trials := []trial{
+		scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("card"),
+		scenario{channel: channel.EmoneyDANA, want: paidAtOnce("")}.trial("snap"),
 	}
-	for _, d := range drives {
+	for _, d := range trials {
 		d.begin(t, f)
 	}
 	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unauthorized")
@@ -129,7 +137,7 @@ func TestAWrongSecretSettlesNothing(t *testing.T) {
 		t.Errorf("%d results, %d movements", len(results), f.DOKU.Book().Total.Movements)
 	}
 	f.worker(t, nil)
-	for _, d := range drives {
+	for _, d := range trials {
 		if r := f.journal.result(t, d.id); r.Status != refund.Succeeded || r.Evidence != refund.ByResponse {
 			t.Errorf("result = %+v", r)
 		}
@@ -144,21 +152,24 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 	if err := f.DOKU.Script(dokusim.Match{Operation: dokusim.OpTokenB2B}, dokusim.Fault{Kind: dokusim.ErrorBefore, Count: -1}); err != nil {
 		t.Fatal(err)
 	}
-	f.worker(t, unhurried)
-	late := snapDone("late", channel.DirectDebitMandiri).until(4*time.Second).movesNothing().by("rejected", 0).
-		ends(refund.Rejected, "").fails(jobs.SourceWorker, refund.CodeDeadlineExceeded.String()).drive("late")
-	patient := snapDone("patient", channel.EmoneyOVO).by("sending succeeded", 1).drive("patient")
+	f.worker(t, patientCalls)
+	late := scenario{channel: channel.DirectDebitMandiri, deadline: 4 * time.Second,
+		want: outcome{
+			path: "rejected", status: refund.Rejected, source: jobs.SourceWorker, code: refund.CodeDeadlineExceeded.String(),
+		},
+	}.trial("late")
+	patient := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("patient")
 	late.begin(t, f)
 	patient.begin(t, f)
-	for _, d := range []drive{late, patient} { // [path] leaves it out
+	for _, d := range []trial{late, patient} { // [path] leaves it out
 		f.journal.state(t, d.id, refund.Waiting)
 		if entries, _ := f.journal.of(d.id); entries[0].Code != refund.CodeNotReady {
 			t.Errorf("%s waits because %s", d.id, entries[0].Code)
 		}
 	}
-	late.judge(t, f)
+	late.check(t, f)
 	f.DOKU.ClearRules()
-	patient.judge(t, f)
+	patient.check(t, f)
 	f.settled(t)
 	f.audit(t)
 }
@@ -169,7 +180,7 @@ func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	addr, nowhere := freeAddr(t), "http://"+freeAddr(t)
 	f.worker(t, func(cfg *service.Config) { cfg.HTTPAddr, cfg.BaseURL = addr, nowhere })
-	d := cardDone("d", "", dokusim.Payment{}).until(10 * time.Second).drive("d")
+	d := scenario{channel: channel.CreditCard, deadline: 10 * time.Second, want: paidAtOnce("")}.trial("d")
 	d.begin(t, f)
 	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: unreachable")
 	r := f.journal.result(t, d.id)
@@ -190,21 +201,19 @@ func TestWithoutRepeatsADoubtIsNeverSentAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.Policy.Repeat = refund.RepeatNever
 	})
-	drives := []drive{
-		cardNotRun("a card refund that never ran", dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
-			unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown.String(), 1).drive("card"),
-		snapNotRun("a SNAP refund that never ran", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.ResetBefore}).until(giveUp).movesNothing().
-			unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown.String(), 1).drive("snap"),
-		cardLost("one that did", dokusim.Fault{Kind: dokusim.ResetAfter}).drive("done"),
+	trials := []trial{
+		scenario{channel: channel.CreditCard, deadline: giveUp, refunds: fault(dokusim.ResetBefore), want: unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown, 1)}.trial("card"),
+		scenario{channel: channel.DirectDebitMandiri, deadline: giveUp, refunds: fault(dokusim.ResetBefore), want: unresolved("sending unknown unresolved", refund.CodeOutcomeUnknown, 1)}.trial("snap"),
+		scenario{channel: channel.CreditCard, refunds: fault(dokusim.ResetAfter), want: foundPaid()}.trial("done"),
 	}
-	for _, d := range drives {
+	for _, d := range trials {
 		d.begin(t, f)
 	}
-	for _, d := range drives {
-		d.judge(t, f)
+	for _, d := range trials {
+		d.check(t, f)
 	}
 	f.settled(t)
 	f.audit(t)

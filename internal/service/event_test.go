@@ -54,16 +54,16 @@ func TestResultsHaveTheMembersAndHeadersOfTheContract(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	f.worker(t, nil)
 	const bad = "bad"
-	roads := []drive{
-		cardDone("card", "PARTIAL_REFUND", dokusim.Payment{}).drive("card"),
-		snapDone("snap", channel.DirectDebitMandiri).drive("snap"),
-		snapNo("no", channel.EmoneyOVO, "4050700").drive("no"),
+	scenarios := []trial{
+		scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("card"),
+		scenario{channel: channel.DirectDebitMandiri, want: paidAtOnce("")}.trial("snap"),
+		scenario{channel: channel.EmoneyOVO, deadline: giveUp, refunds: snapCode("4050700", -1), want: refused("4050700")}.trial("no"),
 	}
-	for _, d := range roads {
+	for _, d := range scenarios {
 		d.begin(t, f)
 	}
 	f.publish(t, channel.EmoneyDANA, `{"refund_id":"bad"}`)
-	for _, e := range f.journal.waitResults(t, len(roads)+1) {
+	for _, e := range f.journal.waitResults(t, len(scenarios)+1) {
 		if got := names(t, e.body); !slices.Equal(got, members) {
 			t.Errorf("%s has %v", e.Job.RefundID, got)
 		}
@@ -150,14 +150,14 @@ func TestTraceparentReachesTheResultAndNeverDOKU(t *testing.T) {
 	base := p.open(t, f.DOKUURL())
 	f.worker(t, func(cfg *service.Config) { cfg.BaseURL = base })
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	waits := snapAgain("waits", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.TooMany}).drive("waits")
-	asks := cardLost("asks", dokusim.Fault{Kind: dokusim.ErrorAfter}).drive("asks")
-	for _, d := range []drive{waits, asks} {
+	waits := scenario{channel: channel.DirectDebitMandiri, refunds: fault(dokusim.TooMany), want: retried("")}.trial("waits")
+	asks := scenario{channel: channel.CreditCard, refunds: fault(dokusim.ErrorAfter), want: foundPaid()}.trial("asks")
+	for _, d := range []trial{waits, asks} {
 		d.script(t, f, d.refundCalls(), d.refunds)
 		f.publish(t, d.channel, d.body(t, time.Now()), "traceparent", trace)
 	}
-	for _, d := range []drive{waits, asks} {
-		d.judge(t, f)
+	for _, d := range []trial{waits, asks} {
+		d.check(t, f)
 		entries, _ := f.journal.of(d.id)
 		if got := entries[len(entries)-1].header.Get("traceparent"); got != trace {
 			t.Errorf("%s: traceparent %q", d.id, got)

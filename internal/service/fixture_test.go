@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything here may take before its test fails. The
-// longest roads need three sends, 13 seconds apart.
+// longest scenarios need three sends, 13 seconds apart.
 const patience = 100 * time.Second
 
 // fixture is a stack with everything that is read of it from outside.

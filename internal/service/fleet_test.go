@@ -27,7 +27,7 @@ func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 	f := setup(t, devstack.Config{})
 	addr := freeAddr(t)
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.HTTPAddr, cfg.Concurrency = addr, 1
 		cfg.Retry.Initial, cfg.Retry.Max = 2*time.Second, 2*time.Second
 	})
@@ -35,11 +35,11 @@ func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 		dokusim.Fault{Kind: dokusim.ErrorBefore, Status: 503, Count: -1}); err != nil {
 		t.Fatal(err)
 	}
-	roads := make([]drive, 0, 8)
-	for i := range cap(roads) {
-		d := cardDone("queued", "PARTIAL_REFUND", dokusim.Payment{}).drive(fmt.Sprint("queued-", i))
+	scenarios := make([]trial, 0, 8)
+	for i := range cap(scenarios) {
+		d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial(fmt.Sprint("queued-", i))
 		d.begin(t, f)
-		roads = append(roads, d)
+		scenarios = append(scenarios, d)
 	}
 	readiness(t, addr, http.StatusOK, "credit_card: circuit breaker open: failing")
 	all, err := fleet.Ask(t.Context(), f.NC)
@@ -53,7 +53,7 @@ func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 		}
 	}
 	f.DOKU.ClearRules()
-	for _, d := range roads {
+	for _, d := range scenarios {
 		f.journal.state(t, d.id, refund.Succeeded)
 	}
 	if _, text := fetch(t, addr, "/readyz"); strings.TrimSpace(text) != "ready" {
@@ -61,7 +61,7 @@ func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 	}
 	f.settled(t)
 	f.audit(t)
-	for _, d := range roads {
+	for _, d := range scenarios {
 		if n := len(f.DOKU.RequestsFor(d.refundCalls())); n < 1 || n > 2 {
 			t.Errorf("%s: %d calls", d.id, n)
 		}

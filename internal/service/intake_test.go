@@ -24,12 +24,12 @@ func TestTheIntakeNeverStandsStill(t *testing.T) {
 			for i := range n {
 				if i == n/2 {
 					f.worker(t, func(cfg *service.Config) {
-						unhurried(cfg)
+						patientCalls(cfg)
 						cfg.Concurrency = concurrency
 					})
 				}
 				ch := []channel.Channel{channel.CreditCard, channel.EmoneyOVO, channel.CreditCard}[i%3]
-				snapDone("quick", ch).drive(fmt.Sprintf("q%d", i)).begin(t, f)
+				scenario{channel: ch, want: paidAtOnce("")}.trial(fmt.Sprintf("q%d", i)).begin(t, f)
 			}
 			late := lateness(t)
 			results := f.journal.waitResults(t, n)

@@ -156,7 +156,7 @@ func TestUnreadableMessageBecomesADeadLetterVerbatim(t *testing.T) {
 func TestTheSameJobAgainIsNoSecondRefund(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
-	d := cardDone("again", "PARTIAL_REFUND", dokusim.Payment{}).drive("again")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("again")
 	body := d.body(t, time.Now())
 	for range 5 {
 		f.publish(t, d.channel, body) // five are queued before the worker starts
@@ -169,7 +169,7 @@ func TestTheSameJobAgainIsNoSecondRefund(t *testing.T) {
 	}
 	f.publish(t, d.channel, other) // the content is the same, though the text is not
 	f.settled(t)
-	d.judge(t, f)
+	d.check(t, f)
 	f.audit(t)
 	if letters := f.stored(t, stream.Dead); len(letters) != 0 {
 		t.Errorf("%d dead letters", len(letters))
@@ -180,8 +180,8 @@ func TestOtherContentUnderAUsedRefundIDIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)
-	waiting := cardDone("waits", "", dokusim.Payment{}).from(time.Hour).drive("waits")
-	ended := snapDone("ended", channel.EmoneyOVO).drive("ended")
+	waiting := scenario{channel: channel.CreditCard, notBefore: time.Hour, want: paidAtOnce("")}.trial("waits")
+	ended := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("ended")
 	waiting.begin(t, f)
 	ended.begin(t, f)
 	f.journal.state(t, waiting.id, refund.Waiting)
@@ -206,7 +206,7 @@ func TestOtherContentUnderAUsedRefundIDIsADeadLetter(t *testing.T) {
 		}
 	}
 	f.settled(t)
-	ended.judge(t, f)
+	ended.check(t, f)
 	if after, _ := f.journal.of(ended.id); len(after) != len(before) {
 		t.Errorf("%d records, then %d", len(before), len(after))
 	}
@@ -228,9 +228,13 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	}
 
 	f.nudge(t, channel.DirectDebitMandiri, strings.Replace(bare, "%", "unheard", 1))
-	card := cardDone("card", "PARTIAL_REFUND", dokusim.Payment{}).by("waiting sending succeeded", 1).from(3 * time.Second).drive("card")
-	mandiri := snapDone("mandiri", channel.DirectDebitMandiri).from(3 * time.Second).drive("mandiri")
-	for _, d := range []drive{card, mandiri} {
+	card := scenario{channel: channel.CreditCard, notBefore: 3 * time.Second,
+		want: outcome{
+			path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, refundType: "PARTIAL_REFUND", moved: 1,
+		},
+	}.trial("card")
+	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: 3 * time.Second, want: paidAtOnce("")}.trial("mandiri")
+	for _, d := range []trial{card, mandiri} {
 		body := d.body(t, time.Now())
 		f.publish(t, d.channel, body)
 		f.settled(t)
@@ -243,7 +247,7 @@ func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	if r := f.journal.result(t, mandiri.id); r.Status != refund.Rejected || r.Error.Code != refund.CodeCustomerTokenInvalid.String() {
 		t.Errorf("a wake-up without a token: %+v", r)
 	}
-	card.judge(t, f)
+	card.check(t, f)
 	f.emptied(t, stream.Waits)
 	if entries, _ := f.journal.of("unheard"); len(entries) != 0 {
 		t.Errorf("a wake-up started a refund: %s", path(entries))
@@ -277,10 +281,12 @@ func TestPublishingAgainRenewsTheCustomersToken(t *testing.T) {
 	f.worker(t, func(cfg *service.Config) { cfg.Retry.Max = wait })
 	// A 429 comes before DOKU looks at the customer's token.
 	late := dokusim.Fault{Kind: dokusim.TooMany, RetryAfter: wait}
-	renewed := snapAgain("renewed", channel.DirectDebitBRI, late).withToken("expired-1").drive("renewed")
-	forgotten := snapAgain("forgotten", channel.DirectDebitCIMB, late).withToken("expired-2").movesNothing().
-		by("sending waiting sending failed", 2).ends(refund.Failed, refund.ByResponse).
-		fails(jobs.SourceWorker, refund.CodeCustomerTokenInvalid.String()).drive("forgotten")
+	renewed := scenario{channel: channel.DirectDebitBRI, token: "expired-1", refunds: []dokusim.Fault{late}, want: retried("")}.trial("renewed")
+	forgotten := scenario{channel: channel.DirectDebitCIMB, token: "expired-2", refunds: []dokusim.Fault{late},
+		want: outcome{
+			path: "sending waiting sending failed", attempts: 2, status: refund.Failed, evidence: refund.ByResponse, source: jobs.SourceWorker, code: refund.CodeCustomerTokenInvalid.String(),
+		},
+	}.trial("forgotten")
 	renewed.begin(t, f)
 	forgotten.begin(t, f)
 	f.journal.state(t, renewed.id, refund.Waiting)
@@ -296,7 +302,7 @@ func TestPublishingAgainRenewsTheCustomersToken(t *testing.T) {
 	if msg, err := waits.GetLastMsgForSubject(t.Context(), "refunds.retry.direct_debit_bri."+renewed.id); err != nil || string(msg.Data) != body {
 		t.Errorf("the wait holds %v, %v", msg, err)
 	}
-	renewed.judge(t, f)
-	forgotten.judge(t, f)
+	renewed.check(t, f)
+	forgotten.check(t, f)
 	f.audit(t)
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/proof/devstack"
-	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/service"
 )
 
@@ -64,7 +64,7 @@ func TestAWorkerWhosePasswordIsWrongWorksOnceItsFileIsRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.journal = openJournal(t, f.JS)
-	d := cardDone("after", "PARTIAL_REFUND", dokusim.Payment{}).drive("login")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("login")
 	d.begin(t, f)
 	f.journal.waitResults(t, 1)
 }

@@ -28,7 +28,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 		cfg.HTTPAddr = addr
 		cfg.Policy.Timeout = time.Minute // the answer is held for as long as this test likes
 	})
-	d := cardDone("in flight", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
+	d := scenario{channel: channel.CreditCard, refunds: fault(dokusim.Hold), want: paidAtOnce("PARTIAL_REFUND")}.trial("hand")
 	d.begin(t, f)
 	held, err := f.DOKU.WaitHeld(t.Context(), d.refundCalls())
 	if err != nil || !held[0].Committed {
@@ -44,7 +44,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 	if err := f.NATS.Restart(); err != nil {
 		t.Fatal(err)
 	}
-	d.judge(t, f) // one call, and by its response
+	d.check(t, f) // one call, and by its response
 	readiness(t, addr, http.StatusOK, "ready")
 	f.settled(t)
 	f.audit(t)
@@ -60,7 +60,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 		cfg.HTTPAddr = addr
 		cfg.Policy.Timeout = time.Minute
 	})
-	d := cardDone("in flight", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive("hand")
+	d := scenario{channel: channel.CreditCard, refunds: fault(dokusim.Hold), want: paidAtOnce("PARTIAL_REFUND")}.trial("hand")
 	d.begin(t, f)
 	if _, err := f.DOKU.WaitHeld(t.Context(), d.refundCalls()); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
 	f.DOKU.Release(d.refundCalls())
 	readiness(t, addr, http.StatusServiceUnavailable, "credit_card: an answer from DOKU cannot be stored")
 	for i := range 5 {
-		cardDone("behind", "", dokusim.Payment{}).drive(fmt.Sprintf("behind%d", i)).begin(t, f)
+		scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial(fmt.Sprintf("behind%d", i)).begin(t, f)
 	}
 	consumer, err := f.JS.Consumer(t.Context(), stream.Jobs, "worker_credit_card")
 	if err != nil {
@@ -137,9 +137,9 @@ func TestAWorkerWaitsForNATS(t *testing.T) {
 	}
 	f.restart(t)
 	readiness(t, addr, http.StatusOK, "ready")
-	d := cardDone("after", "PARTIAL_REFUND", dokusim.Payment{}).drive("after")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("after")
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 	f.audit(t)
 }
 
@@ -171,13 +171,13 @@ func (f fixture) restart(t *testing.T) {
 func TestRefundsEndOnceThoughNATSIsRestartedUnderLoad(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: 2 * time.Second, Delay: 40 * time.Millisecond})
-	f.worker(t, unhurried)
-	f.worker(t, unhurried)
+	f.worker(t, patientCalls)
+	f.worker(t, patientCalls)
 	const each = 60
 	channels := []channel.Channel{channel.CreditCard, channel.DirectDebitMandiri, channel.EmoneyDANA}
 	for i := range each {
 		for _, ch := range channels {
-			snapDone("load", ch).drive(fmt.Sprintf("%s-%d", ch[:2], i)).begin(t, f)
+			scenario{channel: ch, want: paidAtOnce("")}.trial(fmt.Sprintf("%s-%d", ch[:2], i)).begin(t, f)
 		}
 	}
 	for _, n := range []int{20, 80} {
@@ -234,13 +234,13 @@ func TestALedgerOfAnotherIsRefused(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	w := f.start(t, nil)
-	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("first")
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 	if err := w.Stop(); err != nil {
 		t.Errorf("worker ended with %v", err)
 	}
-	d2 := cardDone("second", "", dokusim.Payment{}).drive("second")
+	d2 := scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial("second")
 	d2.begin(t, f)
 	f.refuses(t, func(cfg *service.Config) { cfg.ClientID = "BRN-OTHER" }, "BRN-OTHER", devstack.ClientID)
 	f.refuses(t, func(cfg *service.Config) { cfg.Environment = "sandbox" }, `"sandbox"`, `"simulator"`)
@@ -258,9 +258,9 @@ func TestSetupCreatesWhatIsMissingAndAltersNothing(t *testing.T) {
 		}
 	}
 	f.worker(t, func(cfg *service.Config) { cfg.Setup = true })
-	d := snapAgain("through every stream", channel.DirectDebitMandiri, dokusim.Fault{Kind: dokusim.TooMany}).drive("d")
+	d := scenario{channel: channel.DirectDebitMandiri, refunds: fault(dokusim.TooMany), want: retried("")}.trial("d")
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 	f.publish(t, channel.EmoneyOVO, "dead")
 	f.dead(t, 1)
 	for from, want := range map[string]time.Duration{stream.Jobs: 7 * time.Second, stream.Waits: stream.AckWait} {

@@ -29,7 +29,7 @@ const earlierReason = "card ４１１１１１１１１１１１１１１１ �
 func newEarlier(id string, now time.Time, change func(*refund.Record)) earlier {
 	job := refund.Job{
 		RefundID: id, Channel: channel.EmoneyDANA, InvoiceNumber: "INV " + id + " ", OriginalRequestID: " 7",
-		Amount: roadAmount, Currency: "IDR", Reason: earlierReason,
+		Amount: amount, Currency: "IDR", Reason: earlierReason,
 	}
 	r := refund.Record{
 		V: refund.RecordVersion, ClientID: devstack.ClientID, Environment: "simulator", Job: job,
@@ -170,7 +170,7 @@ func TestStricterRuleRejectsFirstMessagesAndBrokenRepeats(t *testing.T) {
 	f.publish(t, channel.EmoneyDANA, first.body(t, "d")) // the same bytes again
 	f.settled(t)
 
-	sound := snapDone("sound", channel.EmoneyDANA).from(time.Hour).drive("sound")
+	sound := scenario{channel: channel.EmoneyDANA, notBefore: time.Hour, want: paidAtOnce("")}.trial("sound")
 	body := sound.body(t, time.Now())
 	f.publish(t, channel.EmoneyDANA, body)
 	f.journal.state(t, sound.id, refund.Waiting)
@@ -244,18 +244,22 @@ func TestRefundIDMayHoldSlashesColonsAndHashes(t *testing.T) {
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)
 	const id, later = "RINV/2026/00012:a#1", "#/:-_"
-	card := cardDone("card", "PARTIAL_REFUND", dokusim.Payment{}).drive(id)
+	card := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial(id)
 	card.invoice = "INV-1"
-	mandiri := snapDone("mandiri", channel.DirectDebitMandiri).by("waiting sending succeeded", 1).from(2 * time.Second).drive(later)
+	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: 2 * time.Second,
+		want: outcome{
+			path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, moved: 1,
+		},
+	}.trial(later)
 	mandiri.invoice = "INV-2"
-	for _, d := range []drive{card, mandiri} {
+	for _, d := range []trial{card, mandiri} {
 		body := d.body(t, time.Now())
 		f.publish(t, d.channel, body)
 		f.publish(t, d.channel, body)
 		f.publish(t, d.channel, strings.Replace(body, `"amount":10000`, `"amount":1`, 1))
 	}
-	card.judge(t, f)
-	mandiri.judge(t, f)
+	card.check(t, f)
+	mandiri.check(t, f)
 	f.dead(t, 2)
 	f.settled(t)
 	for subject, want := range map[string]string{

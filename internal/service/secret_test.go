@@ -73,9 +73,9 @@ func plantedAddress(id string) string {
 }
 
 // plant is a job whose customer can be told from every other.
-func plant(t *testing.T, r road, id string) (d drive, body string, secrets []string) {
+func plant(t *testing.T, r scenario, id string) (d trial, body string, secrets []string) {
 	t.Helper()
-	d = r.drive(id)
+	d = r.trial(id)
 	d.token += "planted-access-" + id
 	values := []string{"planted-access-" + id, "planted-device-" + id, plantedAddress(id)}
 	body = strings.NewReplacer(
@@ -92,25 +92,30 @@ func plant(t *testing.T, r road, id string) (d drive, body string, secrets []str
 
 // echo is DOKU repeating what it was told.
 func echo(code string, id string) []dokusim.Fault {
-	faults := snapSays(code, 1)
+	faults := snapCode(code, 1)
 	faults[0].Body = strings.Replace(faults[0].Body, "as scripted",
 		fmt.Sprintf("no: planted-access-%[1]s planted-device-%[1]s %[2]s", id, plantedAddress(id)), 1)
 	return faults
 }
 
-// secretRoads make the worker talk: about waits, doubts, refusals, echoes.
-func secretRoads() []road {
+// secretScenarios make the worker talk: about waits, doubts, refusals, echoes.
+func secretScenarios() []scenario {
 	late := dokusim.Fault{Kind: dokusim.TooMany}
-	return []road{
-		snapDone("done", channel.DirectDebitMandiri),
-		snapAgain("put off", channel.DirectDebitBRI, late),
-		snapDone("done too", channel.DirectDebitCIMB),
-		snapLost("lost", channel.DirectDebitAllo, dokusim.Fault{Kind: dokusim.ErrorAfter}),
-		snapLost("page", channel.EmoneyDANA, dokusim.Fault{Kind: dokusim.HTMLAfter}),
-		snapFailed("refused", channel.DirectDebitMandiri, refund.CodeCustomerTokenInvalid.String()).withToken("expired-").by("sending failed", 1).
-			fails(jobs.SourceWorker, refund.CodeCustomerTokenInvalid.String()),
-		snapFailed("echoed no", channel.EmoneyShopeePay, "4050700").met(echo("4050700", "s06")...),
-		snapAgain("echoed later", channel.DirectDebitAllo, echo("4030714", "s07")...),
+	return []scenario{
+		{name: "done", channel: channel.DirectDebitMandiri, want: paidAtOnce("")},
+		{name: "put off", channel: channel.DirectDebitBRI, refunds: []dokusim.Fault{late}, want: retried("")},
+		{name: "done too", channel: channel.DirectDebitCIMB, want: paidAtOnce("")},
+		{name: "lost", channel: channel.DirectDebitAllo, refunds: fault(dokusim.ErrorAfter), want: foundPaid()},
+		{name: "page", channel: channel.EmoneyDANA, refunds: fault(dokusim.HTMLAfter), want: foundPaid()},
+		{
+			name: "refused", channel: channel.DirectDebitMandiri, token: "expired-", deadline: giveUp,
+			want: outcome{path: "sending failed", attempts: 1, status: refund.Failed, evidence: refund.ByResponse, source: jobs.SourceWorker, code: refund.CodeCustomerTokenInvalid.String()},
+		},
+		{
+			name: "echoed no", channel: channel.EmoneyShopeePay, deadline: giveUp, refunds: echo("4050700", "s06"),
+			want: refused("4050700"),
+		},
+		{name: "echoed later", channel: channel.DirectDebitAllo, refunds: echo("4030714", "s07"), want: retried("")},
 	}
 }
 
@@ -139,24 +144,24 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 	})
 	secrets := append(keyTexts(t, f), f.Secret().Reveal())
 	var customers []string
-	publish := func(roads []road, first int) (drives []drive) {
-		for i, r := range roads {
+	publish := func(scenarios []scenario, first int) (trials []trial) {
+		for i, r := range scenarios {
 			d, body, planted := plant(t, r, fmt.Sprintf("s%02d", first+i))
 			d.script(t, f, d.refundCalls(), d.refunds)
 			f.publish(t, d.channel, body)
-			customers, drives = append(customers, planted...), append(drives, d)
+			customers, trials = append(customers, planted...), append(trials, d)
 		}
-		return drives
+		return trials
 	}
-	drives := publish(secretRoads(), 0)
-	waits, body, planted := plant(t, snapDone("waits", channel.DirectDebitAllo).from(time.Hour), "waits")
+	trials := publish(secretScenarios(), 0)
+	waits, body, planted := plant(t, scenario{channel: channel.DirectDebitAllo, notBefore: time.Hour, want: paidAtOnce("")}, "waits")
 	f.publish(t, waits.channel, body)
 	customers = append(customers, planted...)
-	for _, d := range drives {
-		d.judge(t, f)
+	for _, d := range trials {
+		d.check(t, f)
 	}
 	// By itself: the B2B token that it ends is the one that any other would use.
-	publish([]road{snapAgain("token renewed", channel.DirectDebitCIMB, snapSays("4010701", 1)...)}, len(drives))[0].judge(t, f)
+	publish([]scenario{{name: "token renewed", channel: channel.DirectDebitCIMB, refunds: snapCode("4010701", 1), want: retried("")}}, len(trials))[0].check(t, f)
 	// What is wrong with a job must be said without quoting it.
 	const bad = "planted-bad"
 	for _, text := range []string{

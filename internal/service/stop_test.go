@@ -28,9 +28,9 @@ func stopping(t *testing.T, w *devstack.Worker, addr string) <-chan error {
 	return ended
 }
 
-func heldCall(t *testing.T, f fixture, id string) drive {
+func heldCall(t *testing.T, f fixture, id string) trial {
 	t.Helper()
-	d := cardDone("held", "PARTIAL_REFUND", dokusim.Payment{}).met(dokusim.Fault{Kind: dokusim.Hold}).drive(id)
+	d := scenario{channel: channel.CreditCard, refunds: fault(dokusim.Hold), want: paidAtOnce("PARTIAL_REFUND")}.trial(id)
 	d.begin(t, f)
 	if _, err := f.DOKU.WaitHeld(t.Context(), d.refundCalls()); err != nil {
 		t.Fatal(err)
@@ -52,14 +52,14 @@ func TestAStopWaitsForTheCallThatRunsAndRecordsItsAnswer(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("worker ended with %v", err)
 	}
-	d.judge(t, f)
+	d.check(t, f)
 	f.settled(t) // the acknowledgement left before the connection did
 	f.audit(t)
 }
 
 func TestWhatAStoppingWorkerHasNotStartedIsDoneByAnotherAtOnce(t *testing.T) {
 	t.Parallel()
-	f := setup(t, devstack.Config{}) // an AckWait of 30 s: nothing comes back by itself
+	f := setup(t, devstack.Config{AckWait: time.Hour}) // nothing comes back by itself
 	addr := freeAddr(t)
 	w := f.start(t, func(cfg *service.Config) {
 		cfg.HTTPAddr, cfg.Concurrency = addr, 1
@@ -68,21 +68,20 @@ func TestWhatAStoppingWorkerHasNotStartedIsDoneByAnotherAtOnce(t *testing.T) {
 	d := heldCall(t, f, "held")
 	const behind = 5
 	for i := range behind {
-		cardDone("behind", "", dokusim.Payment{}).drive(fmt.Sprintf("behind%d", i)).begin(t, f)
+		scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial(fmt.Sprintf("behind%d", i)).begin(t, f)
 	}
 	ended := stopping(t, w, addr)
-	from := time.Now()
 	f.worker(t, nil)
 	for _, e := range f.journal.waitResults(t, behind) {
-		if e.stored.Sub(from) > 10*time.Second || e.Job.RefundID == d.id {
-			t.Errorf("%s after %v", e.Job.RefundID, e.stored.Sub(from))
+		if e.Job.RefundID == d.id {
+			t.Errorf("%s has ended while its call ran", d.id)
 		}
 	}
 	f.DOKU.Release(d.refundCalls())
 	if err := <-ended; err != nil {
 		t.Errorf("worker ended with %v", err)
 	}
-	d.judge(t, f)
+	d.check(t, f)
 	f.settled(t)
 	f.audit(t)
 }
@@ -90,12 +89,12 @@ func TestWhatAStoppingWorkerHasNotStartedIsDoneByAnotherAtOnce(t *testing.T) {
 // A job that waits for its place under the rate limit has not begun.
 func TestWhatWaitsForTheRateLimitIsHandedBackAtAStop(t *testing.T) {
 	t.Parallel()
-	f := setup(t, devstack.Config{})
+	f := setup(t, devstack.Config{AckWait: time.Hour}) // nothing comes back by itself
 	addr := freeAddr(t)
 	w := f.start(t, func(cfg *service.Config) { cfg.HTTPAddr, cfg.RateLimit = addr, 0.01 })
 	const n = 4
 	for i := range n {
-		cardDone("limited", "", dokusim.Payment{}).drive(fmt.Sprintf("limited%d", i)).begin(t, f)
+		scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial(fmt.Sprintf("limited%d", i)).begin(t, f)
 	}
 	eventually(t, "one call and three that wait for theirs", func() bool {
 		_, text := fetch(t, addr, "/metrics")
@@ -105,12 +104,8 @@ func TestWhatWaitsForTheRateLimitIsHandedBackAtAStop(t *testing.T) {
 	if err := w.Stop(); err != nil {
 		t.Errorf("worker ended with %v", err)
 	}
-	from := time.Now()
 	f.worker(t, nil)
-	results := f.journal.waitResults(t, n)
-	if took := results[n-1].stored.Sub(from); took > 10*time.Second {
-		t.Errorf("the last came after %v", took)
-	}
+	f.journal.waitResults(t, n)
 	f.settled(t)
 	f.audit(t)
 }
@@ -133,13 +128,13 @@ func TestAStopGivesUpWhatItCannotRecordInTime(t *testing.T) {
 	if err := <-stopping(t, w, addr); !errors.Is(err, worker.ErrDrain) {
 		t.Errorf("worker ended with %v, want %v", err, worker.ErrDrain)
 	}
-	if took := time.Since(from); took < 15*time.Second || took > 30*time.Second {
-		t.Errorf("it took %v, want the 2 s of a call and 15 s", took)
+	if took := time.Since(from); took < 15*time.Second {
+		t.Errorf("it gave up after %v, want the 2 s of a call and 15 s", took)
 	}
 	f.restart(t)
 	f.worker(t, nil)
-	d.path, d.evidence, d.kind = "sending unknown succeeded", refund.ByInquiry, ""
-	d.judge(t, f)
+	d.want = foundPaid()
+	d.check(t, f)
 	f.settled(t)
 	f.audit(t)
 }
@@ -151,7 +146,7 @@ func TestAPanicIsContainedAndTheRefundEndsLater(t *testing.T) {
 	addr, log := freeAddr(t), &output{}
 	var before, after atomic.Bool
 	f.worker(t, func(cfg *service.Config) {
-		unhurried(cfg)
+		patientCalls(cfg)
 		cfg.HTTPAddr = addr
 		cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
 		cfg.Interrupt = func(id string, done refund.Effect) error {
@@ -164,14 +159,14 @@ func TestAPanicIsContainedAndTheRefundEndsLater(t *testing.T) {
 			return nil
 		}
 	})
-	unsent := snapDone("unsent", channel.EmoneyOVO).drive("unsent")
-	sent := cardLost("sent").drive("sent")
-	other := snapDone("other", channel.EmoneyOVO).drive("other")
-	for _, d := range []drive{unsent, sent, other} {
+	unsent := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("unsent")
+	sent := scenario{channel: channel.CreditCard, want: foundPaid()}.trial("sent")
+	other := scenario{channel: channel.EmoneyOVO, want: paidAtOnce("")}.trial("other")
+	for _, d := range []trial{unsent, sent, other} {
 		d.begin(t, f)
 	}
-	for _, d := range []drive{other, unsent, sent} {
-		d.judge(t, f)
+	for _, d := range []trial{other, unsent, sent} {
+		d.check(t, f)
 	}
 	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, `refund_panics_total{channel="emoney_ovo"} 1`) ||
 		!strings.Contains(text, `refund_panics_total{channel="credit_card"} 1`) {

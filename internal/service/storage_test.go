@@ -16,7 +16,6 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/proof/devstack"
-	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -59,7 +58,7 @@ func TestJobsThatFillTheirStreamAreAllWorkedOff(t *testing.T) {
 	}
 	published := 0
 	for refused := false; !refused; {
-		d := cardDone("filling", "", dokusim.Payment{}).drive(fmt.Sprintf("fill%d", published))
+		d := scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial(fmt.Sprintf("fill%d", published))
 		_, err := f.JS.Publish(t.Context(), "refunds.jobs.credit_card", []byte(d.body(t, time.Now())))
 		var full *jetstream.APIError
 		if refused = errors.As(err, &full); !refused {
@@ -94,7 +93,7 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 		cfg.HTTPAddr, cfg.Log = addr, slog.New(slog.NewJSONHandler(log, nil))
 	})
 	readiness(t, addr, http.StatusOK, "ready")
-	d := cardDone("before it was full", "PARTIAL_REFUND", dokusim.Payment{}).drive("d")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("d")
 	f.accountLimit(t, 1<<20)
 	for size := 64 << 10; size > 2<<10; {
 		if _, err := f.JS.Publish(t.Context(), "other", make([]byte, size)); err != nil {
@@ -116,7 +115,7 @@ func TestFullStorageIsNotReadyAndHealsByItself(t *testing.T) {
 		}
 	}
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 }
 
 // 600 messages that cannot be parsed are more than the 512 that a consumer may
@@ -133,9 +132,9 @@ func TestFullDeadLetterStreamStopsNoChannelAndLosesNoLetter(t *testing.T) {
 	for i := range flood {
 		f.publish(t, channel.CreditCard, fmt.Sprintf("no job %d", i))
 	}
-	d := cardDone("behind", "PARTIAL_REFUND", dokusim.Payment{}).drive("behind")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("behind")
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 	readiness(t, addr, http.StatusOK, "dead letters cannot be stored and wait in REFUND_WAITS")
 	if _, text := fetch(t, addr, "/metrics"); !strings.Contains(text, "refund_dead_letters_refused 1") || !strings.Contains(text, `refund_dead_letters_total{reason="unreadable"} 0`) {
 		t.Error("the metrics do not show it")
@@ -177,9 +176,9 @@ func TestProducersLearnOfTheirDeadLetters(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)
-	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("first")
 	d.begin(t, f)
-	d.judge(t, f)
+	d.check(t, f)
 	f.publish(t, channel.CreditCard, strings.Replace(d.body(t, time.Now()), "10000", "20000", 1))
 	f.publish(t, channel.EmoneyOVO, `{"refund_id":"planted`)
 	f.dead(t, 2)
@@ -244,7 +243,7 @@ func TestOwnerIsReadBeforeTheFirstJob(t *testing.T) {
 	if _, err := (stream.SetupConfig{Owner: stream.Owner{ClientID: "BRN-OTHER", Environment: "simulator"}}).Run(t.Context(), f.JS); err != nil {
 		t.Fatal(err)
 	}
-	d := cardDone("not ours", "", dokusim.Payment{}).drive("d")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("")}.trial("d")
 	d.begin(t, f)
 	f.refuses(t, nothing, "BRN-OTHER", devstack.ClientID)
 	f.refuses(t, func(cfg *service.Config) { cfg.Setup = true }, "BRN-OTHER", devstack.ClientID)
@@ -286,7 +285,7 @@ func TestNewLedgerIsRefusedWhereOneWasAndWarnedOfElsewhere(t *testing.T) {
 	}
 	f.refuses(t, func(cfg *service.Config) { cfg.Setup, cfg.LedgerMustExist = true, true }, "LEDGER_MUST_EXIST", "restore REFUNDS")
 	w := f.start(t, logged)
-	d := cardDone("first", "PARTIAL_REFUND", dokusim.Payment{}).drive("first")
+	d := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial("first")
 	eventually(t, "streams", func() bool { _, err := f.JS.Stream(t.Context(), stream.Jobs); return err == nil })
 	d.begin(t, f)
 	f.settled(t)

@@ -200,7 +200,7 @@ func TestEmptyMessageWithAStatusHeaderIsDelivered(t *testing.T) {
 
 func TestDrainHandsBackWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, 30*time.Second)
+	s := newStand(t, time.Hour) // no message comes again by itself
 	s.jobs(20)
 	s.dues(20)
 	started, goOn := make(chan struct{}, 100), make(chan struct{})
@@ -235,12 +235,9 @@ func TestDrainHandsBackWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
 	}
 
 	// Nothing waits for an AckWait: another process gets all the rest at once.
-	begin, w := time.Now(), newWatch(36)
+	w := newWatch(36)
 	s.run(4, func(_ context.Context, d *intake.Delivery) { w.enter(d); ack(t, d); w.leave() })
 	receive(t, w.all, "the rest")
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("the rest took %v", took)
-	}
 }
 
 func TestMessageOnItsWayIsHandedBackByADrain(t *testing.T) {

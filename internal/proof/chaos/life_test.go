@@ -55,31 +55,26 @@ func (s *Stack) moved(ctx context.Context, t *testing.T, want int) {
 
 func TestSIGTERMDuringASlowCallLeavesItsResultAndTheRestToOthers(t *testing.T) {
 	t.Parallel()
-	ctx, s := setup(t, Config{})
+	ctx, s := setup(t, Config{AckWait: time.Hour}) // nothing comes back by itself
 	must(t, s.DOKU.Fault(ctx, `{"match":{"operation":"refund"},"faults":[{"kind":"delay_after","delay":"2s"}]}`))
 	list := []jobs.Job{card(1), card(2), card(3)}
 	w := s.worker(ctx, t, map[string]string{"CONCURRENCY": "1", "DOKU_TIMEOUT": "10s"})
 	must(t, s.Publish(ctx, list...))
 	s.moved(ctx, t, 1)
 
-	asked := time.Now()
 	must(t, w.Signal(syscall.SIGTERM))
 	status, err := w.Wait(ctx)
 	must(t, err)
-	if took := time.Since(asked); status != 0 || took > 25*time.Second {
-		t.Errorf("exit status %d after %s: %s", status, took, w.Stderr())
+	if status != 0 {
+		t.Errorf("exit status %d: %s", status, w.Stderr())
 	}
 	if n, err := s.Ended(ctx); err != nil || n != 1 {
 		t.Errorf("%d results, %v; want that of the running call", n, err)
 	}
 
-	// What it had not started was requeued: it does not wait for AckWait.
-	began := time.Now()
+	// What it had not started was requeued.
 	s.worker(ctx, t, nil)
 	must(t, s.WaitEnded(ctx, len(list)))
-	if took := time.Since(began); took > stream.AckWait/2 {
-		t.Errorf("the rest took %s", took)
-	}
 	a := s.audit(ctx, t, list)
 	for id, r := range a.Refunds {
 		if len(r.Results) != 1 || r.Results[0].Evidence != refund.ByResponse {
@@ -93,18 +88,17 @@ func TestASecondSignalEndsTheWorkerAtOnce(t *testing.T) {
 	ctx, s := setup(t, Config{})
 	must(t, s.DOKU.Fault(ctx, `{"match":{"operation":"refund"},"faults":[{"kind":"hold"}]}`))
 	addr := freePort(ctx, t)
-	w := s.worker(ctx, t, map[string]string{"HTTP_ADDR": addr, "DOKU_TIMEOUT": "60s"})
+	w := s.worker(ctx, t, map[string]string{"HTTP_ADDR": addr, "DOKU_TIMEOUT": "10m"})
 	must(t, s.Publish(ctx, card(1)))
 	s.moved(ctx, t, 1)
 	must(t, w.Signal(syscall.SIGTERM))
 	answers(ctx, t, addr, http.StatusServiceUnavailable, "stopping")
 
-	again := time.Now()
 	must(t, w.Signal(syscall.SIGTERM))
 	status, err := w.Wait(ctx)
 	must(t, err)
-	if took := time.Since(again); status == 0 || took > 5*time.Second {
-		t.Errorf("exit status %d, %s after the second signal", status, took)
+	if status == 0 {
+		t.Error("exit status 0 after the second signal")
 	}
 }
 

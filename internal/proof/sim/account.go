@@ -10,7 +10,7 @@ import (
 // account is one refund as the order system means it, with all that the streams
 // and DOKU hold about it.
 type account struct {
-	n         int // in its shift
+	n         int // in its batch
 	id        string
 	channel   channel.Channel
 	channelNo int // the channel's number

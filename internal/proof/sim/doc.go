@@ -7,7 +7,7 @@
 // what carries them out here is a single goroutine that takes every decision of
 // chance from one seed. An operator cancels, brings forward, asks, gives their
 // verdict, replays and pauses beside the workers, by the same decisions. The
-// clocks of workers jump. Jobs are simulated in shifts of a few thousand, each
+// clocks of workers jump. Jobs are simulated in batches of a few thousand, each
 // against a DOKU of another behaviour, all of them behaviours under which the
 // guarantee of the README holds.
 //

@@ -16,7 +16,7 @@ type Report struct {
 	Deliveries int
 	Exchanges  int // with DOKU: refund calls, inquiries, tokens
 
-	// Problems are what must not be, the first twenty of them; Broken counts all.
+	// Problems are what must not be, the first of them; Broken counts all.
 	Problems []string
 	Broken   int
 
@@ -116,10 +116,36 @@ func (r Report) String() string {
 	return b.String()
 }
 
-// problem keeps the first twenty.
+// maxProblems is how many problems a report tells in words.
+const maxProblems = 20
+
+// problem keeps the first ones and counts all.
 func (r *Report) problem(text string) {
 	r.Broken++
-	if len(r.Problems) < 20 {
+	if len(r.Problems) < maxProblems {
 		r.Problems = append(r.Problems, text)
+	}
+}
+
+// add adds the report of the next batch.
+func (r *Report) add(next Report) {
+	r.Jobs += next.Jobs
+	r.Deliveries += next.Deliveries
+	r.Exchanges += next.Exchanges
+	r.Broken += next.Broken
+	r.Problems = append(r.Problems, next.Problems[:min(len(next.Problems), maxProblems-len(r.Problems))]...)
+	r.trace = mix(r.trace, next.trace)
+	addCounts(r.faults[:], next.faults[:])
+	addCounts(r.covered[:], next.covered[:])
+	addCounts(r.results[:], next.results[:])
+	addCounts(r.channels[:], next.channels[:])
+	for row, count := range next.rows {
+		r.rows[row] += count
+	}
+}
+
+func addCounts(to, from []int) {
+	for i, n := range from {
+		to[i] += n
 	}
 }

@@ -3,6 +3,9 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"refundworker.example/refundworker/internal/doku"
@@ -10,9 +13,9 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// shiftSize is how many jobs share one world: enough to meet each other, few
-// enough that a million jobs need no more memory than one shift.
-const shiftSize = 2500
+// batchSize is how many jobs share one world: enough to meet each other, few
+// enough that a million jobs need no more memory than a few batches.
+const batchSize = 2500
 
 // Config says what to simulate.
 type Config struct {
@@ -23,28 +26,52 @@ type Config struct {
 	behaviour behaviour // the only one to simulate; without a name: all in turn
 }
 
-// Run simulates and judges. The same Config gives the same [Report].
+// Run simulates and judges. The same Config gives the same [Report], however
+// many processors share the work: batches know nothing of each other, and their
+// reports are added in order.
 func Run(cfg Config) Report {
-	r := Report{Seed: cfg.Seed, trace: traceStart, rows: rows{}}
-	for shift := 0; r.Jobs < cfg.Jobs; shift++ {
-		w := newWorld(cfg, shift, &r)
-		w.plan(min(shiftSize, cfg.Jobs-r.Jobs))
-		w.live()
-		w.verify()
+	total := Report{Seed: cfg.Seed, trace: traceStart, rows: rows{}}
+	batches := (cfg.Jobs + batchSize - 1) / batchSize
+	reports := make([]chan Report, batches)
+	for n := range reports {
+		reports[n] = make(chan Report, 1)
 	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	defer group.Wait()
+	for range min(runtime.GOMAXPROCS(0), batches) {
+		group.Go(func() {
+			for n := int(next.Add(1) - 1); n < batches; n = int(next.Add(1) - 1) {
+				reports[n] <- runBatch(cfg, n)
+			}
+		})
+	}
+	for _, report := range reports {
+		total.add(<-report)
+	}
+	return total
+}
+
+// runBatch simulates and judges one batch in a world of its own.
+func runBatch(cfg Config, n int) Report {
+	r := Report{trace: traceStart, rows: rows{}}
+	w := newWorld(cfg, n, &r)
+	w.plan(min(batchSize, cfg.Jobs-n*batchSize))
+	w.live()
+	w.verify()
 	return r
 }
 
-// newWorld prepares one shift. Each draws its chances from a source of its own.
-func newWorld(cfg Config, shift int, r *Report) *world {
-	n := behaviours[shift%len(behaviours)]
+// newWorld prepares one batch. Each draws its chances from a source of its own.
+func newWorld(cfg Config, batch int, r *Report) *world {
+	n := behaviours[batch%len(behaviours)]
 	if cfg.behaviour.name != "" {
 		n = cfg.behaviour
 	}
 	w := &world{
-		shift:     shift,
-		now:       firstMorning.Add(time.Duration(shift) * day),
-		rng:       rand.New(rand.NewPCG(cfg.Seed, uint64(shift))), //nolint:gosec // chances, not secrets; a count of shifts
+		batch:     batch,
+		now:       firstMorning.Add(time.Duration(batch) * day),
+		rng:       rand.New(rand.NewPCG(cfg.Seed, uint64(batch))), //nolint:gosec // chances, not secrets; a count of batches
 		behaviour: n,
 		mutation:  cfg.mutation,
 		report:    r,
@@ -77,5 +104,5 @@ func (w *world) verify() {
 }
 
 func (w *world) problem(format string, args ...any) {
-	w.report.problem(fmt.Sprintf("shift %d, %s: ", w.shift, w.behaviour.name) + fmt.Sprintf(format, args...))
+	w.report.problem(fmt.Sprintf("batch %d, %s: ", w.batch, w.behaviour.name) + fmt.Sprintf(format, args...))
 }

@@ -44,7 +44,7 @@ func TestTheSameSeedGivesTheSameTrace(t *testing.T) {
 }
 
 // Each mutation is made under a DOKU where the sound program is safe: the same
-// shifts without it have nothing wrong.
+// batches without it have nothing wrong.
 func TestEveryMutationIsSeen(t *testing.T) {
 	t.Parallel()
 	if underRace {
@@ -84,7 +84,7 @@ func TestEveryMutationIsSeen(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("forty shifts with the mutation, and none says %q", c.want)
+			t.Errorf("forty batches with the mutation, and none says %q", c.want)
 		})
 	}
 }

@@ -20,9 +20,9 @@ const (
 // firstMorning is two hours before a day's end in Jakarta, nine before UTC's.
 var firstMorning = refund.At(time.Date(2026, 11, 21, 15, 0, 0, 0, time.UTC))
 
-// world is one shift: everything there is, and the clock.
+// world is one batch: everything there is, and the clock.
 type world struct {
-	shift     int
+	batch     int
 	rng       *rand.Rand
 	behaviour behaviour
 	mutation  mutation
@@ -172,18 +172,18 @@ func (w *world) outage(d time.Duration) {
 
 // step mixes what has happened into the trace.
 func (w *world) step(who int, what string, more ...int) {
-	h := w.report.trace
-	mix := func(n uint64) { h = (h ^ n) * tracePrime }
-	mix(uint64(w.now)) //nolint:gosec // after 1970
-	mix(uint64(who))   //nolint:gosec // not negative
+	h := mix(w.report.trace, uint64(w.now)) //nolint:gosec // after 1970
+	h = mix(h, uint64(who))                 //nolint:gosec // not negative
 	for i := range len(what) {
-		mix(uint64(what[i]))
+		h = mix(h, uint64(what[i]))
 	}
 	for _, n := range more {
-		mix(uint64(n)) //nolint:gosec // a bit pattern
+		h = mix(h, uint64(n)) //nolint:gosec // a bit pattern
 	}
 	w.report.trace = h
 }
+
+func mix(hash, n uint64) uint64 { return (hash ^ n) * tracePrime }
 
 // FNV-1a's offset and prime.
 const (

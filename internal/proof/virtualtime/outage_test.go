@@ -31,7 +31,7 @@ func (s *stack) postAll(n int) (refunds []posted) {
 
 func TestHoursWithoutDOKUEndInOnePaymentEach(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		s.refused.Store(true)
@@ -98,7 +98,7 @@ func TestHoursOfServerErrorsEndInOnePaymentEach(t *testing.T) {
 
 func TestHoursOf429EndInOnePaymentEach(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Concurrency = 4 })
 		s.script(dokusim.Match{}, dokusim.Fault{Kind: dokusim.TooMany, Count: -1, RetryAfter: 2 * time.Minute})
@@ -150,7 +150,7 @@ func TestADayOfTokensIsADayWithoutRefusal(t *testing.T) {
 // DOKU may count the number of a request that it refused as used.
 func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		again := s.plan(channel.DirectDebitMandiri)

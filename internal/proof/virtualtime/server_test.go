@@ -31,7 +31,7 @@ func (s *stack) reach() {
 
 func TestWaitsSurviveServerThatIsAwayForHours(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		start := time.Now()

@@ -23,7 +23,7 @@ func run(args []string, stdout, stderr io.Writer, now func() time.Time) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	debug.SetGCPercent(400) // nearly everything that a shift makes is short-lived
+	debug.SetGCPercent(400) // nearly everything that a batch makes is short-lived
 	began := now()
 	report := sim.Run(sim.Config{Seed: *seed, Jobs: *jobs})
 	_, _ = fmt.Fprintf(stdout, "%stook %s\n", report, now().Sub(began).Round(time.Millisecond))

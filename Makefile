@@ -12,6 +12,10 @@ FUZZTIME ?= 20s
 SEED     ?= 1
 JOBS     ?= 1000000
 
+# Packages that are tested at once: most tests wait, for times that the protocol
+# sets, and leave the processors to others.
+AT_ONCE  := 4
+
 # Files behind a build tag, which ./... leaves out, and where they are.
 TAGS     := chaos,sandbox
 TAGGED   := ./cmd/worker ./internal/proof/sandbox
@@ -30,7 +34,7 @@ demo: ## refund everything once against the simulator, with NATS embedded
 
 .PHONY: test
 test: ## run all tests; needs Go alone
-	go test ./...
+	go test -p $(AT_ONCE) ./...
 
 .PHONY: check
 check: fmt vet lint race ## formatting, vet, lint and the tests under the race detector
@@ -52,7 +56,7 @@ lint: ## golangci-lint at the version pinned in tools/go.mod
 
 .PHONY: race
 race: ## run all tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -p $(AT_ONCE) ./...
 
 .PHONY: virtualtime
 virtualtime: ## run the real worker through hours on a fake clock

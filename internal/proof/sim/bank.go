@@ -40,20 +40,29 @@ func (r *request) standing(view refund.Time) progress {
 	return r.state
 }
 
-// execute is a refund call arriving at DOKU.
-func (w *world) execute(a *account, o doku.Order, f fault) page {
+// endedBefore answers a request that a fault ends before DOKU looks at it.
+func (w *world) endedBefore(o doku.Order, f fault) (p page, ended bool) {
 	switch f {
 	case errorBefore:
-		return w.brokenPage(o)
+		return w.brokenPage(o), true
 	case pageBefore:
-		return htmlPage
+		return htmlPage, true
 	case redirect:
-		return page{status: 307}
+		return page{status: 307}, true
 	case unauthorized:
-		return w.credentialsRefused(o)
-	case tooMany, notNow:
-		return w.turnAway(a, o, f)
+		return w.credentialsRefused(o), true
 	default:
+		return page{}, false
+	}
+}
+
+// execute is a refund call arriving at DOKU.
+func (w *world) execute(a *account, o doku.Order, f fault) page {
+	if p, ended := w.endedBefore(o, f); ended {
+		return p
+	}
+	if f == tooMany || f == notNow {
+		return w.turnAway(a, o, f)
 	}
 	p := w.decide(a, o, f)
 	switch f {
@@ -194,18 +203,11 @@ func expired(o doku.Order, now refund.Time) bool {
 
 // lookUp is a status inquiry arriving at DOKU.
 func (w *world) lookUp(a *account, o doku.Order, f fault) page {
-	switch f {
-	case errorBefore:
-		return w.brokenPage(o)
-	case pageBefore:
-		return htmlPage
-	case redirect:
-		return page{status: 307}
-	case unauthorized:
-		return w.credentialsRefused(o)
-	case tooMany:
+	if p, ended := w.endedBefore(o, f); ended {
+		return p
+	}
+	if f == tooMany {
 		return refusedForNow(o, f)
-	default:
 	}
 	p := w.history(a, o, f)
 	switch f {

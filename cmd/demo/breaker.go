@@ -35,7 +35,7 @@ func (h breakerLog) Handle(ctx context.Context, r slog.Record) error {
 		})
 		open := r.Message == breakerOpened
 		select {
-		case h.events <- func(b *board) { b.breakerChanged(channel, open, reason) }:
+		case h.events <- func(b *progress) { b.breakerChanged(channel, open, reason) }:
 		default:
 		}
 	}
@@ -61,7 +61,7 @@ func (h breakerLog) WithGroup(name string) slog.Handler {
 
 // breakerChanged tells that a channel's breaker is open, or closed again. It
 // has no row: it is no refund's.
-func (b *board) breakerChanged(channel string, open bool, reason string) {
+func (b *progress) breakerChanged(channel string, open bool, reason string) {
 	r := row{name: "(breaker)", channel: channel, state: "closed", tone: good, note: breakerClosed}
 	if open {
 		r.state, r.tone, r.note = "open", bad, breakerOpened+": "+reason
@@ -69,13 +69,13 @@ func (b *board) breakerChanged(channel string, open bool, reason string) {
 	} else {
 		delete(b.breakers, channel)
 	}
-	if b.told != nil {
-		b.told(r)
+	if b.onChange != nil {
+		b.onChange(r)
 	}
 }
 
 // openBreakers is what the last line of the table says of them.
-func (b *board) openBreakers() string {
+func (b *progress) openBreakers() string {
 	var open []string
 	for channel, reason := range b.breakers {
 		open = append(open, channel+" "+reason)

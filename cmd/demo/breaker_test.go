@@ -13,8 +13,8 @@ func TestBreakersAreToldFromTheWorkersLog(t *testing.T) {
 	var text bytes.Buffer
 	events := make(chan event, 1)
 	log := slog.New(breakerLog{Handler: slog.NewTextHandler(&text, nil), events: events})
-	b, told := newBoard(nil), []row{}
-	b.told = func(r row) { told = append(told, r) }
+	b, told := newProgress(nil), []row{}
+	b.onChange = func(r row) { told = append(told, r) }
 
 	log.With("channel", "emoney_ovo").Error(breakerOpened, "code", "failing")
 	(<-events)(b)

@@ -12,13 +12,13 @@ import (
 
 const clientID = devstack.ClientID
 
-// next is what to do after the plain show.
+// next is what to do after the plain demo.
 const next = `
 Next: go run ./cmd/demo --keep   stays up, for jobs of your own
       README.md                  how to run a worker against DOKU's sandbox
 `
 
-// kept is the show on the addresses that every other program has by default.
+// kept is the demo on the addresses that every other program has by default.
 func (o options) kept() options {
 	if o.natsPort == 0 {
 		o.natsPort, o.dokuAddr, o.httpAddr = 4222, "127.0.0.1:9465", "127.0.0.1:9464"
@@ -48,12 +48,12 @@ func (o options) vacant(ctx context.Context) error {
 }
 
 // stay prints what can be tried, and a line for every change, until ctx ends.
-func (s *show) stay(ctx context.Context) error {
-	_, _ = fmt.Fprintf(s.stdout, hintText, s.stack.NATS.URL(), s.stack.DOKUURL(), s.httpAddr, s.logFile.Name())
-	s.screen = nil // from here on there are lines
+func (d *demo) stay(ctx context.Context) error {
+	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name())
+	d.screen = nil // from here on there are lines
 	end := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() { end <- nil })()
-	return s.draw(end)
+	return d.draw(end)
 }
 
 const hintText = `

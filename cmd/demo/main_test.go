@@ -11,7 +11,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childVariable makes this test binary the worker that a show kills.
+// childVariable makes this test binary the worker that a demo kills.
 const childVariable = "DEMO_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// quick is the show without pauses. The fixed 10 s after which another's send
+// quick is the demo without pauses. The fixed 10 s after which another's send
 // is asked about stay.
 func quick(names ...string) options {
 	o := defaults()
@@ -30,15 +30,15 @@ func quick(names ...string) options {
 	if len(names) == 0 {
 		return o
 	}
-	var chosen []act
-	for _, a := range o.acts {
+	var chosen []scenario
+	for _, a := range o.scenarios {
 		for _, name := range names {
 			if a.name() == name {
 				chosen = append(chosen, a)
 			}
 		}
 	}
-	o.acts = chosen
+	o.scenarios = chosen
 	return o
 }
 

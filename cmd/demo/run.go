@@ -22,7 +22,7 @@ import (
 // Exit statuses.
 const (
 	exitOK    = 0
-	exitError = 1 // book and results do not agree, or the show could not be given
+	exitError = 1 // book and results do not agree, or the demo could not be run
 	exitUsage = 2
 )
 
@@ -31,9 +31,9 @@ const description = `Shows the whole way of a refund job on this machine: an emb
 At the end it compares the simulator's book with the results, to the rupiah. Exit status 0 means that they agree.`
 
 type flags struct {
-	Keep    bool             `help:"Stay up after the show, on NATS port 4222, with the simulator on 127.0.0.1:9465 and the worker's metrics on 127.0.0.1:9464, and print commands to try."`
-	Version kong.VersionFlag `help:"Print the version and exit."`
-	Doomed  string           `hidden:"" help:"The worker that the demo kills."`
+	Keep         bool             `help:"Stay up after the demo, on NATS port 4222, with the simulator on 127.0.0.1:9465 and the worker's metrics on 127.0.0.1:9464, and print commands to try."`
+	Version      kong.VersionFlag `help:"Print the version and exit."`
+	KilledWorker string           `hidden:"" help:"The worker that the demo kills."`
 }
 
 // run is the program.
@@ -49,13 +49,13 @@ func runWith(ctx context.Context, o options, args []string, stdin io.Reader, std
 	}
 	ctx, stop := interrupt.Context(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if f.Doomed != "" {
-		return runDoomed(ctx, f.Doomed, stdin, stderr)
+	if f.KilledWorker != "" {
+		return runKilledWorker(ctx, f.KilledWorker, stdin, stderr)
 	}
 	if f.Keep {
 		o = o.kept()
 	}
-	agreed, err := present(ctx, o, f.Keep, stdout)
+	agreed, err := runDemo(ctx, o, f.Keep, stdout)
 	switch {
 	case err == nil && agreed:
 		return exitOK
@@ -69,9 +69,9 @@ func runWith(ctx context.Context, o options, args []string, stdin io.Reader, std
 
 func logPath(dir string) string { return filepath.Join(dir, "worker.log") }
 
-// present gives the show in a directory of its own, which is removed unless
+// runDemo gives the show in a directory of its own, which is removed unless
 // there is something to look into.
-func present(ctx context.Context, o options, keep bool, stdout io.Writer) (agreed bool, err error) {
+func runDemo(ctx context.Context, o options, keep bool, stdout io.Writer) (agreed bool, err error) {
 	if err := o.vacant(ctx); err != nil {
 		return false, err
 	}
@@ -79,7 +79,7 @@ func present(ctx context.Context, o options, keep bool, stdout io.Writer) (agree
 	if err != nil {
 		return false, fmt.Errorf("make a directory: %w", err)
 	}
-	agreed, err = presentIn(ctx, o, dir, keep, stdout)
+	agreed, err = runDemoIn(ctx, o, dir, keep, stdout)
 	if (err == nil && agreed) || ctx.Err() != nil {
 		return agreed, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -87,24 +87,24 @@ func present(ctx context.Context, o options, keep bool, stdout io.Writer) (agree
 	return agreed, err
 }
 
-func presentIn(ctx context.Context, o options, dir string, keep bool, stdout io.Writer) (agreed bool, err error) {
+func runDemoIn(ctx context.Context, o options, dir string, keep bool, stdout io.Writer) (agreed bool, err error) {
 	scr := newScreen(stdout, os.Getenv)
-	s, err := newShow(ctx, o, dir, stdout, scr)
+	s, err := newDemo(ctx, o, dir, stdout, scr)
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err != nil {
 		return false, err
 	}
-	_, _ = fmt.Fprintf(stdout, "NATS, the DOKU simulator and a worker run in this process. %d messages are published.\n\n", len(o.acts))
-	if err := s.perform(ctx); err != nil {
+	_, _ = fmt.Fprintf(stdout, "NATS, the DOKU simulator and a worker run in this process. %d messages are published.\n\n", len(o.scenarios))
+	if err := s.run(ctx); err != nil {
 		return false, err
 	}
-	s.curtain()
+	s.printTable()
 	if !keep {
 		if err := s.stopWorker(); err != nil {
 			return false, err
 		}
 	}
-	agreed, err = s.conclude(ctx)
+	agreed, err = s.summarize(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -115,63 +115,63 @@ func presentIn(ctx context.Context, o options, dir string, keep bool, stdout io.
 	return agreed, s.stay(ctx)
 }
 
-// curtain replaces the live table by the whole of it, with all that was staged.
-func (s *show) curtain() {
-	if s.screen == nil {
+// printTable replaces the live table by the whole of it, with all that was staged.
+func (d *demo) printTable() {
+	if d.screen == nil {
 		return
 	}
-	s.screen.erase()
-	s.screen.release()
-	for _, text := range s.board.whole(s.width()-1, true) {
-		_, _ = fmt.Fprintln(s.stdout, text)
+	d.screen.erase()
+	d.screen.release()
+	for _, text := range d.progress.whole(d.width()-1, true) {
+		_, _ = fmt.Fprintln(d.stdout, text)
 	}
 }
 
 // width is that of the terminal; elsewhere lines may be as long as they are.
-func (s *show) width() int {
-	if s.screen == nil {
+func (d *demo) width() int {
+	if d.screen == nil {
 		return proofFrom
 	}
-	width, _ := s.screen.size()
+	width, _ := d.screen.size()
 	return width
 }
 
-// conclude compares book and results, and prints both.
-func (s *show) conclude(ctx context.Context) (agreed bool, err error) {
-	results, err := readResults(ctx, s.stack.JS)
+// summarize compares book and results, and prints both.
+func (d *demo) summarize(ctx context.Context) (agreed bool, err error) {
+	stored, err := readHistories(ctx, d.stack.JS)
 	if err != nil {
 		return false, err
 	}
-	book := s.stack.DOKU.Book()
-	if s.alter != nil {
-		s.alter(&book)
+	book := d.stack.DOKU.Book()
+	if d.alter != nil {
+		d.alter(&book)
 	}
-	a := reconcile(s.asked(), book, results)
+	a := reconcile(d.asked(), book, stored)
 	calls := make([]int, len(a.accounts))
 	for i, acc := range a.accounts {
-		calls[i] = len(s.stack.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpRefund, Channel: string(acc.channel), Key: key(acc.published)}))
+		calls[i] = len(d.stack.DOKU.RequestsFor(dokusim.Match{Operation: dokusim.OpRefund, Channel: string(acc.channel), Key: key(acc.requested)}))
 	}
-	summary(s.stdout, a, calls, s.width(), paint(s.screen != nil))
-	for _, r := range s.board.otherwise() {
-		_, _ = fmt.Fprintf(s.stdout, "Note: %s was staged to end as %q and ended as %q, as it can on a slow machine or near midnight.\n", r.name, r.want, r.ended)
+	summary(d.stdout, a, calls, d.width(), paint(d.screen != nil))
+	for _, r := range d.progress.otherwise() {
+		_, _ = fmt.Fprintf(d.stdout, "Note: %s ended as %[3]q, not as %[2]q, as it can on a slow machine or near midnight.\n", r.name, r.want, r.ended)
 	}
-	_, _ = fmt.Fprintf(s.stdout, "The show took %.1f s.\n", time.Since(s.began).Seconds())
+	_, _ = fmt.Fprintf(d.stdout, "The demo took %.1f d.\n", time.Since(d.began).Seconds())
 	return a.agrees(), nil
 }
 
-// asked lists the refunds of the show.
-func (s *show) asked() []published {
-	var all []published
-	for _, a := range s.acts {
+// asked lists the refunds of the demo.
+func (d *demo) asked() []requested {
+	var all []requested
+	for _, a := range d.scenarios {
 		if a.refund() {
-			all = append(all, published{a.job.RefundID, a.job.Channel, a.job.Amount})
+			all = append(all, requested{a.job.RefundID, a.job.Channel, a.job.Amount})
 		}
 	}
 	return all
 }
 
 // key is what DOKU knows a refund by, sent or not.
-func key(p published) string {
+func key(p requested) string {
 	facts := p.channel.Facts()
 	if facts.SNAPName == "" {
 		return refund.RequestID(clientID, p.id)

@@ -18,7 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/proof/dokusim"
 )
 
-// perform runs the program with o.
+// run runs the program with o.
 func perform(t *testing.T, o options, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	o.parent = t.TempDir()
@@ -27,22 +27,22 @@ func perform(t *testing.T, o options, args ...string) (status int, stdout, stder
 	return status, out.String(), problems.String()
 }
 
-func TestTheWholeShowAgreesToTheRupiah(t *testing.T) {
+func TestTheWholeDemoAgreesToTheRupiah(t *testing.T) {
 	t.Parallel()
 	o := quick()
 	status, out, problems := perform(t, o)
 	if status != exitOK || problems != "" {
 		t.Fatalf("status %d, %s\n%s", status, problems, out)
 	}
-	for _, a := range o.acts {
-		if !strings.Contains(out, a.why) {
-			t.Errorf("%s: %q is not told", a.name(), a.why)
+	for _, a := range o.scenarios {
+		if !strings.Contains(out, a.what) {
+			t.Errorf("%s: %q is not told", a.name(), a.what)
 		}
 	}
 	for _, want := range []string{
 		"35 refunds: 27 succeeded, 3 failed, 3 rejected, 2 unresolved",
 		"Succeeded by the results: Rp 947.076. Moved by the book: Rp 947.076.",
-		"They agree, to the rupiah", "The show took", "go run ./cmd/demo --keep",
+		"They agree, to the rupiah", "The demo took", "go run ./cmd/demo --keep",
 	} {
 		// A day's end forbids the repeat, and then that refund ends unresolved.
 		if !strings.Contains(out, want) && !strings.Contains(out, "Note: repeated ") {
@@ -169,7 +169,7 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func TestAnInterruptedShowSaysSo(t *testing.T) {
+func TestAnInterruptedDemoSaysSo(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -186,17 +186,17 @@ func TestAnInterruptedShowSaysSo(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 	if strings.Contains(out.String(), "agree") {
-		t.Errorf("a verdict on half a show:\n%s", out)
+		t.Errorf("a verdict on half a demo:\n%s", out)
 	}
 }
 
-func TestAShowThatDoesNotEndIsAnError(t *testing.T) {
+func TestADemoThatDoesNotEndIsAnError(t *testing.T) {
 	t.Parallel()
 	o := quick("seed-1")
-	o.acts[0].refunds = []dokusim.Fault{{Kind: dokusim.TooMany, Count: -1}}
+	o.scenarios[0].refunds = []dokusim.Fault{{Kind: dokusim.TooMany, Count: -1}}
 	o.limit = 5 * time.Second
 	status, out, problems := perform(t, o)
-	if status != exitError || !strings.Contains(problems, "wait for seed-1: the show took too long") {
+	if status != exitError || !strings.Contains(problems, "wait for seed-1: the demo took too long") {
 		t.Errorf("status %d, %s", status, problems)
 	}
 	_, dir, _ := strings.Cut(strings.TrimSpace(out), "are left in ")
@@ -205,7 +205,7 @@ func TestAShowThatDoesNotEndIsAnError(t *testing.T) {
 	}
 }
 
-func TestAWorkerThatEndsByItselfEndsTheShow(t *testing.T) {
+func TestAWorkerThatEndsByItselfEndsTheDemo(t *testing.T) {
 	t.Parallel()
 	o := quick("seed-1")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -215,7 +215,7 @@ func TestAWorkerThatEndsByItselfEndsTheShow(t *testing.T) {
 	defer l.Close()
 	o.httpAddr = l.Addr().String() // taken after it was looked at
 	var out bytes.Buffer
-	_, err = presentIn(t.Context(), o, t.TempDir(), false, &out)
+	_, err = runDemoIn(t.Context(), o, t.TempDir(), false, &out)
 	if !errors.Is(err, errWorkerEnded) || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
 	}
@@ -224,7 +224,7 @@ func TestAWorkerThatEndsByItselfEndsTheShow(t *testing.T) {
 func TestHelpNamesWhatAUserMaySay(t *testing.T) {
 	t.Parallel()
 	status, out, problems := perform(t, quick(), "--help")
-	if status != exitOK || problems != "" || !strings.Contains(out, "--keep") || strings.Contains(out, "doomed") {
+	if status != exitOK || problems != "" || !strings.Contains(out, "--keep") || strings.Contains(out, "killed-worker") {
 		t.Errorf("status %d, %s%s", status, out, problems)
 	}
 	if status, _, problems := perform(t, quick(), "--kep"); status != exitUsage || !strings.HasPrefix(problems, "demo: unknown flag --kep") {
@@ -233,7 +233,7 @@ func TestHelpNamesWhatAUserMaySay(t *testing.T) {
 	if status, out, _ := perform(t, quick(), "--version"); status != exitOK || out != version+"\n" {
 		t.Errorf("status %d, %s", status, out)
 	}
-	if status, _, problems := perform(t, quick(), "--doomed={"); status != exitUsage || !strings.HasPrefix(problems, "demo: read --doomed: ") {
+	if status, _, problems := perform(t, quick(), "--killed-worker={"); status != exitUsage || !strings.HasPrefix(problems, "demo: read --killed-worker: ") {
 		t.Errorf("status %d, %s", status, problems)
 	}
 }

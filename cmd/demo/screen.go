@@ -113,7 +113,7 @@ func fancy(getenv func(string) string) bool {
 func plainLine(r row, since time.Duration, now time.Time) string {
 	text := fmt.Sprintf("%5.1fs  %-12s %-20s %-11s", since.Seconds(), r.name, r.channel, r.state)
 	if r.state == "queued" {
-		return clip(text+" "+amountOf(r)+r.why, 1000)
+		return clip(text+" "+amountOf(r)+r.what, 1000)
 	}
 	if r.attempt > 0 {
 		text += " try " + number(r.attempt) + ","
@@ -128,7 +128,7 @@ func plainLine(r row, since time.Duration, now time.Time) string {
 
 func amountOf(r row) string {
 	if r.amount == 0 {
-		return "staged: "
+		return "scenario: "
 	}
-	return rupiah(r.amount) + ", staged: "
+	return rupiah(r.amount) + ", scenario: "
 }

@@ -67,7 +67,7 @@ func TestPlainLinesWhereNothingCanBeRedrawn(t *testing.T) {
 
 func TestColoursStandOnTheStateAlone(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	b.settled(ended("void", refund.Succeeded))
 	plain, coloured := b.frame(140, 50, noon, false), b.frame(140, 50, noon, true)
 	strip := strings.NewReplacer("\x1b[1m", "", "\x1b[32m", "", "\x1b[0m", "")

@@ -41,7 +41,7 @@ func summary(w io.Writer, a audit, calls []int, width int, p paint) {
 		if len(acc.problems) > 0 {
 			verdict = p.with(red, " NO")
 		}
-		_, _ = fmt.Fprintln(w, write(acc.id, pad(acc.status.String(), 10), acc.proof, strconv.Itoa(calls[i]),
+		_, _ = fmt.Fprintln(w, write(acc.id, pad(acc.last().Status.String(), 10), acc.proof, strconv.Itoa(calls[i]),
 			amountOrNone(acc.says), amountOrNone(acc.moved))+verdict)
 	}
 	sums(w, a)
@@ -62,8 +62,8 @@ func sums(w io.Writer, a audit) {
 	}
 	_, _ = fmt.Fprintln(w, strings.TrimSuffix(text, ","))
 	_, _ = fmt.Fprintf(w, "Succeeded by the results: %s. Moved by the book: %s", rupiah(a.succeeded), rupiah(a.moved))
-	if a.doubtful > 0 {
-		_, _ = fmt.Fprintf(w, ", %s of it under unresolved refunds", rupiah(a.doubtful))
+	if a.unresolved > 0 {
+		_, _ = fmt.Fprintf(w, ", %s of it under unresolved refunds", rupiah(a.unresolved))
 	}
 	_, _ = fmt.Fprintln(w, ".")
 }

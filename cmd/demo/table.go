@@ -16,7 +16,7 @@ type column struct {
 	cell  func(r row, now time.Time) string
 }
 
-// wideFrom is the width from which the staged and the learned fit side by side.
+// wideFrom is the width from which scenario and result fit side by side.
 const wideFrom = 118
 
 var (
@@ -25,11 +25,11 @@ var (
 	stateColumn   = column{"state", 11, 0, func(r row, _ time.Time) string { return r.state }}
 	tryColumn     = column{"try", 3, 0, func(r row, _ time.Time) string { return number(r.attempt) }}
 	nextColumn    = column{"next", 5, 0, nextTry}
-	whyColumn     = column{"why (what was staged)", 0, 4, func(r row, _ time.Time) string { return r.why }}
+	whatColumn    = column{"scenario", 0, 4, func(r row, _ time.Time) string { return r.what }}
 	resultColumn  = column{"result", 0, 3, func(r row, _ time.Time) string { return r.note }}
-	mergedColumn  = column{"why, then result", 0, 1, whyOrResult}
+	mergedColumn  = column{"scenario, then result", 0, 1, whatOrResult}
 
-	wideColumns   = []column{nameColumn, channelColumn, stateColumn, tryColumn, nextColumn, whyColumn, resultColumn}
+	wideColumns   = []column{nameColumn, channelColumn, stateColumn, tryColumn, nextColumn, whatColumn, resultColumn}
 	narrowColumns = []column{nameColumn, stateColumn, tryColumn, nextColumn, mergedColumn}
 )
 
@@ -51,11 +51,11 @@ func nextTry(r row, now time.Time) string {
 	return left.Round(time.Minute).String()
 }
 
-func whyOrResult(r row, _ time.Time) string {
+func whatOrResult(r row, _ time.Time) string {
 	if r.ended != "" || (r.note != "" && r.attempt > 0) {
 		return r.note
 	}
-	return r.why
+	return r.what
 }
 
 func number(n int64) string {
@@ -116,7 +116,7 @@ func line(columns []column, r *row, now time.Time, width int, p paint) string {
 
 // frame is the table at one moment, in at most height lines of at most width
 // characters. Where it has more rows, those that changed last are shown.
-func (b *board) frame(width, height int, now time.Time, p paint) []string {
+func (b *progress) frame(width, height int, now time.Time, p paint) []string {
 	columns := columnsFor(width)
 	shown, hidden := b.visible(height - 2)
 	lines := []string{line(columns, nil, now, width, p)}
@@ -126,9 +126,9 @@ func (b *board) frame(width, height int, now time.Time, p paint) []string {
 	return append(lines, p.title(clip(b.footer(hidden), width)))
 }
 
-// whole is the table at the end, however long: where it is narrow, what was
-// staged has a line of its own.
-func (b *board) whole(width int, p paint) []string {
+// whole is the table at the end, however long: where it is narrow, the
+// scenario has a line of its own.
+func (b *progress) whole(width int, p paint) []string {
 	if width >= wideFrom {
 		return b.frame(width, len(b.rows)+2, time.Time{}, p)
 	}
@@ -137,14 +137,14 @@ func (b *board) whole(width int, p paint) []string {
 	for i := range b.rows {
 		lines = append(lines,
 			line(columns, &b.rows[i], time.Time{}, width, p),
-			clip(pad("", nameColumn.width)+" ("+b.rows[i].why+")", width))
+			clip(pad("", nameColumn.width)+" ("+b.rows[i].what+")", width))
 	}
 	return append(lines, p.title(clip(b.footer(0), width)))
 }
 
 // visible chooses at most room rows, in their order: open ones before ended
 // ones, then those that changed last.
-func (b *board) visible(room int) (shown []int, hidden int) {
+func (b *progress) visible(room int) (shown []int, hidden int) {
 	room = max(room, 1)
 	if len(b.rows) <= room {
 		for i := range b.rows {
@@ -180,7 +180,7 @@ func (r row) before(other row) bool {
 
 func (r row) open() bool { return r.state != "" && r.ended == "" }
 
-func (b *board) footer(hidden int) string {
+func (b *progress) footer(hidden int) string {
 	counts := map[string]int{}
 	for _, r := range b.rows {
 		counts[r.state]++

@@ -27,7 +27,7 @@ func ended(id string, status refund.State) jobs.Result {
 
 func TestARowShowsWhereItsRefundStands(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	b.recorded(waiting("throttled"))
 	b.settled(ended("void", refund.Succeeded))
 	text := strings.Join(b.frame(140, 50, noon, false), "\n")
@@ -45,7 +45,7 @@ func TestARowShowsWhereItsRefundStands(t *testing.T) {
 
 func TestAFrameNeverOutgrowsItsTerminal(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	b.recorded(waiting("throttled"))
 	for _, width := range []int{20, 40, 79, 80, 100, wideFrom - 1, wideFrom, 139, 400} {
 		for _, height := range []int{3, 4, 10, 24, 33, 50} {
@@ -64,7 +64,7 @@ func TestAFrameNeverOutgrowsItsTerminal(t *testing.T) {
 
 func TestALowTerminalShowsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	b.recorded(waiting("twice"))
 	for _, id := range []string{"seed-1", "bri", "cimb"} {
 		b.settled(ended(id, refund.Succeeded))
@@ -77,14 +77,14 @@ func TestALowTerminalShowsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestTheTableAtTheEndIsWholeAndSaysWhatWasStaged(t *testing.T) {
+func TestTheTableAtTheEndIsWholeAndNamesTheScenarios(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	for _, width := range []int{79, 139} {
 		text := strings.Join(b.whole(width, false), "\n")
-		for _, a := range program() {
-			if !strings.Contains(text, a.why) {
-				t.Errorf("%d columns: %q is missing", width, a.why)
+		for _, a := range allScenarios() {
+			if !strings.Contains(text, a.what) {
+				t.Errorf("%d columns: %q is missing", width, a.what)
 			}
 		}
 		for line := range strings.SplitSeq(text, "\n") {
@@ -99,7 +99,7 @@ func TestNothingThatDOKUSaysMovesTheCursor(t *testing.T) {
 	t.Parallel()
 	rec := waiting("throttled")
 	rec.Response.Code = "\x1b[2Jgone\r\n\tü"
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	b.recorded(rec)
 	lines := append(b.frame(140, 50, noon, false), plainLine(b.rows[b.byName["throttled"]], 0, noon))
 	for _, text := range lines {
@@ -129,14 +129,14 @@ func TestNextTryCountsDown(t *testing.T) {
 
 func TestPlainLinesTellOfEveryChange(t *testing.T) {
 	t.Parallel()
-	b := newBoard(program())
+	b := newProgress(allScenarios())
 	var lines []string
-	b.told = func(r row) { lines = append(lines, plainLine(r, 1500*time.Millisecond, noon)) }
+	b.onChange = func(r row) { lines = append(lines, plainLine(r, 1500*time.Millisecond, noon)) }
 	b.queued("throttled")
 	b.recorded(waiting("throttled"))
 	b.settled(ended("throttled", refund.Succeeded))
 	want := []string{
-		"  1.5s  throttled    credit_card          queued      Rp 17.300, staged: 429 twice, Retry-After 1s: sent a third time",
+		"  1.5s  throttled    credit_card          queued      Rp 17.300, scenario: 429 twice, Retry-After 1s: sent a third time",
 		"  1.5s  throttled    credit_card          waiting     try 2, next in 1.5s, not executed: DOKU says TOO_MANY_REQUESTS",
 		"  1.5s  throttled    credit_card          succeeded   try 2, by response",
 	}
@@ -147,21 +147,21 @@ func TestPlainLinesTellOfEveryChange(t *testing.T) {
 
 func TestADeadLetterFindsItsLineWhicheverIsSeenFirst(t *testing.T) {
 	t.Parallel()
-	early, late := newBoard(program()), newBoard(program())
+	early, late := newProgress(allScenarios()), newProgress(allScenarios())
 	early.posted("(no job)", 7)
 	early.deadLettered(7, "unreadable")
 	late.deadLettered(7, "unreadable")
 	late.posted("(no job)", 7)
-	for _, b := range []*board{early, late} {
+	for _, b := range []*progress{early, late} {
 		if r := b.rows[b.byName["(no job)"]]; r.state != "dead letter" || r.ended != r.want {
 			t.Errorf("got %+v", r)
 		}
 	}
 }
 
-func TestARefundThatWasNotStagedGetsALine(t *testing.T) {
+func TestARefundThatIsNoScenarioGetsALine(t *testing.T) {
 	t.Parallel()
-	b := newBoard(nil)
+	b := newProgress(nil)
 	b.settled(ended("try-1", refund.Unresolved))
 	b.settled(ended("try-1", refund.Succeeded))
 	if len(b.rows) != 1 || b.rows[0].state != "succeeded" || len(b.otherwise()) != 0 {
@@ -169,9 +169,9 @@ func TestARefundThatWasNotStagedGetsALine(t *testing.T) {
 	}
 }
 
-func TestALineThatEndsOtherwiseThanStagedIsNoted(t *testing.T) {
+func TestALineThatEndsOtherwiseIsNoted(t *testing.T) {
 	t.Parallel()
-	b := newBoard(quick("void").acts)
+	b := newProgress(quick("void").scenarios)
 	b.settled(ended("void", refund.Succeeded))
 	if len(b.otherwise()) != 0 {
 		t.Errorf("got %+v", b.otherwise())

@@ -16,12 +16,10 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// event is something seen or done, to be applied by the board's owner.
-type event func(*board)
+// event is something seen or done, to be applied by the owner of the progress.
+type event func(*progress)
 
-const allResults = "refunds.results.>"
-
-// watched is a part of a stream that the board shows.
+// watched is a part of a stream that the table shows.
 type watched struct {
 	stream, filter string
 	read           func(jetstream.Msg) (event, error)
@@ -64,15 +62,15 @@ func (w watched) watch(ctx context.Context, js jetstream.JetStream, events chan<
 
 // readRefund reads a record of the ledger or a result.
 func readRefund(msg jetstream.Msg) (event, error) {
-	if strings.HasPrefix(msg.Subject(), "refunds.results.") {
+	if strings.HasPrefix(msg.Subject(), jobs.ResultsPrefix) {
 		result, err := jobs.DecodeResult(msg.Data())
-		return func(b *board) { b.settled(result) }, err
+		return func(b *progress) { b.settled(result) }, err
 	}
 	var rec refund.Record
 	if err := json.Unmarshal(msg.Data(), &rec); err != nil {
 		return nil, fmt.Errorf("read record on %s: %w", msg.Subject(), err)
 	}
-	return func(b *board) { b.recorded(rec) }, nil
+	return func(b *progress) { b.recorded(rec) }, nil
 }
 
 // readLetter reads a dead letter.
@@ -83,56 +81,57 @@ func readLetter(msg jetstream.Msg) (event, error) {
 		return nil, fmt.Errorf("read dead letter: %w", err)
 	}
 	reason := h.Get(jobs.HeaderDeadReason)
-	return func(b *board) { b.deadLettered(seq, reason) }, nil
+	return func(b *progress) { b.deadLettered(seq, reason) }, nil
 }
 
-// readResults returns every result in the stream, in its order. They are read
+// readHistories returns what the stream REFUNDS holds, by refund_id. It is read
 // anew, so that the audit rests on nothing that was drawn.
-func readResults(ctx context.Context, js jetstream.JetStream) ([]jobs.Result, error) {
+func readHistories(ctx context.Context, js jetstream.JetStream) (map[string]history, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	left, err := countResults(ctx, js)
-	if err != nil || left == 0 {
-		return nil, err
-	}
-	c, err := js.OrderedConsumer(ctx, stream.Refunds, jetstream.OrderedConsumerConfig{FilterSubjects: []string{allResults}})
+	refunds, err := js.Stream(ctx, stream.Refunds)
 	if err != nil {
-		return nil, fmt.Errorf("read results: %w", err)
+		return nil, fmt.Errorf("read records: %w", err)
+	}
+	c, err := refunds.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{})
+	if err != nil {
+		return nil, fmt.Errorf("read records: %w", err)
 	}
 	messages, err := c.Messages()
 	if err != nil {
-		return nil, fmt.Errorf("read results: %w", err)
+		return nil, fmt.Errorf("read records: %w", err)
 	}
 	defer messages.Stop()
-	var results []jobs.Result
-	for ; left > 0; left-- {
+	all := map[string]history{}
+	for range refunds.CachedInfo().State.Msgs {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return nil, fmt.Errorf("read results: %w", err)
+			return nil, fmt.Errorf("read records: %w", err)
 		}
-		result, err := jobs.DecodeResult(msg.Data())
-		if err != nil {
+		if err := keep(all, msg); err != nil {
 			return nil, err
 		}
-		results = append(results, result)
 	}
-	return results, nil
+	return all, nil
 }
 
-func countResults(ctx context.Context, js jetstream.JetStream) (uint64, error) {
-	stream, err := js.Stream(ctx, stream.Refunds)
+// keep adds a record, which may be a result as well.
+func keep(all map[string]history, msg jetstream.Msg) error {
+	_, state, id, err := jobs.ParseLedgerSubject(msg.Subject())
+	if err == nil {
+		h := all[id]
+		h.states = append(h.states, state)
+		all[id] = h
+		return nil
+	}
+	result, err := jobs.DecodeResult(msg.Data())
 	if err != nil {
-		return 0, fmt.Errorf("count results: %w", err)
+		return err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(allResults))
-	if err != nil {
-		return 0, fmt.Errorf("count results: %w", err)
-	}
-	var count uint64
-	for _, n := range info.State.Subjects {
-		count += n
-	}
-	return count, nil
+	h := all[result.RefundID]
+	h.states, h.results = append(h.states, result.Status), append(h.results, result)
+	all[result.RefundID] = h
+	return nil
 }
 
 // awaitDrained returns when no job and no wait is left: every message has been

@@ -14,40 +14,40 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// errStaging is returned when DOKU did not take a request that an act needs it
+// errPrepare is returned when DOKU did not take a request that an act needs it
 // to have had before.
-var errStaging = errors.New("the simulator took no earlier request")
+var errPrepare = errors.New("the simulator took no earlier request")
 
-// stage prepares the simulator for all acts: what was paid, what goes wrong,
+// prepare prepares the simulator for all acts: what was paid, what goes wrong,
 // and what was asked for before.
-func (s *show) stage(ctx context.Context) error {
-	sim := s.stack.DOKU
+func (d *demo) prepare(ctx context.Context) error {
+	sim := d.stack.DOKU
 	err := sim.AddPayment(dokusim.Payment{Channel: string(channel.CreditCard), Invoice: anothersInvoice, Amount: 1})
-	for _, a := range s.acts {
+	for _, a := range d.scenarios {
 		if a.paid.Amount > 0 {
 			err = errors.Join(err, sim.AddPayment(a.payment()))
 		}
 		if a.earlier != nil {
-			err = errors.Join(err, s.sendEarlier(ctx, a))
+			err = errors.Join(err, d.sendEarlier(ctx, a))
 		}
 		// After that: the earlier request meets no fault.
 		if len(a.refunds) > 0 {
-			err = errors.Join(err, sim.Script(a.calls(), a.refunds...))
+			err = errors.Join(err, sim.Script(a.refundCalls(), a.refunds...))
 		}
 		if len(a.inquiries) > 0 {
-			err = errors.Join(err, sim.Script(a.asks(), a.inquiries...))
+			err = errors.Join(err, sim.Script(a.inquiryCalls(), a.inquiries...))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("stage: %w", err)
+		return fmt.Errorf("prepare the simulator: %w", err)
 	}
 	return nil
 }
 
 // sendEarlier sends a card refund to DOKU that our ledger knows nothing of.
-func (s *show) sendEarlier(ctx context.Context, a act) error {
+func (d *demo) sendEarlier(ctx context.Context, a scenario) error {
 	client, err := doku.New(doku.Config{ //nolint:contextcheck // a token's renewal is bounded by its own timeout
-		BaseURL: s.stack.DOKUURL(), ClientID: devstack.ClientID, Secret: s.stack.Secret(), Timeout: s.timeout, Slots: 1,
+		BaseURL: d.stack.DOKUURL(), ClientID: devstack.ClientID, Secret: d.stack.Secret(), Timeout: d.timeout, Slots: 1,
 	})
 	if err != nil {
 		return err
@@ -66,31 +66,31 @@ func (s *show) sendEarlier(ctx context.Context, a act) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %w: %s", a.name(), errStaging, last.Problem)
+	return fmt.Errorf("%s: %w: %s", a.name(), errPrepare, last.Problem)
 }
 
-// publish publishes an act, as often as it says. It sets no Nats-Msg-Id: the
+// publish publishes a scenario, as often as it says. It sets no Nats-Msg-Id: the
 // ledger deduplicates, and that is to be seen.
-func (s *show) publish(ctx context.Context, a act) error {
+func (d *demo) publish(ctx context.Context, a scenario) error {
 	if a.expire {
-		s.stack.DOKU.ExpireTokens()
+		d.stack.DOKU.ExpireTokens()
 	}
 	if a.outage > 0 {
 		match := dokusim.Match{Operation: dokusim.OpAny, Channel: string(a.job.Channel)}
-		if err := s.stack.DOKU.Outage(dokusim.Outage{Match: match, For: a.outage}); err != nil {
-			return fmt.Errorf("stage %s: %w", a.name(), err)
+		if err := d.stack.DOKU.Outage(dokusim.Outage{Match: match, For: a.outage}); err != nil {
+			return fmt.Errorf("prepare %s: %w", a.name(), err)
 		}
 	}
 	body := a.body(time.Now())
-	if err := s.tell(ctx, func(b *board) { b.queued(a.name()) }); err != nil {
+	if err := d.emit(ctx, func(b *progress) { b.queued(a.name()) }); err != nil {
 		return err
 	}
 	for range max(a.copies, 1) {
-		ack, err := s.stack.JS.Publish(ctx, jobs.JobSubject(a.job.Channel), body)
+		ack, err := d.stack.JS.Publish(ctx, jobs.JobSubject(a.job.Channel), body)
 		if err != nil {
 			return fmt.Errorf("publish %s: %w", a.name(), err)
 		}
-		if err := s.tell(ctx, func(b *board) { b.posted(a.name(), ack.Sequence) }); err != nil {
+		if err := d.emit(ctx, func(b *progress) { b.posted(a.name(), ack.Sequence) }); err != nil {
 			return err
 		}
 	}

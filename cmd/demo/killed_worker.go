@@ -17,24 +17,24 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// doomed is the worker that is killed: a process of its own, for only a process
+// killsWorker is the worker that is killed: a process of its own, for only a process
 // can be killed with kill -9. It travels in a flag.
-type doomed struct {
+type killedWorker struct {
 	NATS   string        `json:"nats"`
 	DOKU   string        `json:"doku"`
 	Policy refund.Policy `json:"policy"`
 }
 
-// errSurvived is returned when the worker that was to be killed ended by
+// errNotKilled is returned when the worker that was to be killed ended by
 // itself, before DOKU had its request.
-var errSurvived = errors.New("the worker that was to be killed ended by itself")
+var errNotKilled = errors.New("the worker that was to be killed ended by itself")
 
-// runDoomed is that process. It ends with its standard input, so that it does
+// runKilledWorker is that process. It ends with its standard input, so that it does
 // not outlive a demo that was killed itself.
-func runDoomed(ctx context.Context, text string, stdin io.Reader, stderr io.Writer) int {
-	var d doomed
+func runKilledWorker(ctx context.Context, text string, stdin io.Reader, stderr io.Writer) int {
+	var d killedWorker
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
-		_, _ = fmt.Fprintf(stderr, "demo: read --doomed: %s\n", err)
+		_, _ = fmt.Fprintf(stderr, "demo: read --killed-worker: %s\n", err)
 		return exitUsage
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -46,19 +46,19 @@ func runDoomed(ctx context.Context, text string, stdin io.Reader, stderr io.Writ
 	cfg := devstack.CardWorkerConfig(d.NATS, d.DOKU, observe.NewLogger(stderr, slog.LevelInfo, false))
 	cfg.Policy = d.Policy
 	if err := service.Run(ctx, cfg); err != nil {
-		_, _ = fmt.Fprintf(stderr, "demo: doomed worker: %s\n", err)
+		_, _ = fmt.Fprintf(stderr, "demo: worker to be killed: %s\n", err)
 		return exitError
 	}
 	return exitOK
 }
 
-// sacrifice publishes the act, lets a worker process take it up, and kills the
+// killWorker publishes the act, lets a worker process take it up, and kills the
 // process once DOKU has moved the money and before the worker hears of it.
-func (s *show) sacrifice(ctx context.Context, a act) error {
-	if err := s.publish(ctx, a); err != nil {
+func (d *demo) killWorker(ctx context.Context, a scenario) error {
+	if err := d.publish(ctx, a); err != nil {
 		return err
 	}
-	child, stdin, err := s.spawn(ctx)
+	child, stdin, err := d.spawn(ctx)
 	if err != nil {
 		return fmt.Errorf("start the worker to be killed: %w", err)
 	}
@@ -67,10 +67,10 @@ func (s *show) sacrifice(ctx context.Context, a act) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = child.Wait() // it was killed, or [errSurvived] says more
-		exited(errSurvived)
+		_ = child.Wait() // it was killed, or [errNotKilled] says more
+		exited(errNotKilled)
 	}()
-	_, err = s.stack.DOKU.WaitHeld(alive, a.calls())
+	_, err = d.stack.DOKU.WaitHeld(alive, a.refundCalls())
 	_ = child.Process.Kill()
 	<-ended
 	if err != nil {
@@ -79,18 +79,18 @@ func (s *show) sacrifice(ctx context.Context, a act) error {
 	return nil
 }
 
-func (s *show) spawn(ctx context.Context) (*exec.Cmd, io.Closer, error) {
+func (d *demo) spawn(ctx context.Context) (*exec.Cmd, io.Closer, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := json.Marshal(doomed{NATS: s.stack.NATS.URL(), DOKU: s.stack.DOKUURL(), Policy: s.policy()})
+	text, err := json.Marshal(killedWorker{NATS: d.stack.NATS.URL(), DOKU: d.stack.DOKUURL(), Policy: d.policy()})
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "--doomed="+string(text))
-	cmd.Env = append(os.Environ(), s.childEnv...)
-	cmd.Stderr = s.logFile
+	cmd := exec.CommandContext(ctx, self, "--killed-worker="+string(text))
+	cmd.Env = append(os.Environ(), d.childEnv...)
+	cmd.Stderr = d.logFile
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

@@ -20,12 +20,12 @@ const (
 	open // unresolved: a person must look
 )
 
-// row is one line of the table.
+// line is one line of the table.
 type row struct {
 	name    string
 	channel string
-	why     string // what was staged, in words
-	want    string // how it was staged to end; empty: not staged
+	what    string // what the simulator does, in words
+	want    string // how it must end; empty: not a scenario
 	amount  int64  // rupiah; 0: none known
 
 	state   string
@@ -33,14 +33,14 @@ type row struct {
 	attempt int64
 	sent    time.Time // of the last attempt, while it has no answer
 	next    time.Time // when it is looked at again; zero: not planned
-	note    string    // why it is in that state, or how it ended
+	note    string    // what it is in that state, or how it ended
 	ended   string    // as [ending] says it; empty: not yet
 	changed int       // number of the change that came last
 }
 
-// board is what the table is drawn from. It has one owner, which applies what
+// progress is what the table is drawn from. It has one owner, which applies what
 // it is told in the order in which it was seen.
-type board struct {
+type progress struct {
 	rows    []row
 	byName  map[string]int
 	bySeq   map[uint64]int    // messages that may become dead letters, by their number in REFUND_JOBS
@@ -48,50 +48,50 @@ type board struct {
 	changes int
 
 	breakers map[string]string // channels whose circuit breaker is open, and why
-	told     func(row)         // of every change; may be nil
+	onChange func(row)         // of every change; may be nil
 }
 
-// newBoard has a line for every act.
-func newBoard(acts []act) *board {
-	b := &board{byName: map[string]int{}, bySeq: map[uint64]int{}, letters: map[uint64]string{}, breakers: map[string]string{}}
+// newProgress has a line for every act.
+func newProgress(acts []scenario) *progress {
+	b := &progress{byName: map[string]int{}, bySeq: map[uint64]int{}, letters: map[uint64]string{}, breakers: map[string]string{}}
 	for _, a := range acts {
 		b.byName[a.name()] = len(b.rows)
 		b.rows = append(b.rows, row{
-			name: a.name(), channel: string(a.job.Channel), why: a.why, want: a.want, amount: a.job.Amount,
+			name: a.name(), channel: string(a.job.Channel), what: a.what, want: a.want, amount: a.job.Amount,
 		})
 	}
 	return b
 }
 
-// find returns the line of that name, and makes one for a refund that was not
-// staged.
-func (b *board) find(name, channel string) int {
+// find returns the line of that name, and makes one for a refund that is no
+// scenario.
+func (b *progress) find(name, channel string) int {
 	i, ok := b.byName[name]
 	if !ok {
 		i = len(b.rows)
 		b.byName[name] = i
-		b.rows = append(b.rows, row{name: name, channel: channel, why: "not of the demo"})
+		b.rows = append(b.rows, row{name: name, channel: channel, what: "not of the demo"})
 	}
 	return i
 }
 
-func (b *board) change(i int, do func(*row)) {
+func (b *progress) change(i int, do func(*row)) {
 	r := &b.rows[i]
 	do(r)
 	b.changes++
 	r.changed = b.changes
-	if b.told != nil {
-		b.told(*r)
+	if b.onChange != nil {
+		b.onChange(*r)
 	}
 }
 
-// queued tells that an act is about to be published.
-func (b *board) queued(name string) {
+// queued tells that a scenario is about to be published.
+func (b *progress) queued(name string) {
 	b.change(b.find(name, ""), func(r *row) { r.state = "queued" })
 }
 
 // posted tells that it is message seq of REFUND_JOBS.
-func (b *board) posted(name string, seq uint64) {
+func (b *progress) posted(name string, seq uint64) {
 	b.bySeq[seq] = b.find(name, "")
 	if reason, ok := b.letters[seq]; ok {
 		b.deadLettered(seq, reason)
@@ -99,7 +99,7 @@ func (b *board) posted(name string, seq uint64) {
 }
 
 // deadLettered tells that message seq became a dead letter.
-func (b *board) deadLettered(seq uint64, reason string) {
+func (b *progress) deadLettered(seq uint64, reason string) {
 	i, ok := b.bySeq[seq]
 	if !ok {
 		b.letters[seq] = reason
@@ -111,7 +111,7 @@ func (b *board) deadLettered(seq uint64, reason string) {
 }
 
 // recorded tells of a record that is no result yet.
-func (b *board) recorded(rec refund.Record) {
+func (b *progress) recorded(rec refund.Record) {
 	i := b.find(rec.Job.RefundID, string(rec.Job.Channel))
 	b.change(i, func(r *row) {
 		r.amount = cmp.Or(r.amount, rec.Job.Amount)
@@ -124,7 +124,7 @@ func (b *board) recorded(rec refund.Record) {
 }
 
 // settled tells of a result.
-func (b *board) settled(result jobs.Result) {
+func (b *progress) settled(result jobs.Result) {
 	i := b.find(result.RefundID, string(result.Channel))
 	b.change(i, func(r *row) {
 		r.amount = cmp.Or(r.amount, result.Amount)
@@ -173,8 +173,8 @@ func outcome(r jobs.Result) string {
 	return text
 }
 
-// otherwise lists the lines that ended in another way than was staged.
-func (b *board) otherwise() []row {
+// otherwise lists the lines that ended in another way than the scenario says.
+func (b *progress) otherwise() []row {
 	var found []row
 	for _, r := range b.rows {
 		if r.want != "" && r.ended != r.want {

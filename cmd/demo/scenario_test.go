@@ -14,7 +14,7 @@ import (
 func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
 	t.Parallel()
 	channels, endings := map[channel.Channel]bool{}, map[string]bool{}
-	for _, a := range program() {
+	for _, a := range allScenarios() {
 		if strings.HasPrefix(a.want, "succeeded ") {
 			channels[a.job.Channel] = true
 		}
@@ -39,7 +39,7 @@ func TestTheShowHasEveryChannelStatusAndProof(t *testing.T) {
 
 func TestTheSeedsOwnExamplesAreShown(t *testing.T) {
 	t.Parallel()
-	acts := quick("seed-1", "INV-REF-0001").acts
+	acts := quick("seed-1", "INV-REF-0001").scenarios
 	one, two := acts[0].job, acts[1].job
 	if one.InvoiceNumber != "INV-20210118-0001" || one.OriginalRequestID != "b266c265-3d61-4708-9860-c0d5b9a98f8c" || one.Amount != 90000 {
 		t.Errorf("DOKU's card document: %+v", one)
@@ -47,7 +47,7 @@ func TestTheSeedsOwnExamplesAreShown(t *testing.T) {
 	if two.InvoiceNumber != "INV-0001" || two.OriginalRequestID != "REQ-0001" || two.Amount != 10000 || two.Reason != "Request by Customer" {
 		t.Errorf("DOKU's direct debit document: %+v", two)
 	}
-	if key(published{two.RefundID, two.Channel, two.Amount}) != "INV-REF-0001" {
+	if key(requested{two.RefundID, two.Channel, two.Amount}) != "INV-REF-0001" {
 		t.Error("DOKU's direct debit document: another partnerRefundNo")
 	}
 }
@@ -57,14 +57,14 @@ func TestTheSeedsOwnExamplesAreShown(t *testing.T) {
 func TestNoTwoRefundsShareNameOrInvoice(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for _, a := range program() {
+	for _, a := range allScenarios() {
 		for _, name := range []string{a.name(), string(a.job.Channel) + " " + a.job.InvoiceNumber} {
 			if a.refund() && seen[name] {
 				t.Errorf("%s: %s is there twice", a.name(), name)
 			}
 			seen[name] = true
 		}
-		for _, first := range a.after {
+		for _, first := range a.waitsFor {
 			if !seen[first] {
 				t.Errorf("%s waits for %s, which comes later", a.name(), first)
 			}
@@ -75,7 +75,7 @@ func TestNoTwoRefundsShareNameOrInvoice(t *testing.T) {
 func TestJobsAreWhatTheirLinesSay(t *testing.T) {
 	t.Parallel()
 	broken := []string{"card-number", "bad-job"}
-	for _, a := range program() {
+	for _, a := range allScenarios() {
 		want := jobs.Valid
 		if slices.Contains(broken, a.name()) {
 			want = jobs.Invalid
@@ -90,9 +90,9 @@ func TestJobsAreWhatTheirLinesSay(t *testing.T) {
 
 func TestLinesFitTheTable(t *testing.T) {
 	t.Parallel()
-	for _, a := range program() {
-		if len(a.name()) > nameColumn.width || len(a.job.Channel) > channelColumn.width || len(a.why) > 46 {
-			t.Errorf("%s: too long: %q", a.name(), a.why)
+	for _, a := range allScenarios() {
+		if len(a.name()) > nameColumn.width || len(a.job.Channel) > channelColumn.width || len(a.what) > 46 {
+			t.Errorf("%s: too long: %q", a.name(), a.what)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func TestSequenceThatIsNoNumberIsNoDeadLetter(t *testing.T) {
 func TestOverdueDeadLetterIsPublishedAgain(t *testing.T) {
 	t.Parallel()
 	f, l := tight(t)
-	at := time.Now().Add(time.Second)
+	at := time.Now().Add(untilFull)
 	if err := l.Defer(t.Context(), refusedLetter(), at); err != nil {
 		t.Fatal(err)
 	}

@@ -161,10 +161,13 @@ func (f fixture) fill(t *testing.T) (empty func()) {
 	}
 }
 
+// untilFull is when a wait falls due that must find the server full by then.
+const untilFull = 5 * time.Second
+
 func TestWaitThatFellDueOnAFullServerIsPublishedAgainOnceHoweverManySweep(t *testing.T) {
 	t.Parallel()
 	f, l := tight(t)
-	at := time.Now().Add(2 * time.Second)
+	at := time.Now().Add(untilFull)
 	if err := l.Schedule(t.Context(), scheduledMessage(at, "job")); err != nil {
 		t.Fatal(err)
 	}

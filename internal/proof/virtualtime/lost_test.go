@@ -94,7 +94,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 // taken for missing, it would be made twice.
 func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		way := &deaf{node: s.node}
 		s.startWorker(func(c *service.Config) { c.NATSOptions = []nats.Option{nats.InProcessServer(way)} })
@@ -127,7 +127,7 @@ func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 // when it is due, once.
 func TestMessagesThatComeTooEarlyChangeNothing(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		due := time.Now().Add(3 * time.Hour)

@@ -90,7 +90,7 @@ func (s *stack) givenUp(deadline time.Time) {
 // the same X-EXTERNAL-ID keeps a repeat from being a second payment.
 func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startDOKU(dokusim.Config{Quirks: []dokusim.Quirk{dokusim.QuirkPartnerRefundNoFree}})
 		passUntil(t, at(1, 5, 0)) // noon in Jakarta
@@ -132,7 +132,7 @@ func TestUnknownRefundIsSentAgainTheSameDay(t *testing.T) {
 // inquiry lies.
 func TestSecondPaymentIsSeenWhereDOKUKeepsNoPromise(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		// Its day ends at 06:00 UTC, where no clock of ours ends one.
 		s.startDOKU(dokusim.Config{DayZone: time.FixedZone("nowhere", -6*60*60), Quirks: []dokusim.Quirk{dokusim.QuirkIDsEndWithDay}})
@@ -154,7 +154,7 @@ func TestSecondPaymentIsSeenWhereDOKUKeepsNoPromise(t *testing.T) {
 
 func TestRefundOfTomorrowWaitsForTomorrow(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker(func(c *service.Config) { c.Channels = both[:1] })
 		tomorrow := at(2, 1, 30)

@@ -56,7 +56,7 @@ func TestWaitsSurviveServerThatIsAwayForHours(t *testing.T) {
 
 func TestAnswerOutlivesServerThatIsAwayForHours(t *testing.T) {
 	t.Parallel()
-	inVirtualTime(t, func(s *stack) {
+	inLongVirtualTime(t, func(s *stack) {
 		t := s.t
 		s.startWorker()
 		var refunds []posted

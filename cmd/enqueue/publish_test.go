@@ -122,7 +122,7 @@ func (s *silent) Publish(context.Context, stream.Publication) (stream.Receipt, e
 	return stream.Receipt{}, jetstream.ErrNoStreamResponse
 }
 
-func TestPatienceEndsOnceForAllThatIsInFlight(t *testing.T) {
+func TestDrainTimeOutIsOneForAllThatIsInFlight(t *testing.T) {
 	t.Parallel()
 	var stderr bytes.Buffer
 	nats := &silent{}

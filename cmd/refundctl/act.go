@@ -12,14 +12,14 @@ import (
 
 // outcome is the report of a command that acts on one refund.
 type outcome struct {
-	Action   string         `json:"action"`
-	Did      string         `json:"did"`
-	Changed  bool           `json:"changed"`
-	Operator string         `json:"operator"`
-	Refund   operator.View  `json:"refund"`
-	Said     *operator.Said `json:"doku_said,omitempty"`
-	Finding  string         `json:"finding,omitempty"`
-	Before   string         `json:"state_before"`
+	Action   string           `json:"action"`
+	Did      string           `json:"did"`
+	Changed  bool             `json:"changed"`
+	Operator string           `json:"operator"`
+	Refund   operator.View    `json:"refund"`
+	Said     *refund.Response `json:"doku_said,omitempty"`
+	Finding  string           `json:"finding,omitempty"`
+	Before   string           `json:"state_before"`
 }
 
 func (s *session) acted(action, did string, done operator.ActionResult) error {
@@ -34,7 +34,7 @@ func (s *session) outcome(o outcome) error {
 	return s.show(o, func(p *sheet) {
 		p.line("%s", o.Did)
 		p.fields("refund", o.Refund.RefundID, "state", o.Refund.State, "before", o.Before, "next", nextText(o.Refund, time.Now()),
-			"DOKU said", saidText(o.Said))
+			"DOKU said", responseText(o.Response))
 	})
 }
 
@@ -155,6 +155,6 @@ func (c inquireCommand) Run(s *session) error {
 	}
 	return s.outcome(outcome{
 		Action: "inquire", Did: did, Operator: s.Operator, Changed: asked.Settled, Finding: asked.Inquiry.Finding.String(),
-		Said: asked.Inquiry.Response.Given(), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
+		Response: asked.Inquiry.Response.Given(), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
 	})
 }

@@ -215,7 +215,7 @@ func TestJSONKeepsWhatWasSaid(t *testing.T) {
 	b := poisonedBroker(t)
 	var s operator.Status
 	b.json(t, &s, "status", "rf-open")
-	if s.Reason != hostile || s.History[0].Because != hostile || s.History[0].Said.Message != hostile {
+	if s.Reason != hostile || s.History[0].Because != hostile || s.History[0].Response.Message != hostile {
 		t.Errorf("%q, %+v", s.Reason, s.History)
 	}
 }

@@ -58,7 +58,7 @@ func drawStatus(p *sheet, s operator.Status, now time.Time) {
 	}
 	var rows [][]string
 	for _, h := range s.History {
-		rows = append(rows, []string{clock(h.At), h.State, fmt.Sprint(h.Attempt), h.Why, who(h), saidText(h.Said), h.Note})
+		rows = append(rows, []string{clock(h.At), h.State, fmt.Sprint(h.Attempt), h.Why, who(h), responseText(h.Response), h.Note})
 	}
 	p.table([]string{"WHEN", "STATE", "ATTEMPT", "WHY", "WHO", "DOKU SAID", "NOTE"}, rows)
 }
@@ -87,8 +87,8 @@ func who(h operator.Step) string {
 	return h.By
 }
 
-// saidText is DOKU's answer in one line.
-func saidText(s *refund.Response) string {
+// responseText is DOKU's answer in one line.
+func responseText(s *refund.Response) string {
 	if s == nil {
 		return ""
 	}

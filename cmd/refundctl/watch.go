@@ -78,7 +78,7 @@ func (s *session) step(r operator.Recorded) error {
 		note = "due " + in(time.Until(st.Due))
 	}
 	more := ""
-	for _, text := range []string{st.Why, saidText(st.Said), note} {
+	for _, text := range []string{st.Why, responseText(st.Response), note} {
 		if text != "" {
 			more += "  " + text
 		}

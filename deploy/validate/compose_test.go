@@ -110,7 +110,7 @@ func TestTwoWorkersReachTheSimulatorOverLoopbackAlone(t *testing.T) {
 	}
 }
 
-func TestNoWorkerIsKilledWithAnAnswerInHand(t *testing.T) {
+func TestNoWorkerEndsWithAnUnstoredAnswer(t *testing.T) {
 	t.Parallel()
 	for _, w := range workers(load(t)) {
 		timeout, err := time.ParseDuration(setting(w, "DOKU_TIMEOUT"))

@@ -68,7 +68,7 @@ func (d Decoded) Fingerprint() Fingerprint {
 const AnyRules = -1
 
 // Repeats reports whether the message is the job that was recorded with that
-// fingerprint and held against that version of the rules ([RulesVersion]; 0:
+// fingerprint and checked by that version of the rules ([RulesVersion]; 0:
 // the record names none). The very bytes of a recorded job repeat it. So does a
 // job of the same content, unless it breaks a rule that was in force when the
 // first message was accepted. A rule that is stricter than the recorded one must

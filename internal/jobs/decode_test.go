@@ -231,7 +231,7 @@ func TestDeepNestingIsBrokenNotUnreadable(t *testing.T) {
 	}
 }
 
-func TestNudgeMayLackTheCustomer(t *testing.T) {
+func TestWakeUpMayLackTheCustomer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		job     []string

@@ -10,7 +10,7 @@ import (
 )
 
 // Problem is one broken rule of a job: which field, which rule, and never what
-// the field held.
+// the field contained.
 type Problem struct {
 	Field string // as the contract spells it; nested: customer.access_token
 	Rule  string

@@ -192,7 +192,7 @@ func TestAppendWhoseFateCannotBeLearnedIsUncertain(t *testing.T) {
 	}
 }
 
-func TestAnswerInHandIsStoredAfterNATSCameBack(t *testing.T) {
+func TestAnswerIsStoredAfterNATSCameBack(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.nats.Stop()

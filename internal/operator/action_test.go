@@ -135,7 +135,7 @@ func TestRetryBringsTheWaitForwardWithItsBodyAndHeaders(t *testing.T) {
 	}
 }
 
-func TestRetryNudgesOnlyWhatHasNoMessageLeftAndNeedsNoCustomer(t *testing.T) {
+func TestRetryWakesUpOnlyWhatHasNoMessageLeftAndNeedsNoCustomer(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	ctx := t.Context()
@@ -214,7 +214,7 @@ func TestStatusTellsWhoWhenWhyAndWhatDOKUSaid(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	h := s.History
-	if h[1].Said == nil || h[1].Said.Code != "TOO_MANY_REQUESTS" || h[2].Said != nil {
+	if h[1].Response == nil || h[1].Response.Code != "TOO_MANY_REQUESTS" || h[2].Response != nil {
 		t.Errorf("what DOKU said stands at another step than it came: %+v", h)
 	}
 	if h[1].Operator != "" || h[2].Operator != "ayu" || h[2].Because != "DOKU is back" {

@@ -92,7 +92,7 @@ func TestPagesFollowEachOtherWithoutGapOrRepeat(t *testing.T) {
 	}
 }
 
-func TestSweepNudgesWhatHasNeitherJobNorWait(t *testing.T) {
+func TestSweepWakesUpWhatHasNeitherJobNorWait(t *testing.T) {
 	t.Parallel()
 	f := population(t)
 	ctx := t.Context()

@@ -62,22 +62,19 @@ func next(r refund.Record) (what string, at time.Time) {
 
 // Step is one record of a refund's history.
 type Step struct {
-	Sequence uint64    `json:"sequence"`
-	At       time.Time `json:"at"`
-	State    string    `json:"state"`
-	Why      string    `json:"why,omitempty"`
-	Attempt  int32     `json:"attempt"`
-	Due      time.Time `json:"due,omitzero"`
-	By       string    `json:"by"` // the writing process
-	Operator string    `json:"operator,omitempty"`
-	Because  string    `json:"because,omitempty"`
-	Evidence string    `json:"evidence,omitempty"`
-	Said     *Said     `json:"doku_said,omitempty"` // where this very step brought an answer
-	Note     string    `json:"note,omitempty"`
+	Sequence uint64           `json:"sequence"`
+	At       time.Time        `json:"at"`
+	State    string           `json:"state"`
+	Why      string           `json:"why,omitempty"`
+	Attempt  int32            `json:"attempt"`
+	Due      time.Time        `json:"due,omitzero"`
+	By       string           `json:"by"` // the writing process
+	Operator string           `json:"operator,omitempty"`
+	Because  string           `json:"because,omitempty"`
+	Evidence string           `json:"evidence,omitempty"`
+	Response *refund.Response `json:"doku_said,omitempty"` // where this very step brought an answer
+	Note     string           `json:"note,omitempty"`
 }
-
-// Said is what DOKU answered, as the record keeps it.
-type Said = refund.Response
 
 // StepOf shows one record, with what DOKU said last.
 func StepOf(r Recorded) Step { return step(r.Record, r.Sequence) }
@@ -85,7 +82,7 @@ func StepOf(r Recorded) Step { return step(r.Record, r.Sequence) }
 func step(r refund.Record, sequence uint64) Step {
 	s := Step{
 		Sequence: sequence, At: r.At.Time(), State: r.State.String(), Why: r.Code.String(), Attempt: r.Sends,
-		Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note, Said: r.Response,
+		Due: r.Due.Time(), By: r.By, Evidence: string(r.Evidence), Note: r.Note, Response: r.Response,
 	}
 	if ByOperator(r) {
 		s.Operator, s.Because = r.Operator, r.Because
@@ -100,8 +97,8 @@ func steps(path []ledger.Entry) []Step {
 	var before *refund.Response
 	for _, e := range path {
 		s := step(e.Record, e.Seq)
-		if before != nil && s.Said != nil && *before == *s.Said {
-			s.Said = nil
+		if before != nil && s.Response != nil && *before == *s.Response {
+			s.Response = nil
 		}
 		before = e.Record.Response
 		list = append(list, s)

@@ -49,7 +49,7 @@ func TestSameJobAgainAfterAnyResultIsJustAcknowledged(t *testing.T) {
 	}
 }
 
-func TestNudgeNeverStartsARefundAndIsNeverAConflict(t *testing.T) {
+func TestWakeUpNeverStartsARefundAndIsNeverAConflict(t *testing.T) {
 	t.Parallel()
 	e := deliveredReady(Ready)
 	e.Job, e.Same = WakeUp, false
@@ -58,7 +58,7 @@ func TestNudgeNeverStartsARefundAndIsNeverAConflict(t *testing.T) {
 	wantEffects(t, wantState(t, doubted(1), e, later(time.Hour), Unknown), Inquire)
 }
 
-func TestNudgeWithoutARequiredCustomerTokenEndsOnlyWhatIsNotUnknown(t *testing.T) {
+func TestWakeUpWithoutARequiredCustomerTokenEndsOnlyWhatIsNotUnknown(t *testing.T) {
 	t.Parallel()
 	e := tokenless(deliveredReady(Ready))
 	e.Job = WakeUp

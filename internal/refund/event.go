@@ -64,7 +64,7 @@ const (
 	FoundRunning
 	NotFound
 	Contradiction
-	NotFoundNoHistory // not found, said by an absent or empty history: allows a repeat within the day only
+	NotFoundNoHistory // not found, by an absent or empty history: allows a repeat within the day only
 )
 
 var findingNames = [...]string{
@@ -95,7 +95,7 @@ type Event struct {
 	Finding Finding
 	AskedAt Time // when the inquiry began
 
-	Verdict State // Word: Succeeded or Failed
+	Verdict State // OperatorVerdict: Succeeded or Failed
 
 	Delay time.Duration // how long the next retry delay is
 	Nonce Nonce         // fresh, for a record that begins an attempt

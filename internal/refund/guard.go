@@ -30,17 +30,17 @@ var (
 	notReady   = guard{"no B2B token, or breaker open", func(s situation) bool { return s.event.Ready == NotReady }}
 	ready      = guard{"ready", func(s situation) bool { return s.event.Ready == Ready }}
 
-	neverSent     = guard{"never sent", func(s situation) bool { return s.core.Sends == 0 }}
-	sentOnce      = guard{"sent once", func(s situation) bool { return s.core.Sends == 1 }}
-	sentBefore    = guard{"an earlier send of ours", func(s situation) bool { return s.core.Sends > 1 }}
-	neverUnknown  = guard{"nothing unknown before", func(s situation) bool { return s.core.FirstUnknown == 0 }}
-	replayed      = guard{"stored answer of an earlier request", func(s situation) bool { return s.event.Replay }}
-	saysSuccess   = says("SUCCESS proven", Success)
-	saysNo        = says("definite no", DefiniteNo)
-	saysNotRun    = says("proven not executed", NotExecuted)
-	saysRefusal   = says("409 that replays a refusal of our request", ReplayedRefusal)
-	saysToken     = says("customer token refused", CustomerTokenRefused)
-	saysCollision = says("409 without a stored answer to our request", Collision)
+	neverSent            = guard{"never sent", func(s situation) bool { return s.core.Sends == 0 }}
+	sentOnce             = guard{"sent once", func(s situation) bool { return s.core.Sends == 1 }}
+	sentBefore           = guard{"an earlier send of ours", func(s situation) bool { return s.core.Sends > 1 }}
+	neverUnknown         = guard{"nothing unknown before", func(s situation) bool { return s.core.FirstUnknown == 0 }}
+	replayed             = guard{"stored answer of an earlier request", func(s situation) bool { return s.event.Replay }}
+	answeredSuccess      = answerIs("SUCCESS proven", Success)
+	answeredNo           = answerIs("definite no", DefiniteNo)
+	answeredNotExecuted  = answerIs("proven not executed", NotExecuted)
+	answeredRefusal      = answerIs("409 that replays a refusal of our request", ReplayedRefusal)
+	answeredTokenRefused = answerIs("customer token refused", CustomerTokenRefused)
+	answeredCollision    = answerIs("409 without a stored answer to our request", Collision)
 
 	foundSuccess  = found("inquiry: yes", FoundSuccess)
 	foundFailure  = found("inquiry: no", FoundFailure)
@@ -66,7 +66,7 @@ var (
 	}}
 )
 
-func says(name string, a Answer) guard {
+func answerIs(name string, a Answer) guard {
 	return guard{name, func(s situation) bool { return s.event.Answer == a }}
 }
 

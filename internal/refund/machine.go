@@ -98,7 +98,7 @@ func (m Machine) Advance() Machine {
 func (m Machine) Observe(e Event) Machine { return Start(m.core, e) }
 
 // Moved goes on from an append that was refused because c is the refund's
-// record now. What was learned from DOKU is held against c, no longer as the
+// record now. What was learned from DOKU is compared with c, no longer as the
 // owner of the record; a delivery is looked at anew, as the event delivered.
 // Where the record is gone (c is zero), what this process knows itself remains:
 // that the refund may have been sent.

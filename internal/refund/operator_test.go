@@ -77,7 +77,7 @@ func TestOperatorsInquiryOutsideUnknownAndUnresolvedIsOnlyShown(t *testing.T) {
 	}
 }
 
-func TestOperatorsWordSettlesOnlyUnresolvedAndFailedOnlyAfterTheQuiet(t *testing.T) {
+func TestOperatorsVerdictSettlesOnlyUnresolvedAndFailedOnlyAfterTheQuietPeriod(t *testing.T) {
 	t.Parallel()
 	c := doubted(1).in(Unresolved)
 	c.Quiet = 3 * time.Minute // the last sender's own, whatever the settings are now
@@ -95,7 +95,7 @@ func TestOperatorsWordSettlesOnlyUnresolvedAndFailedOnlyAfterTheQuiet(t *testing
 	}
 }
 
-func TestOperatorsWordIsNothingButSucceededOrFailed(t *testing.T) {
+func TestOperatorsVerdictIsSucceededOrFailed(t *testing.T) {
 	t.Parallel()
 	for s := range states {
 		if s == Succeeded || s == Failed {

@@ -42,7 +42,7 @@ const (
 	ByOperator Evidence = "operator"
 )
 
-// Response is what DOKU's last answer said. It never holds a token or a body.
+// Response is what is kept of DOKU's last answer. It never holds a token or a body.
 type Response struct {
 	HTTPStatus   int    `json:"http_status,omitempty"`
 	Code         string `json:"code,omitempty"`
@@ -72,7 +72,7 @@ type Record struct {
 	Environment string   `json:"environment"`
 	Job         Job      `json:"job"`
 	Fingerprint string   `json:"fingerprint,omitempty"` // empty: matches any job (cancelled before one came)
-	Rules       int      `json:"rules,omitempty"`       // version of the job rules that the first message was held against; 0: of before they had one
+	Rules       int      `json:"rules,omitempty"`       // version of the job rules that the first message was checked by; 0: before rules had versions
 	EnqueuedAt  Time     `json:"enqueued_at"`           // stream time of the first message
 	Traceparent string   `json:"traceparent,omitempty"`
 	Identity    Identity `json:"identity"`

@@ -65,7 +65,7 @@ var table = []row{
 		to: stay, then: []Effect{DeadLetter, Ack},
 	},
 	{
-		name: "late success: answer", from: in(Failed, Rejected), on: on(SendEnded), when: []guard{saysSuccess},
+		name: "late success: answer", from: in(Failed, Rejected), on: on(SendEnded), when: []guard{answeredSuccess},
 		to: stay, then: []Effect{LateSuccess, Ack},
 	},
 	{
@@ -104,36 +104,36 @@ var table = []row{
 
 	// The answer to our own send.
 	{
-		name: "success", from: in(Sending), on: on(SendEnded), when: []guard{own, saysSuccess},
+		name: "success", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredSuccess},
 		to: Succeeded, code: CodeAnswered, proof: true, then: end,
 	},
 	{
-		name: "definite no", from: in(Sending), on: on(SendEnded), when: []guard{own, saysNo, neverUnknown},
+		name: "definite no", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredNo, neverUnknown},
 		to: Failed, code: CodeAnswered, proof: true, then: end,
 	},
 	{
-		name: "definite no replayed", from: in(Sending), on: on(SendEnded), when: []guard{own, saysNo, replayed},
+		name: "definite no replayed", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredNo, replayed},
 		to: Failed, code: CodeAnswered, proof: true, then: end,
 	},
 	{
-		name: "customer token refused", from: in(Sending), on: on(SendEnded), when: []guard{own, saysToken, neverUnknown},
+		name: "customer token refused", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredTokenRefused, neverUnknown},
 		to: Failed, code: CodeCustomerTokenInvalid, proof: true, then: end,
 	},
 	{
-		name: "refusal replayed", from: in(Sending), on: on(SendEnded), when: []guard{own, saysRefusal, neverUnknown},
+		name: "refusal replayed", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredRefusal, neverUnknown},
 		to: Waiting, code: CodeNotExecuted, due: dueAfterDelay, then: wait,
 	},
 	{
 		name: "collision after a refusal", from: in(Sending), on: on(SendEnded),
-		when: []guard{own, saysCollision, neverUnknown, sentBefore},
+		when: []guard{own, answeredCollision, neverUnknown, sentBefore},
 		to:   Unresolved, code: CodeIdentifierUsed, then: end,
 	},
 	{
-		name: "collision", from: in(Sending), on: on(SendEnded), when: []guard{own, saysCollision, neverUnknown},
+		name: "collision", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredCollision, neverUnknown},
 		to: Unresolved, code: CodeIdentifierCollision, then: end,
 	},
 	{
-		name: "not executed", from: in(Sending), on: on(SendEnded), when: []guard{own, saysNotRun, neverUnknown},
+		name: "not executed", from: in(Sending), on: on(SendEnded), when: []guard{own, answeredNotExecuted, neverUnknown},
 		to: Waiting, code: CodeNotExecuted, due: dueAfterDelay, then: wait,
 	},
 	{
@@ -143,7 +143,7 @@ var table = []row{
 
 	// Proof in flight, though the record has moved on or was lost.
 	{
-		name: "late proof: answer", from: openState, on: on(SendEnded), when: []guard{saysSuccess},
+		name: "late proof: answer", from: openState, on: on(SendEnded), when: []guard{answeredSuccess},
 		to: Succeeded, code: CodeAnswered, proof: true, then: end,
 	},
 	{

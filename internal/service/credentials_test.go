@@ -175,7 +175,7 @@ func TestWithoutAB2BTokenNothingIsSent(t *testing.T) {
 }
 
 // What never left is never in doubt.
-func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
+func TestARefundThatCannotBeSentIsNeverUnknown(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	addr, nowhere := freeAddr(t), "http://"+freeAddr(t)
@@ -197,7 +197,7 @@ func TestARefundThatCannotBeSentIsNeverInDoubt(t *testing.T) {
 	f.audit(t)
 }
 
-func TestWithoutRepeatsADoubtIsNeverSentAgain(t *testing.T) {
+func TestWithoutRepeatsAnUnknownRefundIsNeverSentAgain(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	f.worker(t, func(cfg *service.Config) {

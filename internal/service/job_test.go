@@ -217,7 +217,7 @@ func TestOtherContentUnderAUsedRefundIDIsADeadLetter(t *testing.T) {
 
 // A wake-up from the ledger has no customer. Producers can set its header on a
 // job, where it must change nothing, but cannot publish on the due subjects.
-func TestNudgeHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
+func TestWakeUpHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)

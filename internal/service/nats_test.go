@@ -20,7 +20,7 @@ import (
 
 // The answer that is not stored: NATS goes after DOKU has committed and before its answer
 // could be recorded.
-func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
+func TestAnUnstoredAnswerOutlivesARestartOfNATS(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	addr := freeAddr(t)
@@ -52,7 +52,7 @@ func TestAnAnswerInHandOutlivesNATS(t *testing.T) {
 
 // The channel of an answer that is not stored takes no new job: whatever keeps the answer
 // from being stored, the next one may share.
-func TestNoJobIsTakenWhileAnAnswerIsInHand(t *testing.T) {
+func TestNoJobIsTakenWhileAnAnswerIsUnstored(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
 	addr := freeAddr(t)

@@ -87,7 +87,7 @@ func TestWhatAStoppingWorkerHasNotStartedIsDoneByAnotherAtOnce(t *testing.T) {
 }
 
 // A job that waits for its place under the rate limit has not begun.
-func TestWhatWaitsForTheRateLimitIsHandedBackAtAStop(t *testing.T) {
+func TestWhatWaitsForTheRateLimitIsRequeuedAtAStop(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: time.Hour}) // nothing comes back by itself
 	addr := freeAddr(t)

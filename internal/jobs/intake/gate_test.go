@@ -118,7 +118,7 @@ func TestMessageOfAShutGateIsLetGoAtTheCeiling(t *testing.T) {
 	gate := newHatch(math.MaxInt)
 	got := make(chan string, 10)
 	s.run(4, func(_ context.Context, d *intake.Delivery) { ack(t, d); got <- name(d) },
-		func(c *intake.Config) { c.Gate, c.Ceiling, c.HandBackAfter = gate, 400*time.Millisecond, time.Hour })
+		func(c *intake.Config) { c.Gate, c.Ceiling, c.RequeueAfter = gate, 400*time.Millisecond, time.Hour })
 	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
 	gate.shut()
 	s.jobs(1)
@@ -172,13 +172,13 @@ func TestFeedThatItsGateHoldsBackLeavesTheOtherAlone(t *testing.T) {
 // A gate that is shut in one process says nothing about the others: what this
 // one has in flight is requeued, and neither kept alive nor left to its
 // AckWait.
-func TestMessageOfAShutGateIsHandedBackToOthers(t *testing.T) {
+func TestMessageOfAClosedGateIsRequeuedForOthers(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, time.Hour)
 	gate := newHatch(math.MaxInt)
 	got := make(chan string, 10)
 	s.run(4, func(_ context.Context, d *intake.Delivery) { ack(t, d); got <- name(d) }, func(c *intake.Config) {
-		c.Gate, c.HandBackAfter, c.HandBackDelay = gate, 50*time.Millisecond, 50*time.Millisecond
+		c.Gate, c.RequeueAfter, c.RequeueDelay = gate, 50*time.Millisecond, 50*time.Millisecond
 	})
 	eventually(t, "both long polls stand", func() bool { return s.waiting() == 2 })
 	gate.shut()

@@ -27,7 +27,7 @@ func (h *inFlight) init(ceiling time.Duration, now func() time.Time) {
 	h.ackWait = make(map[Origin]time.Duration)
 }
 
-// add takes d into the hand, or counts its ceiling anew.
+// add begins to send heartbeats for d, or starts its ceiling anew.
 func (h *inFlight) add(d *Delivery) {
 	now := h.now()
 	h.mu.Lock()

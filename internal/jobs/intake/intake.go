@@ -50,11 +50,11 @@ type Config struct {
 	// [Intake.Run].
 	Handle func(ctx context.Context, d *Delivery)
 
-	// HandBackAfter is how long a message may wait for a gate that is shut,
+	// RequeueAfter is how long a message may wait for a gate that is shut,
 	// before it is requeued; default 1s. It then comes again after
 	// HandBackDelay, default 2s, and up to as much again: perhaps to a process
 	// whose gate is open.
-	HandBackAfter, HandBackDelay time.Duration
+	RequeueAfter, RequeueDelay time.Duration
 
 	JS jetstream.JetStream
 
@@ -93,7 +93,7 @@ type Config struct {
 type Intake struct {
 	cfg     Config
 	slots   slots
-	hands   inFlight
+	inFlight   inFlight
 	sources []*puller
 
 	used     atomic.Bool
@@ -109,7 +109,7 @@ func New(cfg Config) (*Intake, error) {
 	}
 	i := &Intake{cfg: cfg}
 	i.slots.size = cfg.Concurrency
-	i.hands.init(cfg.Ceiling, cfg.Now)
+	i.inFlight.init(cfg.Ceiling, cfg.Now)
 	i.sources = []*puller{newPuller(i, FromDue), newPuller(i, FromJobs)}
 	return i, nil
 }
@@ -120,8 +120,8 @@ func (c Config) withDefaults() Config {
 		value time.Duration
 	}{
 		{&c.AnswerWait, 2 * time.Second},
-		{&c.HandBackAfter, time.Second},
-		{&c.HandBackDelay, 2 * time.Second},
+		{&c.RequeueAfter, time.Second},
+		{&c.RequeueDelay, 2 * time.Second},
 		{&c.PanicDelay, 15 * time.Minute},
 		{&c.PollHeartbeat, 5 * time.Second},
 		{&c.PollWait, 30 * time.Second},
@@ -184,7 +184,7 @@ func (i *Intake) Run(ctx, workCtx context.Context) error {
 	}
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(workCtx))
 	var beats, sources sync.WaitGroup
-	beats.Go(func() { i.hands.run(beating) })
+	beats.Go(func() { i.inFlight.run(beating) })
 	for _, s := range i.sources {
 		sources.Go(func() { s.run(ctx, workCtx) })
 	}
@@ -224,7 +224,7 @@ func (i *Intake) InFlight() int { return int(i.running.Load()) }
 
 // start runs the handler in a slot that was taken for it.
 func (i *Intake) start(workCtx context.Context, d *Delivery) {
-	i.hands.add(d)
+	i.inFlight.add(d)
 	i.running.Add(1)
 	i.handlers.Go(func() {
 		defer i.finish(d)
@@ -237,7 +237,7 @@ func (i *Intake) finish(d *Delivery) {
 	if cause := recover(); cause != nil {
 		i.panicked(d, cause)
 	}
-	i.hands.remove(d)
+	i.inFlight.remove(d)
 	i.running.Add(-1)
 	i.slots.release(1)
 }
@@ -268,7 +268,7 @@ func panicText(cause any) string {
 
 // gate is the one that a rank has to pass.
 func (i *Intake) gate(r priority) Gate {
-	if r == heldFresh || r == pullFresh {
+	if r == waitFresh || r == pullFresh {
 		return i.cfg.JobsGate
 	}
 	return i.cfg.Gate

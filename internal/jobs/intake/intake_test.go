@@ -198,7 +198,7 @@ func TestEmptyMessageWithAStatusHeaderIsDelivered(t *testing.T) {
 	}
 }
 
-func TestDrainHandsBackWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
+func TestDrainRequeuesWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, time.Hour) // no message comes again by itself
 	s.jobs(20)
@@ -240,7 +240,7 @@ func TestDrainHandsBackWhatHasNotStartedAndFinishesTheRest(t *testing.T) {
 	receive(t, w.all, "the rest")
 }
 
-func TestMessageOnItsWayIsHandedBackByADrain(t *testing.T) {
+func TestMessageInTransitIsRequeuedByADrain(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, 30*time.Second)
 	v := s.newValve()

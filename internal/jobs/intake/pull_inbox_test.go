@@ -19,7 +19,7 @@ type slowProxy struct {
 	listener net.Listener
 	upstream string
 	delay    func() time.Duration
-	pass     sync.RWMutex // held for writing: nothing the server says gets through
+	pass     sync.RWMutex // waitPriority for writing: nothing the server says gets through
 	group    sync.WaitGroup
 
 	mu    sync.Mutex

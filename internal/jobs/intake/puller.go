@@ -20,9 +20,9 @@ import (
 // goroutine of run.
 type puller struct {
 	in               *Intake
-	feed             Origin
+	origin             Origin
 	stream, consumer string
-	held, pull       priority
+	waitPriority, pullPriority       priority
 	nc               *nats.Conn
 	next             string // where pulls go
 
@@ -35,7 +35,7 @@ type puller struct {
 	more    bool        // the last message said that others are pending
 	failed  bool        // the last session ended with a pull, and none has been answered since
 	paused  bool        // since the last answer
-	quiet   time.Time   // when a message, or the word that none is pending, last came
+	quiet   time.Time   // when a message, or the status that none is pending, last came
 	suspect bool        // messages are pending; if the next batch brings none, something is wrong
 
 	mu      sync.Mutex
@@ -44,12 +44,12 @@ type puller struct {
 
 // newPuller reads from worker_<channel> or due_<channel>.
 func newPuller(in *Intake, feed Origin) *puller {
-	from, consumer, held, pull := stream.Jobs, stream.WorkerConsumer(in.cfg.Channel), heldFresh, pullFresh
+	from, consumer, held, pull := stream.Jobs, stream.WorkerConsumer(in.cfg.Channel), waitFresh, pullFresh
 	if feed == FromDue {
-		from, consumer, held, pull = stream.Waits, stream.DueConsumer(in.cfg.Channel), heldDue, pullDue
+		from, consumer, held, pull = stream.Waits, stream.DueConsumer(in.cfg.Channel), waitDue, pullDue
 	}
 	return &puller{
-		in: in, feed: feed, stream: from, consumer: consumer, held: held, pull: pull,
+		in: in, origin: feed, stream: from, consumer: consumer, waitPriority: held, pullPriority: pull,
 		nc: in.cfg.JS.Conn(), next: pullSubject(in.cfg.JS, from, consumer),
 		problem: ErrNotPulling,
 		retry: backoff.NewExponentialBackOff(
@@ -76,7 +76,7 @@ func (s *puller) run(ctx, workCtx context.Context) {
 	}
 	for _, d := range s.waiting {
 		_ = d.Nak(0) // unsent, it comes again after its AckWait
-		s.in.hands.remove(d)
+		s.in.inFlight.remove(d)
 	}
 	_ = s.setProblem(ErrNotPulling)
 }
@@ -136,7 +136,7 @@ func (s *puller) lookUp(ctx context.Context) (*jetstream.ConsumerInfo, error) {
 		return nil, fmt.Errorf("look up consumer: %w", err)
 	}
 	info := consumer.CachedInfo()
-	s.in.hands.setAckWait(s.feed, info.Config.AckWait)
+	s.in.inFlight.setAckWait(s.origin, info.Config.AckWait)
 	return info, nil
 }
 
@@ -165,9 +165,9 @@ func (s *puller) startWaiting(ctx context.Context) error {
 		return err
 	}
 	d := s.waiting[0]
-	limited, cancel := context.WithTimeout(ctx, s.in.hands.remaining(d))
+	limited, cancel := context.WithTimeout(ctx, s.in.inFlight.remaining(d))
 	defer cancel()
-	_, err := s.in.admit(limited, 1, s.held)
+	_, err := s.in.admit(limited, 1, s.waitPriority)
 	switch {
 	case ctx.Err() != nil:
 		if err == nil {
@@ -179,9 +179,9 @@ func (s *puller) startWaiting(ctx context.Context) error {
 	}
 	s.waiting = s.waiting[1:]
 	// What the message said about others was true when it came.
-	s.more = s.more || s.in.cfg.Ceiling-s.in.hands.remaining(d) > moreSlotsTime
+	s.more = s.more || s.in.cfg.Ceiling-s.in.inFlight.remaining(d) > moreSlotsTime
 	if err != nil {
-		s.in.hands.remove(d)
+		s.in.inFlight.remove(d)
 		return nil
 	}
 	s.start(d)
@@ -193,9 +193,9 @@ func (s *puller) startWaiting(ctx context.Context) error {
 // is given a message while this one sends heartbeats for it. Nothing more is
 // pulled meanwhile, for the gate is asked before every pull.
 func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.HandBackAfter, s.in.hands.remaining(s.waiting[0])))
+	limited, cancel := context.WithTimeout(ctx, min(s.in.cfg.RequeueAfter, s.in.inFlight.remaining(s.waiting[0])))
 	defer cancel()
-	_, err = s.in.gate(s.held).Wait(limited)
+	_, err = s.in.gate(s.waitPriority).Wait(limited)
 	switch {
 	case err == nil:
 		return true, nil
@@ -208,10 +208,10 @@ func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
 	for _, d := range s.waiting {
 		// One beyond its ceiling is perhaps another's by now, and a late nak would
 		// have it delivered once more.
-		if delay := s.in.cfg.HandBackDelay; s.in.hands.remaining(d) > 0 {
+		if delay := s.in.cfg.RequeueDelay; s.in.inFlight.remaining(d) > 0 {
 			_ = d.Nak(delay + rand.N(delay)) //nolint:gosec // no secret; unsent, it comes again after its AckWait
 		}
-		s.in.hands.remove(d)
+		s.in.inFlight.remove(d)
 	}
 	s.waiting = nil
 	s.more = true
@@ -225,7 +225,7 @@ const batchWait = 5 * time.Millisecond
 
 // batch pulls what is there into slots set aside for it.
 func (s *puller) batch(ctx context.Context) error {
-	n, err := s.in.admit(ctx, s.in.cfg.Concurrency, s.pull)
+	n, err := s.in.admit(ctx, s.in.cfg.Concurrency, s.pullPriority)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (s *puller) batch(ctx context.Context) error {
 // poll waits for one message. The slot is only looked for, not set aside: the
 // other source may use it while nothing comes.
 func (s *puller) poll(ctx context.Context) error {
-	n, err := s.in.admit(ctx, 1, s.pull)
+	n, err := s.in.admit(ctx, 1, s.pullPriority)
 	if err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (s *puller) poll(ctx context.Context) error {
 }
 
 // checkConsumer finds out whether nothing came because nothing is there. A message may
-// have been stored in this very moment, so a last pull has the final word.
+// have been stored in this very moment, so a last pull decides.
 func (s *puller) checkConsumer(ctx context.Context) error {
 	s.quiet = s.in.cfg.Now()
 	info, err := s.lookUp(ctx)
@@ -317,7 +317,7 @@ func (s *puller) request(ctx context.Context, req pullRequest, slots *int) error
 	return nil
 }
 
-// receiveStatus ignores what is said about an earlier pull, but for the sign of life.
+// receiveStatus ignores the status of an earlier pull, except as a sign of life.
 func (s *puller) receiveStatus(msg *nats.Msg, address string) (ended bool, err error) {
 	if msg.Subject != address {
 		return false, nil
@@ -336,7 +336,7 @@ func (s *puller) handOver(msg *nats.Msg, slots *int) {
 	s.start(d)
 }
 
-// receive takes a message into the hand, to wait for a slot.
+// receive keeps a message in flight until it has a slot.
 func (s *puller) receive(msg *nats.Msg) *Delivery {
 	meta, err := msg.Metadata()
 	if err != nil { // only a server that is none of NATS's sends such a thing
@@ -344,12 +344,12 @@ func (s *puller) receive(msg *nats.Msg) *Delivery {
 		return nil
 	}
 	d := &Delivery{
-		Channel: s.in.cfg.Channel, Origin: s.feed, Subject: msg.Subject, Data: msg.Data, Header: msg.Header,
+		Channel: s.in.cfg.Channel, Origin: s.origin, Subject: msg.Subject, Data: msg.Data, Header: msg.Header,
 		Stream: meta.Stream, Sequence: meta.Sequence.Stream, Stored: meta.Timestamp, Delivered: meta.NumDelivered,
 		Acker: &replyAcker{nc: s.nc, subject: msg.Reply},
 	}
 	s.more, s.suspect, s.quiet = meta.NumPending > 0, false, s.in.cfg.Now()
-	s.in.hands.add(d)
+	s.in.inFlight.add(d)
 	s.waiting = append(s.waiting, d)
 	return d
 }

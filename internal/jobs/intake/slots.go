@@ -7,11 +7,11 @@ import "sync"
 type priority uint8
 
 const (
-	heldDue priority = iota
-	heldFresh
+	waitDue priority = iota
+	waitFresh
 	pullDue
 	pullFresh
-	ranks
+	priorities
 )
 
 // slots counts the handlers of one intake, running or promised.
@@ -20,7 +20,7 @@ type slots struct {
 
 	mu      sync.Mutex
 	used    int
-	waiting [ranks]bool
+	waiting [priorities]bool
 	changed chan struct{}
 }
 

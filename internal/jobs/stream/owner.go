@@ -21,7 +21,7 @@ type Owner struct {
 const (
 	metaClientID    = "client_id"
 	metaEnvironment = "environment"
-	metaNewLedger   = "new_ledger" // an administrator's word that the ledger of before is lost
+	metaNewLedger   = "new_ledger" // an administrator confirms that the previous ledger is lost
 )
 
 // IsZero reports whether nobody is named.

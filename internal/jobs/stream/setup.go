@@ -21,7 +21,7 @@ type SetupConfig struct {
 	LedgerMustExist bool
 
 	// NewLedger begins one although the other streams show that there was a
-	// ledger before: an administrator's word that it is lost for good.
+	// ledger before: an administrator confirms that it is lost for good.
 	NewLedger bool
 
 	// NoticeConsumers are durable consumers of the notices of dead letters, one

@@ -106,7 +106,7 @@ func (f streamInfos) lastSeq(name string) uint64 {
 }
 
 // emptiedLedger judges a ledger whose records are gone: by age, which an operator may
-// set, or by somebody's hand.
+// set, or by somebody who purged the stream.
 func (f streamInfos) emptiedLedger() string {
 	if f[Refunds].Config.MaxAge > 0 {
 		return ""

@@ -255,7 +255,7 @@ func TestLedgerThatMustExistIsNeverBegun(t *testing.T) {
 	}
 }
 
-func TestAdministratorBeginsANewLedgerByHisWord(t *testing.T) {
+func TestAdministratorMayBeginANewLedger(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
 	if _, err := setUp(t, js); err != nil {

@@ -63,7 +63,7 @@ func everUnknown(stories map[string]story, refunds []posted, ch channel.Channel)
 // The promise of the fourth cause: an hour of an answering outage over midnight
 // leaves no more refunds in doubt than CONCURRENCY, the five that open the
 // breaker and the probes, and loses none of the others.
-func TestOutageThatAnswersLeavesFewInDoubt(t *testing.T) {
+func TestOutageThatAnswersLeavesFewUnknown(t *testing.T) {
 	t.Parallel()
 	for name, o := range outages {
 		t.Run(name, func(t *testing.T) {

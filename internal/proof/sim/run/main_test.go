@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestARunThatMissesARoadExitsWithOneAndNamesIt(t *testing.T) {
+func TestARunThatMissesACoveragePointExitsWithOneAndNamesIt(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr strings.Builder
 	moment := func() time.Time { return time.Unix(1_800_000_000, 0) }

@@ -17,7 +17,7 @@ type outcome struct {
 	Changed  bool             `json:"changed"`
 	Operator string           `json:"operator"`
 	Refund   operator.View    `json:"refund"`
-	Said     *refund.Response `json:"doku_said,omitempty"`
+	Response *refund.Response `json:"doku_said,omitempty"`
 	Finding  string           `json:"finding,omitempty"`
 	Before   string           `json:"state_before"`
 }

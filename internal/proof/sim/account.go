@@ -16,6 +16,9 @@ type account struct {
 	channelNo int // the channel's number
 	job       jobs.Job
 	first     []byte // the message as it was first published
+	customers []jobs.Customer
+	// otherAmount: a job of one rupiah more was published under the identifier.
+	otherAmount bool
 
 	// In the streams.
 	last       entry
@@ -26,6 +29,7 @@ type account struct {
 	queued     int            // messages not acknowledged
 	deadLetter []byte         // the last dead letter under its identifier
 	sentAt     refund.Time    // when the last send was recorded
+	announced  []announced    // the sends that records announce
 	busy       [processes]bool
 
 	// At DOKU.

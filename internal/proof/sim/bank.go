@@ -58,6 +58,7 @@ func (w *world) endedBefore(o doku.Order, f fault) (p page, ended bool) {
 
 // execute is a refund call arriving at DOKU.
 func (w *world) execute(a *account, o doku.Order, f fault) page {
+	w.checkOrder(a, o, false)
 	if p, ended := w.endedBefore(o, f); ended {
 		return p
 	}
@@ -203,6 +204,7 @@ func expired(o doku.Order, now refund.Time) bool {
 
 // lookUp is a status inquiry arriving at DOKU.
 func (w *world) lookUp(a *account, o doku.Order, f fault) page {
+	w.checkOrder(a, o, true)
 	if p, ended := w.endedBefore(o, f); ended {
 		return p
 	}

@@ -122,7 +122,7 @@ func (h *execution) passed() {
 	row, e := h.machine.Row(), h.machine.Event()
 	h.w.report.rows[row]++
 	c := h.machine.Core()
-	if row == "still unknown" && e.Finding == refund.NotFound && e.AskedAt >= c.AskFrom && h.now < c.Deadline &&
+	if row == "still unknown" && e.Finding == refund.NotFound && e.AskedAt >= c.AskFrom && h.decided < c.Deadline &&
 		!e.NoCustomer && h.p.policy.Repeat == refund.RepeatSameDay {
 		h.w.cover(dayRule)
 	}

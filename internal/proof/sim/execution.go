@@ -24,7 +24,7 @@ type execution struct {
 	job         jobs.Incoming
 	entry       entry // the record that is decided from
 	machine     refund.Machine
-	now         refund.Time // of the current effect, by the process's clock
+	decided     refund.Time // when the machine decided last, by the process's clock
 	permit      *retry.Permit
 	response    refund.Response
 	holdsAnswer bool // an answer that could not be stored yet
@@ -75,10 +75,10 @@ func readJob(m *message) jobs.Incoming {
 // waited for.
 func (h *execution) run() {
 	for !h.over {
-		h.now = h.p.clock()
-		before := h.machine
-		h.machine = h.machine.Decide(h.now, h.p.policy)
+		now, before := h.p.clock(), h.machine
+		h.machine = h.machine.Decide(now, h.p.policy)
 		if h.machine != before {
+			h.decided = now
 			h.passed()
 		}
 		effect, more := h.machine.Effect()
@@ -173,11 +173,11 @@ func (h *execution) next() refund.Record {
 		last = h.job.FirstRecord(h.m.stored)
 		last.ClientID, last.Environment = clientID, "simulator"
 	}
-	details := refund.Details{At: h.now, By: h.p.stamp(), Prev: h.entry.seq, Response: h.response}
+	details := refund.Details{At: h.decided, By: h.p.stamp(), Prev: h.entry.seq, Response: h.response}
 	if h.machine.Event().Job == refund.InvalidJob {
 		details.Note = h.job.Problems.String()
 	}
-	return h.w.mutation.record(h.machine.Record(last, details), h.now)
+	return h.w.mutation.record(h.machine.Record(last, details), h.decided)
 }
 
 // stamp makes every record of every process different from all others.

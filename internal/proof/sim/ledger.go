@@ -50,6 +50,9 @@ func (w *world) keep(a *account, r refund.Record) {
 	}
 	a.last = entry{record: r, seq: w.sequence, stored: w.now}
 	a.states = append(a.states, r.State)
+	if r.State == refund.Sending {
+		w.checkSending(a, &r)
+	}
 	if !r.State.Result() {
 		return
 	}
@@ -64,6 +67,7 @@ func (w *world) keep(a *account, r refund.Record) {
 		return
 	}
 	a.results = append(a.results, read.Status)
+	w.checkResult(a, read)
 	w.report.results[r.State]++
 	if r.State == refund.Succeeded {
 		w.report.channels[a.channelNo]++

@@ -84,6 +84,7 @@ func (w *world) shape(a *account, now refund.Time) {
 	}
 	a.job.Deadline = w.deadline(max(now, refund.At(a.job.NotBefore)))
 	a.job.Customer = w.customer(a.channel, now)
+	a.customers = append(a.customers, a.job.Customer)
 	a.first = a.job.Encode()
 	if spoil := w.rng.IntN(1000); spoil < len(spoilt)*5 {
 		a.first = spoilt[spoil/5](a.first)
@@ -154,12 +155,14 @@ func (w *world) again(a *account, at time.Duration) {
 		later := at + w.between(time.Second, 30*time.Minute)
 		renewed := a.job
 		renewed.Customer = w.customer(a.channel, w.now.Add(later))
+		a.customers = append(a.customers, renewed.Customer)
 		w.publish(a, renewed.Encode(), later)
 	}
 	switch w.rng.IntN(200) {
 	case 0:
 		other := a.job
 		other.Amount++
+		a.otherAmount = true
 		w.publish(a, other.Encode(), at+w.between(0, time.Hour))
 	case 1:
 		w.publish(nil, a.first[:len(a.first)/2], at)

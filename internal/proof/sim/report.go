@@ -20,6 +20,7 @@ type Report struct {
 	Problems []string
 	Broken   int
 
+	all      bool // every problem is kept
 	trace    uint64
 	faults   [faults]int
 	covered  [coveragePoints]int
@@ -122,7 +123,7 @@ const maxProblems = 20
 // problem keeps the first ones and counts all.
 func (r *Report) problem(text string) {
 	r.Broken++
-	if len(r.Problems) < maxProblems {
+	if r.all || len(r.Problems) < maxProblems {
 		r.Problems = append(r.Problems, text)
 	}
 }
@@ -133,7 +134,10 @@ func (r *Report) add(next Report) {
 	r.Deliveries += next.Deliveries
 	r.Exchanges += next.Exchanges
 	r.Broken += next.Broken
-	r.Problems = append(r.Problems, next.Problems[:min(len(next.Problems), maxProblems-len(r.Problems))]...)
+	if !next.all {
+		next.Problems = next.Problems[:min(len(next.Problems), maxProblems-len(r.Problems))]
+	}
+	r.Problems = append(r.Problems, next.Problems...)
 	r.trace = mix(r.trace, next.trace)
 	addCounts(r.faults[:], next.faults[:])
 	addCounts(r.covered[:], next.covered[:])

@@ -54,7 +54,7 @@ func Run(cfg Config) Report {
 
 // runBatch simulates and judges one batch in a world of its own.
 func runBatch(cfg Config, n int) Report {
-	r := Report{trace: traceStart, rows: rows{}}
+	r := Report{trace: traceStart, rows: rows{}, all: cfg.mutation != none}
 	w := newWorld(cfg, n, &r)
 	w.plan(min(batchSize, cfg.Jobs-n*batchSize))
 	w.live()
@@ -91,6 +91,7 @@ func (w *world) verify() {
 		}
 	}
 	for i, a := range w.accounts {
+		w.checkConflict(a)
 		if amount := refunds[i].Amount; amount != 0 && amount != a.job.Amount && amount != a.job.Amount+1 {
 			w.problem("%s: nobody published %d rupiah", a.id, amount)
 		}

@@ -17,11 +17,13 @@ type account struct {
 	job       jobs.Job
 	first     []byte // the message as it was first published
 	customers []jobs.Customer
+	spoilt    bool // first is not a good job
 	// otherAmount: a job of one rupiah more was published under the identifier.
 	otherAmount bool
 
 	// In the streams.
 	last       entry
+	enqueued   []refund.Time  // when jobs under its identifier were stored
 	states     []refund.State // of the records
 	results    []refund.State // as a consumer of results reads them
 	ended      refund.Time    // when the first result was stored

@@ -67,7 +67,7 @@ func (w *world) keep(a *account, r refund.Record) {
 		return
 	}
 	a.results = append(a.results, read.Status)
-	w.checkResult(a, read)
+	w.checkResult(a, &r, read)
 	w.report.results[r.State]++
 	if r.State == refund.Succeeded {
 		w.report.channels[a.channelNo]++

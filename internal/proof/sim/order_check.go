@@ -42,9 +42,11 @@ func (w *world) checkOrder(a *account, o doku.Order, inquiry bool) {
 	if o.Channel != a.channel || !a.asksFor(o.InvoiceNumber, o.OriginalRequestID, o.Amount) {
 		w.problem("%s: DOKU was sent another refund: %s, %s, %d rupiah", a.id, o.InvoiceNumber, o.OriginalRequestID, o.Amount)
 	}
-	// A message that was made from the ledger has no customer values.
-	if c := jobs.Customer(o.Customer); !inquiry && c != (jobs.Customer{}) && !slices.Contains(a.customers, c) {
+	if c := jobs.Customer(o.Customer); !inquiry && !a.published(c) {
 		w.problem("%s: DOKU was sent customer values that nobody published", a.id)
+	}
+	if !inquiry && o.Reason != a.job.Reason {
+		w.problem("%s: DOKU was sent another reason, %q", a.id, o.Reason)
 	}
 	sent := announced{refund.Identity{RequestID: o.RequestID, ExternalID: o.ExternalID, PartnerRefundNo: o.PartnerRefundNo}, refund.At(o.SendBy)}
 	if !slices.ContainsFunc(a.announced, func(s announced) bool {
@@ -60,14 +62,35 @@ func (a *account) asksFor(invoice, original string, amount int64) bool {
 		(amount == a.job.Amount || a.otherAmount && amount == a.job.Amount+1)
 }
 
+// published reports whether these are values of a message. One that was made from
+// the ledger has none, and makes no call that requires some.
+func (a *account) published(c jobs.Customer) bool {
+	if c == (jobs.Customer{}) {
+		return a.channel.Facts().CustomerToken != channel.Required
+	}
+	return slices.Contains(a.customers, c)
+}
+
 // checkResult compares a result with the job and with what was sent. Of a job
 // that was rejected, not every field is known.
-func (w *world) checkResult(a *account, r jobs.Result) {
+func (w *world) checkResult(a *account, last *refund.Record, r jobs.Result) {
 	if r.RefundID != a.id || r.Channel != a.channel ||
 		r.Status != refund.Rejected && !a.asksFor(r.InvoiceNumber, r.OriginalRequestID, r.Amount) {
 		w.problem("%s: its result is of another refund: %+v", a.id, r)
 	}
-	if r.Attempts == 0 || len(a.announced) == 0 {
+	if r.Currency != jobs.Currency && r.Status != refund.Rejected || r.Environment != "simulator" || r.Status != last.State {
+		w.problem("%s: its result has another currency, environment or status: %+v", a.id, r)
+	}
+	if proven, failed := r.Evidence != "", r.Error.Code != ""; r.Status == refund.Succeeded && (!proven || failed) ||
+		r.Status != refund.Succeeded && !failed || r.Status == refund.Rejected && proven {
+		w.problem("%s: its result proves or explains itself wrongly: %+v", a.id, r)
+	}
+	// An operator may cancel a refund before its job is looked at.
+	enqueued := slices.Contains(a.enqueued, refund.At(r.EnqueuedAt)) || r.EnqueuedAt.IsZero() && r.Status == refund.Rejected
+	if int(r.Attempts) != len(a.announced) || !enqueued || refund.At(r.CompletedAt) != last.At {
+		w.problem("%s: its result counts or dates wrongly: %d attempts of %d, %v to %v", a.id, r.Attempts, len(a.announced), r.EnqueuedAt, r.CompletedAt)
+	}
+	if len(a.announced) == 0 {
 		return
 	}
 	sent := a.announced[len(a.announced)-1].identity
@@ -79,9 +102,13 @@ func (w *world) checkResult(a *account, r jobs.Result) {
 	}
 }
 
-// checkConflict: two jobs under one identifier are one refund and a dead letter.
+// checkConflict: two jobs under one identifier are one refund and a dead letter,
+// and a repeat of the same job is no dead letter.
 func (w *world) checkConflict(a *account) {
 	if a.otherAmount && len(a.states) > 0 && a.deadLetter == nil {
 		w.problem("%s: another job under its identifier became no dead letter", a.id)
+	}
+	if !a.otherAmount && !a.spoilt && a.deadLetter != nil {
+		w.problem("%s: its own job became a dead letter", a.id)
 	}
 }

@@ -87,7 +87,7 @@ func (w *world) shape(a *account, now refund.Time) {
 	a.customers = append(a.customers, a.job.Customer)
 	a.first = a.job.Encode()
 	if spoil := w.rng.IntN(1000); spoil < len(spoilt)*5 {
-		a.first = spoilt[spoil/5](a.first)
+		a.first, a.spoilt = spoilt[spoil/5](a.first), true
 	}
 }
 

@@ -44,6 +44,9 @@ func (w *world) offer(m *message) {
 		return
 	}
 	m.stored = w.now
+	if m.of != nil {
+		m.of.enqueued = append(m.of.enqueued, w.now)
+	}
 	w.deliver(m)
 }
 

@@ -30,6 +30,7 @@ const (
 	overdueSwept
 	olderWaitWins
 	wakeUpMade
+	wakeUpWithoutRecord
 	breakerOpened
 	breakerClosed
 	processDied
@@ -77,6 +78,7 @@ var coverageNames = [coveragePoints]string{
 	overdueSwept:           "overdue wait swept",
 	olderWaitWins:          "older wait took the newer one with it",
 	wakeUpMade:             "wake-up made from the ledger",
+	wakeUpWithoutRecord:    "wake-up for a refund without a record",
 	breakerOpened:          "breaker opened",
 	breakerClosed:          "breaker half-open, probed and closed",
 	processDied:            "worker died",

@@ -173,6 +173,9 @@ func (h *execution) next() refund.Record {
 		last = h.job.FirstRecord(h.m.stored)
 		last.ClientID, last.Environment = clientID, "simulator"
 	}
+	if h.m.wakeUp && h.entry.seq == 0 {
+		h.w.problem("%s: begun by a wake-up", h.of.id)
+	}
 	details := refund.Details{At: h.decided, By: h.p.stamp(), Prev: h.entry.seq, Response: h.response}
 	if h.machine.Event().Job == refund.InvalidJob {
 		details.Note = h.job.Problems.String()

@@ -26,6 +26,7 @@ type announced struct {
 // checkSending compares a record that announces a send with the job, and keeps
 // what it announces.
 func (w *world) checkSending(a *account, r *refund.Record) {
+	w.checkIdentity(a, r)
 	a.announced = append(a.announced, announced{r.Identity, r.SendBy})
 	if from := a.job.NotBefore; !from.IsZero() && w.now.Add(clockTolerance) < refund.At(from) {
 		w.problem("%s: sent before its not_before", a.id)
@@ -33,6 +34,30 @@ func (w *world) checkSending(a *account, r *refund.Record) {
 	// A process may stand still before it stores what it decided in time.
 	if until := a.job.Deadline; !until.IsZero() && r.At >= refund.At(until) {
 		w.problem("%s: sent after its deadline", a.id)
+	}
+}
+
+// checkIdentity: identifiers are there and nobody else's. Of one refund they stay
+// the same, but for the X-EXTERNAL-ID of a call that was refused.
+func (w *world) checkIdentity(a *account, r *refund.Record) {
+	ids := []string{r.Identity.RequestID}
+	if a.channel != channel.CreditCard {
+		ids = []string{r.Identity.PartnerRefundNo, r.Identity.ExternalID}
+	}
+	for _, id := range ids {
+		if owner := w.owners[id]; id == "" || owner != nil && owner != a {
+			w.problem("%s: identifier %q is missing or another refund's", a.id, id)
+		}
+		w.owners[id] = a
+	}
+	if len(a.announced) == 0 {
+		return
+	}
+	before := a.announced[len(a.announced)-1].identity
+	fresh := before.ExternalID != r.Identity.ExternalID
+	before.ExternalID = r.Identity.ExternalID
+	if before != r.Identity || fresh != (a.channel != channel.CreditCard && r.FirstUnknown == 0) {
+		w.problem("%s: sent again under other identifiers, or under one that was refused: %+v", a.id, r.Identity)
 	}
 }
 
@@ -87,6 +112,9 @@ func (w *world) checkResult(a *account, last *refund.Record, r jobs.Result) {
 	}
 	// An operator may cancel a refund before its job is looked at.
 	enqueued := slices.Contains(a.enqueued, refund.At(r.EnqueuedAt)) || r.EnqueuedAt.IsZero() && r.Status == refund.Rejected
+	if r.Error.Source == jobs.SourceDOKU && r.Error.HTTPStatus == 0 {
+		w.problem("%s: its result names an error of DOKU's without DOKU's answer: %+v", a.id, r)
+	}
 	if int(r.Attempts) != len(a.announced) || !enqueued || refund.At(r.CompletedAt) != last.At {
 		w.problem("%s: its result counts or dates wrongly: %d attempts of %d, %v to %v", a.id, r.Attempts, len(a.announced), r.EnqueuedAt, r.CompletedAt)
 	}
@@ -105,7 +133,8 @@ func (w *world) checkResult(a *account, last *refund.Record, r jobs.Result) {
 // checkConflict: two jobs under one identifier are one refund and a dead letter,
 // and a repeat of the same job is no dead letter.
 func (w *world) checkConflict(a *account) {
-	if a.otherAmount && len(a.states) > 0 && a.deadLetter == nil {
+	// One that was cancelled before its job came is every job's.
+	if a.otherAmount && a.last.record.Fingerprint != "" && a.deadLetter == nil {
 		w.problem("%s: another job under its identifier became no dead letter", a.id)
 	}
 	if !a.otherAmount && !a.spoilt && a.deadLetter != nil {

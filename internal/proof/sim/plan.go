@@ -166,5 +166,7 @@ func (w *world) again(a *account, at time.Duration) {
 		w.publish(a, other.Encode(), at+w.between(0, time.Hour))
 	case 1:
 		w.publish(nil, a.first[:len(a.first)/2], at)
+	case 2:
+		w.strayWakeUp(a, at/2)
 	}
 }

@@ -75,6 +75,7 @@ func newWorld(cfg Config, batch int, r *Report) *world {
 		behaviour: n,
 		mutation:  cfg.mutation,
 		report:    r,
+		owners:    map[string]*account{},
 		doku:      doku.NewClassifier(clientID, secret.New(sharedKey)),
 	}
 	return w

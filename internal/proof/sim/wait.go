@@ -111,4 +111,14 @@ func (w *world) wakeUp() {
 	}
 }
 
+// strayWakeUp is a wake-up for a refund that has no record: it begins none.
+func (w *world) strayWakeUp(a *account, at time.Duration) {
+	w.after(at, func() {
+		if a.last.seq == 0 {
+			w.cover(wakeUpWithoutRecord)
+			w.send(&wait{of: a, data: jobs.FromRecord(a.job.Recorded()).Encode(), wakeUp: true})
+		}
+	})
+}
+
 func wakeUpOf(r refund.Record) []byte { return jobs.FromRecord(r.Job).Encode() }

@@ -36,6 +36,7 @@ type world struct {
 	count  uint64 // of events
 
 	accounts  []*account
+	owners    map[string]*account // of the identifiers that were announced
 	processes []*process
 	operator  *process  // takes no messages
 	paused    []bool    // by channel

@@ -91,10 +91,10 @@ type Config struct {
 // if a slot was free when it was sent. A message that then finds no slot waits
 // for the next one, with priority. Whatever is in flight is heartbeaten.
 type Intake struct {
-	cfg     Config
-	slots   slots
-	inFlight   inFlight
-	sources []*puller
+	cfg      Config
+	slots    slots
+	inFlight inFlight
+	sources  []*puller
 
 	used     atomic.Bool
 	running  atomic.Int64

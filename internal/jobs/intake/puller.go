@@ -19,12 +19,12 @@ import (
 // puller pulls from one consumer. All of it but the problem belongs to the
 // goroutine of run.
 type puller struct {
-	in               *Intake
-	origin             Origin
-	stream, consumer string
-	waitPriority, pullPriority       priority
-	nc               *nats.Conn
-	next             string // where pulls go
+	in                         *Intake
+	origin                     Origin
+	stream, consumer           string
+	waitPriority, pullPriority priority
+	nc                         *nats.Conn
+	next                       string // where pulls go
 
 	start  func(*Delivery) // runs the handler in a slot that was taken for it
 	events chan nats.Status

@@ -59,7 +59,7 @@ const (
 	coveragePoints
 )
 
-var coverageNames = [coveragePoints]string{
+var coverageNames = [coveragePoints]string{ //nolint:gosec // no credentials: some points are about tokens
 	replaySuccess:          "success learned from a replay",
 	freshExternalID:        "fresh X-EXTERNAL-ID after a refusal",
 	noAfterUnknown:         "a no after an unknown not believed",
@@ -93,8 +93,8 @@ var coverageNames = [coveragePoints]string{
 	broughtForward:         "operator: brought forward",
 	inquirySettled:         "operator: inquiry settled",
 	inquiryShown:           "operator: inquiry proved nothing",
-	verdictSucceeded:       "operator: word, succeeded",
-	verdictFailed:          "operator: word, failed",
+	verdictSucceeded:       "operator: verdict, succeeded",
+	verdictFailed:          "operator: verdict, failed",
 	operatorRefused:        "operator: refused",
 	operatorOvertaken:      "operator: record had moved on, decided anew",
 	jobReplayed:            "operator: job replayed",

@@ -96,38 +96,50 @@ func (a *account) published(c jobs.Customer) bool {
 	return slices.Contains(a.customers, c)
 }
 
-// checkResult compares a result with the job and with what was sent. Of a job
-// that was rejected, not every field is known.
+// checkResult compares a result with the job, its record and what was sent. Of a
+// job that was rejected, not every field is known.
 func (w *world) checkResult(a *account, last *refund.Record, r jobs.Result) {
-	if r.RefundID != a.id || r.Channel != a.channel ||
-		r.Status != refund.Rejected && !a.asksFor(r.InvoiceNumber, r.OriginalRequestID, r.Amount) {
-		w.problem("%s: its result is of another refund: %+v", a.id, r)
-	}
-	if r.Currency != jobs.Currency && r.Status != refund.Rejected || r.Environment != "simulator" || r.Status != last.State {
-		w.problem("%s: its result has another currency, environment or status: %+v", a.id, r)
-	}
-	if proven, failed := r.Evidence != "", r.Error.Code != ""; r.Status == refund.Succeeded && (!proven || failed) ||
-		r.Status != refund.Succeeded && !failed || r.Status == refund.Rejected && proven {
-		w.problem("%s: its result proves or explains itself wrongly: %+v", a.id, r)
-	}
+	rejected := r.Status == refund.Rejected
 	// An operator may cancel a refund before its job is looked at.
-	enqueued := slices.Contains(a.enqueued, refund.At(r.EnqueuedAt)) || r.EnqueuedAt.IsZero() && r.Status == refund.Rejected
-	if r.Error.Source == jobs.SourceDOKU && r.Error.HTTPStatus == 0 {
-		w.problem("%s: its result names an error of DOKU's without DOKU's answer: %+v", a.id, r)
+	dated := slices.Contains(a.enqueued, refund.At(r.EnqueuedAt)) || rejected && r.EnqueuedAt.IsZero()
+	for _, c := range []struct {
+		problem string
+		sound   bool
+	}{
+		{"of another refund", r.RefundID == a.id && r.Channel == a.channel && (rejected || a.asksFor(r.InvoiceNumber, r.OriginalRequestID, r.Amount))},
+		{"of another currency, environment or status", (rejected || r.Currency == jobs.Currency) && r.Environment == "simulator" && r.Status == last.State},
+		{"proven or explained wrongly", soundly(r)},
+		{"dated wrongly", dated && refund.At(r.CompletedAt) == last.At},
+		{"wrong about what was sent", int(r.Attempts) == len(a.announced) && a.names(r)},
+	} {
+		if !c.sound {
+			w.problem("%s: its result is %s: %+v", a.id, c.problem, r)
+		}
 	}
-	if int(r.Attempts) != len(a.announced) || !enqueued || refund.At(r.CompletedAt) != last.At {
-		w.problem("%s: its result counts or dates wrongly: %d attempts of %d, %v to %v", a.id, r.Attempts, len(a.announced), r.EnqueuedAt, r.CompletedAt)
+}
+
+// soundly reports whether a result has proof and error as its status wants them.
+func soundly(r jobs.Result) bool {
+	proven, failed := r.Evidence != "", r.Error.Code != ""
+	switch {
+	case r.Status == refund.Succeeded:
+		return proven && !failed
+	case r.Error.Source == jobs.SourceDOKU:
+		return failed && r.Error.HTTPStatus != 0
 	}
+	return failed && (r.Status != refund.Rejected || !proven)
+}
+
+// names reports whether a result names the identifiers that were sent last.
+func (a *account) names(r jobs.Result) bool {
 	if len(a.announced) == 0 {
-		return
+		return true
 	}
 	sent := a.announced[len(a.announced)-1].identity
 	if a.channel != channel.CreditCard {
 		sent.RequestID = sent.ExternalID
 	}
-	if r.RequestID != sent.RequestID || r.PartnerRefundNo != sent.PartnerRefundNo {
-		w.problem("%s: its result names other identifiers than were sent: %s, %s", a.id, r.RequestID, r.PartnerRefundNo)
-	}
+	return r.RequestID == sent.RequestID && r.PartnerRefundNo == sent.PartnerRefundNo
 }
 
 // checkConflict: two jobs under one identifier are one refund and a dead letter,

@@ -250,7 +250,7 @@ func TestProducerOfTheShippedAccountsPublishesAndReadsNoResult(t *testing.T) {
 func fill(t *testing.T, s *server.Server) {
 	t.Helper()
 	js := connected(t, s, "setup")
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	r := result("rf-1", refund.Succeeded)
@@ -270,7 +270,7 @@ func TestDeniedResultsEndTheWaitingAtOnce(t *testing.T) {
 			}},
 		},
 	})
-	if _, err := stream.Setup(t.Context(), connected(t, s, "setup"), 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), connected(t, s, "setup")); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // less than it would wait otherwise

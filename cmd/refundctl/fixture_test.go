@@ -64,7 +64,7 @@ func startBroker(t *testing.T) broker {
 func setup(t *testing.T) broker {
 	t.Helper()
 	b := startBroker(t)
-	if _, err := stream.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), b.as(t, "setup")); err != nil {
 		t.Fatal(err)
 	}
 	b.js = b.as(t, "worker")

@@ -55,7 +55,7 @@ func TestDoctorNamesWhatBreaksARuleAndWhatToDo(t *testing.T) {
 		t.Errorf("status %d", e.status)
 	}
 	holds(t, e.out, "problem streams: missing: stream REFUND_JOBS", "run `refundctl setup`")
-	if _, err := stream.Setup(t.Context(), b.as(t, "setup"), 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), b.as(t, "setup")); err != nil {
 		t.Fatal(err)
 	}
 	e = b.runAs(t, "metrics", "doctor", "--nats-only")

@@ -44,7 +44,7 @@ func serve(t *testing.T, alter func(*server.Options)) (*server.Server, jetstream
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"other"}}); err != nil {

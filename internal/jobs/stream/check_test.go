@@ -42,7 +42,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 	if want := []string{"missing: stream REFUND_JOBS, stream REFUND_WAITS, stream REFUNDS, stream REFUND_DEAD"}; err != nil || !slices.Equal(got.Problems, want) {
 		t.Fatalf("%q, err %v", got.Problems, err)
 	}
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	if err := js.DeleteConsumer(t.Context(), "REFUND_WAITS", "due_credit_card"); err != nil {
@@ -307,8 +307,8 @@ func TestSetupAndCheckNeedNoMoreThanTheirUsersPermissions(t *testing.T) {
 		return connect(t, srv, nats.UserInfo(user, "x"), nats.CustomInboxPrefix("_INBOX_"+user),
 			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denials <- err }))
 	}
-	if created, err := stream.Setup(t.Context(), as("setup"), 1); err != nil || len(created) != 20 {
-		t.Fatalf("%q, err %v", created, err)
+	if report, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), as("setup")); err != nil || len(report.Created) != 20 {
+		t.Fatalf("%q, err %v", report.Created, err)
 	}
 	got, err := stream.Check(t.Context(), as("worker"), channel.All())
 	if err != nil || len(got.Problems) != 0 || len(got.Consumers) != 16 {
@@ -336,7 +336,7 @@ func TestCheckWithoutAnAnswerIsAnError(t *testing.T) {
 	if err == nil || len(got.Problems) != 0 || !strings.HasPrefix(err.Error(), "check stream REFUND_JOBS: ") {
 		t.Fatalf("%+v, err %v", got, err)
 	}
-	if _, err := stream.Setup(ctx, js, 1); err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(ctx, js); err == nil || errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.Fatalf("setup: %v", err)
 	}
 }

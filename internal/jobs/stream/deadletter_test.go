@@ -51,7 +51,7 @@ func TestDeadLetterIsVerbatimWithItsReason(t *testing.T) {
 func TestDeadLetterIsCutToWhatTheServerAccepts(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, func(o *server.Options) { o.MaxPayload = 2000 })
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	letters := stream.NewDeadLetters(js, stream.DeadLetterLimit(js.Conn(), 0))
@@ -95,7 +95,7 @@ func TestDeadLetterObeysTheStreamsLimitToo(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: stream.Dead, Subjects: []string{"refunds.dead.*", "refunds.notices.*"}, MaxMsgSize: 500}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	report, err := stream.Check(t.Context(), js, channel.All())

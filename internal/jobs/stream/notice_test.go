@@ -103,7 +103,7 @@ func TestOldDeadLetterStreamTakesLettersWithoutNotices(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	report, err := stream.Check(t.Context(), js, channel.All())

@@ -45,12 +45,6 @@ type SetupReport struct {
 	Warnings []string // what an administrator should know: above all that a new ledger began
 }
 
-// Setup is [SetupConfig.Run] with nothing but a number of replicas.
-func Setup(ctx context.Context, js jetstream.JetStream, replicas int) (created []string, err error) {
-	report, err := SetupConfig{Replicas: replicas}.Run(ctx, js)
-	return report.Created, err
-}
-
 // Run creates what is missing. What is there is left as it is, whatever its
 // configuration: [Check] judges that. Any number of programs may run it at once.
 // Errors that no second try mends are [ErrCannotSetUp].

@@ -58,7 +58,7 @@ func connect(t *testing.T, srv *server.Server, options ...nats.Option) jetstream
 func newStreams(t *testing.T) jetstream.JetStream {
 	t.Helper()
 	_, js := newBroker(t, nil)
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	return js
@@ -206,19 +206,19 @@ func TestJobsAndRecordsCanBeNeitherDeletedNorPurged(t *testing.T) {
 func TestSetupCreatesOnlyWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
-	created, err := stream.Setup(t.Context(), js, 1)
-	if err != nil || len(created) != 20 || created[0] != "REFUNDS" || created[3] != "REFUND_JOBS" || !slices.Contains(created, "REFUND_WAITS/due_emoney_ovo") {
-		t.Fatalf("%q, err %v", created, err)
+	report, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js)
+	if err != nil || len(report.Created) != 20 || report.Created[0] != "REFUNDS" || report.Created[3] != "REFUND_JOBS" || !slices.Contains(report.Created, "REFUND_WAITS/due_emoney_ovo") {
+		t.Fatalf("%q, err %v", report.Created, err)
 	}
-	if created, err = stream.Setup(t.Context(), js, 1); err != nil || len(created) != 0 {
-		t.Fatalf("again: %q, err %v", created, err)
+	if report, err = (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil || len(report.Created) != 0 {
+		t.Fatalf("again: %q, err %v", report.Created, err)
 	}
 	if err := errors.Join(js.DeleteStream(t.Context(), "REFUND_DEAD"), js.DeleteConsumer(t.Context(), "REFUND_JOBS", "worker_emoney_dana")); err != nil {
 		t.Fatal(err)
 	}
-	created, err = stream.Setup(t.Context(), js, 1)
-	if err != nil || !slices.Equal(created, []string{"REFUND_DEAD", "REFUND_JOBS/worker_emoney_dana"}) {
-		t.Fatalf("after a loss: %q, err %v", created, err)
+	report, err = (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js)
+	if err != nil || !slices.Equal(report.Created, []string{"REFUND_DEAD", "REFUND_JOBS/worker_emoney_dana"}) {
+		t.Fatalf("after a loss: %q, err %v", report.Created, err)
 	}
 }
 
@@ -234,9 +234,9 @@ func TestSetupNeverAltersWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := streamConfig(t, js, "REFUND_WAITS")
-	created, err := stream.Setup(t.Context(), js, 1)
-	if err != nil || len(created) != 18 {
-		t.Fatalf("%d: %q, err %v", len(created), created, err)
+	report, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js)
+	if err != nil || len(report.Created) != 18 {
+		t.Fatalf("%d: %q, err %v", len(report.Created), report.Created, err)
 	}
 	if after := streamConfig(t, js, "REFUND_WAITS"); !reflect.DeepEqual(after, before) {
 		t.Fatalf("altered: %+v", after)
@@ -252,7 +252,7 @@ func TestSetupsAtTheSameTimeDoNotDisturbEachOther(t *testing.T) {
 	errs := make([]error, 4)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { _, errs[i] = stream.Setup(t.Context(), js, 1) })
+		wg.Go(func() { _, errs[i] = (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
@@ -270,10 +270,10 @@ func TestSetupNamesWhatItCouldNotCreate(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"refunds.dead.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	created, err := stream.Setup(t.Context(), js, 1)
+	report, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js)
 	var refused *jetstream.APIError
-	if !errors.As(err, &refused) || !errors.Is(err, stream.ErrCannotSetUp) || !slices.Equal(created, []string{"REFUNDS", "REFUND_WAITS"}) {
-		t.Fatalf("%q, err %v", created, err)
+	if !errors.As(err, &refused) || !errors.Is(err, stream.ErrCannotSetUp) || !slices.Equal(report.Created, []string{"REFUNDS", "REFUND_WAITS"}) {
+		t.Fatalf("%q, err %v", report.Created, err)
 	}
 	if text := err.Error(); !strings.Contains(text, "refunds.dead.>") || !strings.Contains(text, "of stream OTHER") {
 		t.Errorf("the other stream is not named: %s", text)
@@ -288,7 +288,7 @@ func TestSetupNamesWhatItCouldNotCreate(t *testing.T) {
 func TestReplicasOnAServerThatStandsAloneCannotBeSetUp(t *testing.T) {
 	t.Parallel()
 	_, js := newBroker(t, nil)
-	if _, err := stream.Setup(t.Context(), js, 3); !errors.Is(err, stream.ErrCannotSetUp) || !strings.Contains(err.Error(), "REPLICAS") {
+	if _, err := (stream.SetupConfig{Replicas: 3}).Run(t.Context(), js); !errors.Is(err, stream.ErrCannotSetUp) || !strings.Contains(err.Error(), "REPLICAS") {
 		t.Fatalf("err %v", err)
 	}
 }

@@ -28,7 +28,7 @@ func oldStreams(t *testing.T) jetstream.JetStream {
 	for _, subject := range []string{"refunds.ledger.credit_card.sending.rf-1", "refunds.jobs.credit_card", "refunds.dead.credit_card"} {
 		put(t, js, subject)
 	}
-	if _, err := stream.Setup(t.Context(), js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), js); err != nil {
 		t.Fatal(err)
 	}
 	return js

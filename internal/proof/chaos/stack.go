@@ -83,7 +83,7 @@ func (s *Stack) setup(ctx context.Context) error {
 	err := until(ctx, func() error {
 		once, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		_, err := stream.Setup(once, s.JS, len(s.Nodes))
+		_, err := (stream.SetupConfig{Replicas: len(s.Nodes)}).Run(once, s.JS)
 		return err
 	})
 	if err != nil {

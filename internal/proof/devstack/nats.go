@@ -153,7 +153,7 @@ func (n *NATS) Connect(options ...nats.Option) (*nats.Conn, jetstream.JetStream,
 // cluster to be able to.
 func (n *NATS) Setup(ctx context.Context, js jetstream.JetStream) error {
 	for {
-		_, err := stream.Setup(ctx, js, len(n.nodes))
+		_, err := (stream.SetupConfig{Replicas: len(n.nodes)}).Run(ctx, js)
 		if err == nil {
 			return nil
 		}

@@ -83,7 +83,7 @@ func newStack(t *testing.T, dir string) *stack {
 	if s.js, err = jetstream.New(s.nc); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Setup(t.Context(), s.js, 1); err != nil {
+	if _, err := (stream.SetupConfig{Replicas: 1}).Run(t.Context(), s.js); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -77,7 +77,7 @@ func anchor(heading string) string {
 	}, heading)
 }
 
-// commentBreak is where a comment goes on in the next line.
+// commentBreak is where a comment continues in the next line.
 var commentBreak = regexp.MustCompile(`\n\s*(?://|#) `)
 
 // broken returns what a file cites that does not exist.

@@ -48,7 +48,7 @@ func TestProducerPublishesJobs(t *testing.T) {
 	producer.undisturbed()
 }
 
-// A notice reaches whoever listens, as a hint, and the order system's own
+// A notice reaches anyone who listens, as a hint, and the order system's own
 // durable consumer, without a gap.
 func TestProducerLearnsOfItsDeadLetters(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// Whoever meets a code of the worker's finds what it means in the contract, what
+// Anyone who meets a code of the worker's finds what it means in the contract, what
 // to do in the runbook, and a sentence in the result itself.
 func TestEveryErrorCodeIsExplained(t *testing.T) {
 	t.Parallel()

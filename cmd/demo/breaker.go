@@ -60,7 +60,7 @@ func (h breakerLog) WithGroup(name string) slog.Handler {
 }
 
 // breakerChanged tells that a channel's breaker is open, or closed again. It
-// has no row: it is no refund's.
+// has no row: it is not a refund's.
 func (b *progress) breakerChanged(channel string, open bool, reason string) {
 	r := row{name: "(breaker)", channel: channel, state: "closed", tone: good, note: breakerClosed}
 	if open {

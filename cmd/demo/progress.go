@@ -110,7 +110,7 @@ func (b *progress) deadLettered(seq uint64, reason string) {
 	})
 }
 
-// recorded tells of a record that is no result yet.
+// recorded tells of a record that is not a result yet.
 func (b *progress) recorded(rec refund.Record) {
 	i := b.find(rec.Job.RefundID, string(rec.Job.Channel))
 	b.change(i, func(r *row) {

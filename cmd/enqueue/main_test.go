@@ -27,7 +27,7 @@ import (
 
 // The passwords are for the server's configuration that deploy/ ships, which
 // reads the environment; a parallel test must not change it. The access-time
-// ticker is held here so that it is no leak of a server's.
+// ticker is held here so that no server is taken for its leak.
 func TestMain(m *testing.M) {
 	for _, user := range []string{"SETUP", "WORKER", "OPERATOR", "METRICS", "PRODUCER", "SHOP"} {
 		if err := os.Setenv("NATS_"+user+"_PASSWORD", strings.ToLower(user)+"-secret"); err != nil {

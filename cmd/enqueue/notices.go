@@ -15,7 +15,7 @@ const mostNotices = 1 << 16
 
 // notices are those of dead letters that came since the subscription began, by
 // the sequence of the message in REFUND_JOBS. They are a hint, which shows at
-// once what a missing result would show at the end of --timeout: whoever may not
+// once what a missing result would show at the end of --timeout: anyone who may not
 // subscribe loses the hint and nothing else.
 type notices struct {
 	mu   sync.Mutex

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// interruptible ends with ctx although the read under it goes on: nothing else
+// interruptible ends with ctx although the read under it continues: nothing else
 // wakes a program that waits for a line from a terminal. The read is ended too
 // where closing can do that; else the process ends with it.
 func interruptible(ctx context.Context, r io.Reader) io.Reader {

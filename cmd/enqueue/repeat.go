@@ -62,7 +62,7 @@ func (r *repeats) note(j job) string {
 
 // problem is what [repeats.note] found. Where the input was looked through, it
 // is the same for every job with the id, and a job that was not there then is
-// refused: whoever writes the file has not finished.
+// refused: the file is not finished.
 func (r *repeats) problem(j job) string {
 	if !r.whole {
 		return r.note(j)

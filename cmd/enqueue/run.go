@@ -99,7 +99,7 @@ func (e *enqueuer) take(ctx context.Context, items iter.Seq[item]) bool {
 	return true
 }
 
-// send reports whether it makes sense to go on.
+// send reports whether it makes sense to continue.
 func (e *enqueuer) send(ctx context.Context, j job) bool {
 	if e.sender == nil {
 		b, err := dial(ctx, e.plan.NATS)

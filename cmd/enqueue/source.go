@@ -48,7 +48,7 @@ const longestInput = 64 << 20
 
 // source opens the input. A file is read twice: once to find what contradicts
 // itself, and once to publish. So is a document from a pipe, which ends before
-// anything can be said of it; lines of NDJSON from a pipe may come for ever, and
+// anything can be said of it; lines of NDJSON from a pipe may come forever, and
 // are published as they come.
 func (p plan) source(ctx context.Context, stdin io.Reader) (source, error) {
 	if p.format == "" {
@@ -128,7 +128,7 @@ func one(it item) iter.Seq[item] {
 	return func(yield func(item) bool) { yield(it) }
 }
 
-// readNDJSON reads one job a line; what ends a line, LF or CR LF, is no part of
+// readNDJSON reads one job a line; what ends a line, LF or CR LF, is not a part of
 // the job, and blank lines are none.
 func readNDJSON(r io.Reader) iter.Seq[item] {
 	return func(yield func(item) bool) {
@@ -197,7 +197,7 @@ func value(in *jsontext.Decoder) ([]byte, error) {
 	return bytes.Clone(raw), err
 }
 
-// errMore is returned for a JSON file that goes on after its one value.
+// errMore is returned for a JSON file that continues after its one value.
 var errMore = errors.New("the file goes on after it (one job a line is ndjson: see --format)")
 
 func end(in *jsontext.Decoder) error {

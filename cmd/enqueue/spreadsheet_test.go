@@ -132,7 +132,7 @@ func TestOneIdWithTwoContentsIsFoundBeforeAnythingIsPublished(t *testing.T) {
 	}
 }
 
-// Lines from a pipe may come for ever: they are published as they come, and the
+// Lines from a pipe may come forever: they are published as they come, and the
 // second content is refused when it comes.
 func TestOneIdWithTwoContentsOnAPipeIsRefusedWhenItComes(t *testing.T) {
 	t.Parallel()

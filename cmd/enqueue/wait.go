@@ -169,7 +169,7 @@ func (w *waiter) report(late bool, timeout time.Duration) bool {
 			if j.dead == "" {
 				without++
 			}
-			if late { // whoever interrupts knows that there is more to come
+			if late { // anyone who interrupts knows that there is more to come
 				w.say.line("%s: no result within %s", j, timeout)
 			}
 		}

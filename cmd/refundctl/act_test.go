@@ -129,7 +129,7 @@ func TestADenialIsNamedAndNotWaitedFor(t *testing.T) {
 	}
 }
 
-// Whoever has the settings of another merchant in the environment must not act
+// Anyone who has the settings of another merchant in the environment must not act
 // on this one's queues, and is told so once.
 func TestEveryCommandRefusesALedgerOfAnother(t *testing.T) {
 	t.Parallel()

@@ -81,7 +81,7 @@ func (c setupCommand) config(s *session) (stream.SetupConfig, config.Problems) {
 	return cfg, p
 }
 
-// upgrade alters what an older version has set up. The owner is whoever wrote
+// upgrade alters what an older version has set up. The owner is the one who wrote
 // the ledger's records; an empty ledger gets the one of the settings.
 func (c setupCommand) upgrade(s *session, cfg stream.SetupConfig, r *setupReport) error {
 	if !c.Upgrade {

@@ -74,7 +74,7 @@ func TestSetupSaysWhyItBeginsNoNewLedger(t *testing.T) {
 	}
 }
 
-// An administrator is whoever may alter streams: nobody in the configuration
+// An administrator is anyone who may alter streams: nobody in the configuration
 // that we ship.
 func administrated(t *testing.T) broker {
 	t.Helper()

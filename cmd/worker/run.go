@@ -37,7 +37,7 @@ func (versionFlag) BeforeReset(app *kong.Kong, vars kong.Vars) error {
 // on, 2 for bad settings.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	text := config.IsTerminal(stderr)
-	lines := observe.NewLineWriter(stderr, text) //nolint:contextcheck // lines are written whoever has ended
+	lines := observe.NewLineWriter(stderr, text) //nolint:contextcheck // lines are written whatever context has ended
 	defer lines.Close(observe.LinesFlush)
 	return runLogging(ctx, args, stdout, lines, text)
 }

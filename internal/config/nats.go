@@ -95,7 +95,7 @@ func (w NATSWatch) now() time.Time {
 	return time.Now()
 }
 
-// Dial returns a connection that goes on trying for ever; with wait, it returns
+// Dial returns a connection that keeps trying forever; with wait, it returns
 // at once though no server is there yet, and takes no refusal for an answer: a
 // password or a certificate may be changed. NATS_URL_FILE, NATS_CREDS and the
 // certificates are read anew at every attempt. More options come after those of

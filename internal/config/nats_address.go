@@ -8,7 +8,7 @@ import (
 )
 
 // checkServers finds addresses that nobody can be reached at; a connection that
-// waits for its server would try them for ever. They may hold a password, no
+// waits for its server would try them forever. They may hold a password, no
 // piece of which is repeated.
 func checkServers(p *Problems, text string) {
 	if flaw := TextFlaw(strings.Trim(text, " \n")); flaw != "" {

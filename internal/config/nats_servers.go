@@ -14,7 +14,7 @@ import (
 
 // servers is where NATS is and who we are there, read anew from NATS_URL_FILE at
 // every attempt to connect. The client itself gets addresses only: a password in
-// one of its addresses would be the one of the start for ever.
+// one of its addresses would be the one of the start forever.
 type servers struct {
 	file string
 

@@ -109,7 +109,7 @@ func TestDenialIsTold(t *testing.T) {
 	}
 }
 
-// A subject that the program can do without is no reason to call it broken.
+// A subject that the program can do without is not a reason to call it broken.
 func TestDenialOfASpareSubjectIsLoggedOnceAndNotTold(t *testing.T) {
 	t.Parallel()
 	s, err := server.NewServer(&server.Options{

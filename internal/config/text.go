@@ -10,8 +10,9 @@ import (
 // Secrets arrive through editors, env files and secret stores, each of which
 // adds something of its own. A key with such an addition is another key: DOKU
 // would refuse every signature made with it, long after the start and with an
-// error code that does not hint at the cause. So a setting that cannot be meant as it is
-// written is refused, and only line ends, which no value holds, are taken off.
+// error code that does not hint at the cause. So a setting that cannot be meant
+// as it is written is refused, and only line ends, which no value holds, are
+// taken off.
 
 // EncodingFlaw says why content is not the UTF-8 text that it should be; empty
 // where it is. It never repeats any of it.
@@ -68,7 +69,7 @@ func TextFlaw(value string) string {
 }
 
 // assignment is a line of an env file or a manifest. No key that is known looks
-// so: the name has an underscore, and what follows is no padding of base64.
+// so: the name has an underscore, and what follows is not base64 padding.
 var assignment = regexp.MustCompile(`^(?:(?:export|set) +)?[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?: *=[^=]|: )`)
 
 func quoted(value string) bool {

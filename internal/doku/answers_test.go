@@ -210,8 +210,8 @@ func TestEverySampleOfAnAnswerIsTakenForWhatItIs(t *testing.T) {
 }
 
 // Whatever an answer was given to: asked as an answer to something else, it
-// proves nothing that it does not say. Tokens are no refunds, inquiries are no
-// refunds, and refunds are no inquiries.
+// proves nothing that it does not say. Tokens are not refunds, inquiries are no
+// refunds, and refunds are not inquiries.
 func TestNoSampleIsAProofOfAnotherKind(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples(t) {

@@ -8,9 +8,10 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// Classifier says what answers prove without sending anything: the very functions
-// that a [Client] asks about every answer. Whoever plays DOKU without a network
-// uses it, so that no second opinion on answers comes into being.
+// Classifier says what answers prove without sending anything: the very
+// functions that a [Client] asks about every answer. What stands in for DOKU
+// without a network uses it, so that no second opinion on answers comes into
+// being.
 type Classifier struct {
 	clientID string
 	keys     []secret.Text

@@ -135,7 +135,7 @@ func (c *connection) rest() rest {
 	if !ok {
 		return peek(c.Conn)
 	}
-	// What is on the wire may be a TLS alert, which is no answer: to tell them
+	// What is on the wire may be a TLS alert, which is not an answer: to tell them
 	// apart it has to be read. Otherwise the layer's own buffer is all there is.
 	found := peek(secure.NetConn())
 	wait := map[rest]time.Time{nothing: time.Unix(1, 0), surplus: time.Now().Add(decryptTime)}

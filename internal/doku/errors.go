@@ -31,7 +31,7 @@ var (
 	errTooManyInterim = errors.New("too many interim answers")
 )
 
-// PrepareError is what [Client.Prepare] returns: no B2B token is at hand, so no
+// PrepareError is what [Client.Prepare] returns: no B2B token is available, so no
 // refund may be recorded as being sent.
 type PrepareError struct {
 	Cause      Cause         // Credentials, Throttled, NotWritten or Failing

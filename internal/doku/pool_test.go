@@ -77,7 +77,7 @@ func TestRefundOnAConnectionClosedWhileIdleIsSentAtMostOnce(t *testing.T) {
 	}
 }
 
-// steppingClock is within send_by until it is told to go on. What SIGSTOP does
+// steppingClock is within send_by until it is told to continue. What SIGSTOP does
 // to a process, it does to the moment before the first byte.
 type steppingClock struct {
 	mu    sync.Mutex

@@ -183,8 +183,8 @@ func (a *snapAnswer) done() RefundOutcome {
 }
 
 // others lists the fields that are present and not ours. Numbers that differ
-// are no reason to disbelieve: DOKU's direct debit document's own sample shows some
-// (docs/doku-api.md, "Classification of refund answers: SNAP").
+// are not a reason to disbelieve: DOKU's direct debit document's own sample
+// shows some (docs/doku-api.md, "Classification of refund answers: SNAP").
 func (a *snapAnswer) others(o Order) []string {
 	var fields []string
 	if a.OriginalPartnerReferenceNo != "" && a.OriginalPartnerReferenceNo != o.InvoiceNumber {

@@ -149,7 +149,7 @@ func (a *snapFound) ours(o Order) []snapEntry {
 }
 
 // absent: the history does not show our refund. Under a status that may mean one,
-// or beside an entry that may be ours, that is no word about us.
+// or beside an entry that may be ours, that says nothing about us.
 func (a *snapFound) absent(o Order) InquiryOutcome {
 	entries, inside := a.entries(), a.AdditionalInfo.value.Latest
 	known := a.Latest == snapMissing || slices.Contains(snapUnrefunded, a.Latest)

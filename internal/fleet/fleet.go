@@ -1,5 +1,5 @@
 // Package fleet lets workers say what only they know, breakers above all, to
-// whoever asks over core NATS. Nothing of it is stored, and nothing depends on
+// anyone who asks over core NATS. Nothing of it is stored, and nothing depends on
 // it: a worker that may not be asked works as any other.
 //
 // Invariant: a worker replies on [ReplyPrefix] alone. A reply subject is not
@@ -87,7 +87,7 @@ const (
 	nextWait  = 500 * time.Millisecond
 )
 
-// Ask returns what the workers that answer say, by instance; none is no error.
+// Ask returns what the workers that answer say, by instance; none is not an error.
 // The error is [ErrDenied], ctx's or the connection's.
 func Ask(ctx context.Context, nc *nats.Conn) ([]Worker, error) {
 	reply := ReplyPrefix + nats.NewInbox()[len(nats.InboxPrefix):]

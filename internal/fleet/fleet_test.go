@@ -112,7 +112,7 @@ func TestDenialIsNotTakenForSilence(t *testing.T) {
 	}
 }
 
-// A worker may publish results; whoever asks must not choose where it replies.
+// A worker may publish results; anyone who asks must not choose where it replies.
 func TestNoReplyLandsOnAnotherSubject(t *testing.T) {
 	t.Parallel()
 	connect := setup(t)

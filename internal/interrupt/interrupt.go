@@ -1,7 +1,7 @@
 // Package interrupt is how our programs stop: the first signal ends their
 // context, the second ends the process at once.
 //
-// Invariant: no signal is lost between the two. [signal.NotifyContext] goes on
+// Invariant: no signal is lost between the two. [signal.NotifyContext] continues
 // catching signals, and dropping them, until its stop function has run: a second
 // one in that moment would be swallowed, and the program would take its whole
 // time to drain.

@@ -58,7 +58,7 @@ var issuers = []issuerRange{
 
 // HoldsCardNumber reports whether text, or its folded form, holds what the
 // contract takes for a card number. It is for texts of any origin that are kept
-// for ever.
+// forever.
 func HoldsCardNumber(text string) bool {
 	return holdsCardNumber(text) || hidesCardNumber(text)
 }
@@ -75,7 +75,7 @@ func hidesCardNumber(text string) bool {
 // holdsCardNumber reports whether text holds a maximal run of digits that has
 // the first digits and the length of an issuer and passes the Luhn check; one
 // space or one dash between two digits does not end a run. Such text would be
-// kept for ever in results.
+// kept forever in results.
 func holdsCardNumber(text string) bool {
 	var run digitRun
 	for i := range len(text) {
@@ -96,7 +96,7 @@ func holdsCardNumber(text string) bool {
 }
 
 // digitRun holds the digits of the run so far, and how many there were beyond
-// those it has room for: a longer run is no card number.
+// those it has room for: a longer run is not a card number.
 type digitRun struct {
 	digits    [maxCardDigits]byte
 	length    int

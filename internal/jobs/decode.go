@@ -135,7 +135,7 @@ type reader struct {
 
 // lenient lets the walk go on past what makes a job broken and not unreadable:
 // repeated members and, the bytes being valid UTF-8 already, lone surrogate
-// escapes. Depth is no concern: the decoder allows more of it than 16 KiB hold.
+// escapes. Depth is not a concern: the decoder allows more of it than 16 KiB hold.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 func newReader(ch channel.Channel, data []byte) *reader {

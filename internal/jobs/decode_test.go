@@ -220,7 +220,7 @@ func TestJobOfExactly16KiBIsRead(t *testing.T) {
 	}
 }
 
-// The deepest nesting that 16 KiB can hold complete is no syntax error.
+// The deepest nesting that 16 KiB can hold complete is not a syntax error.
 func TestDeepNestingIsBrokenNotUnreadable(t *testing.T) {
 	t.Parallel()
 	head := `{"refund_id":"r","x":`

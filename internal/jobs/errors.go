@@ -30,7 +30,7 @@ var (
 )
 
 var (
-	// ErrBadResult is returned by [DecodeResult] for bytes that are no result
+	// ErrBadResult is returned by [DecodeResult] for bytes that are not a result
 	// of the contract's version 1.
 	ErrBadResult = errors.New("not a result of version 1")
 

@@ -80,7 +80,7 @@ func checkAgainstStd(t *testing.T, got jobs.Job, body []byte) {
 	if err := json.Unmarshal(body, &want); err != nil {
 		t.Fatalf("encoding/json refuses %q: %v", body, err)
 	}
-	_ = json.Unmarshal(want.Metadata, &want.pairs) // "" is no metadata
+	_ = json.Unmarshal(want.Metadata, &want.pairs) // "" is not metadata
 	if len(want.pairs) == 0 {
 		want.pairs = nil
 	}

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The server's access-time ticker belongs to whoever registers first and ends
+// The server's access-time ticker belongs to the first that registers it and ends
 // with the last; held here, it outlives every server of the tests and is no
 // leak of theirs.
 func TestMain(m *testing.M) {

@@ -97,7 +97,8 @@ func (r *reader) customerValue(f customerField) bool {
 	case f.rule != "" && !f.fits(value):
 		r.problems.add(Problem{Field: f.path, Rule: f.rule, since: sinceIDs})
 	}
-	// Kept even then: a refund that was recorded before this rule goes on with it.
+	// Kept even then: a refund that was recorded before this rule continues
+	// with it.
 	*f.at(&r.job.Customer) = secret.New(value)
 	return true
 }

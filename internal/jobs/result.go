@@ -75,7 +75,7 @@ func (r Result) Headers(source, traceParent string) nats.Header {
 
 // EventSource names the workers of one merchant in one environment as a URI path.
 // It does not name a process: together with ce-id it identifies the event,
-// whoever writes it.
+// anyone who writes it.
 func EventSource(environment, clientID string) string {
 	return "/doku-refund-worker/" + url.PathEscape(environment) + "/" + url.PathEscape(clientID)
 }

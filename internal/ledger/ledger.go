@@ -114,7 +114,7 @@ func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error
 		if done || failed == nil && errors.Is(err, ErrNotStored) {
 			return seq, err
 		}
-		answered := l.requests.append.wait() // whoever is told of err may bring the answer about
+		answered := l.requests.append.wait() // failed may bring the answer about
 		if failed != nil && !contended(err) {
 			troubled = true
 			failed(err)

@@ -164,8 +164,8 @@ func TestServerWithASmallPayloadIsNamedWithBothNumbers(t *testing.T) {
 	}
 }
 
-// A record that is refused for its size is refused again: to go on trying would
-// hold the answer, its channel and the process for ever.
+// A record that is refused for its size is refused again: to continue trying would
+// hold the answer, its channel and the process forever.
 func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	t.Parallel()
 	_, js, l := serve(t, func(o *server.Options) { o.MaxPayload = 6000 })

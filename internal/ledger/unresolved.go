@@ -13,13 +13,13 @@ import (
 
 const unresolvedSubjects = "refunds.results.*.unresolved.*"
 
-// mostReads is how many messages one [UnresolvedCounter.Unresolved] reads, but for the
-// first.
+// mostReads is how many messages one [UnresolvedCounter.Unresolved] reads, but
+// for the first.
 const mostReads = 256
 
-// UnresolvedCounter counts unresolved results that nobody has settled. It remembers which
-// are open and which were settled, for a settled one stays so. It is not safe
-// for concurrent use.
+// UnresolvedCounter counts unresolved results that nobody has settled. It
+// remembers which are open and which were settled, for a settled one stays so.
+// It is not safe for concurrent use.
 //
 // A settlement is a later record of the refund, which no filter of subjects can
 // find among millions of results. So a counter reads what was written since it
@@ -67,7 +67,7 @@ func (c *UnresolvedCounter) Unresolved(ctx context.Context) (int, error) {
 	return len(c.open), nil
 }
 
-// begin looks at every unresolved result. After an error it goes on where it
+// begin looks at every unresolved result. After an error it continues where it
 // stopped, at the next call.
 func (c *UnresolvedCounter) begin(ctx context.Context) error {
 	if c.begun || c.open == nil { // another ledger than before, or the first call

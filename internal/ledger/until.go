@@ -12,7 +12,7 @@ import (
 )
 
 // responses tells those who wait for a stream that it has answered somebody else:
-// whoever was refused while it had no leader need not wait for its own turn.
+// an append that was refused while it had no leader need not wait for its own turn.
 type responses struct {
 	mu   sync.Mutex
 	next chan struct{} // closed by the next answer; nil: nobody waits
@@ -56,7 +56,7 @@ func (l *Ledger) untilDone(ctx context.Context, kind *responses, failed func(err
 		if err == nil || final(err) {
 			return err
 		}
-		answered := kind.wait() // whoever is told of err may bring the answer about
+		answered := kind.wait() // failed may bring the answer about
 		failed(err)
 		if !l.pause(ctx, pauses.NextBackOff(), answered) {
 			return fmt.Errorf("%w: %w", err, ctx.Err())

@@ -51,7 +51,7 @@ func (h *Health) Clear(key string) {
 	delete(h.reasons, key)
 }
 
-// Degrade notes that a channel is stopped while others go on.
+// Degrade notes that a channel is stopped while others continue.
 func (h *Health) Degrade(ch channel.Channel, line string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

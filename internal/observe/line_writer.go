@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// linesHeld is how much may wait for whoever reads the log: some thousand
+	// linesHeld is how much may wait for the reader of the log: some thousand
 	// lines. What comes beyond is lost, and counted.
 	linesHeld = 1 << 20
 
@@ -23,7 +23,7 @@ const (
 	LinesFlush = time.Second
 )
 
-// LineWriter is a log that never blocks whoever writes to it. A goroutine of its own
+// LineWriter is a log that never blocks its writers. A goroutine of its own
 // writes the lines out; while that one stands still, for nobody reads, lines are
 // held up to a bound, and lost and counted beyond. Refunds go on.
 //
@@ -42,8 +42,8 @@ type LineWriter struct {
 	closed bool
 }
 
-// NewLineWriter writes to out, as text where a person reads along. A line about lost
-// lines looks like those of [NewLogger].
+// NewLineWriter writes to out, as text where a person reads along. A line about
+// lost lines looks like those of [NewLogger].
 func NewLineWriter(out io.Writer, text bool) *LineWriter {
 	return newLineWriter(out, text, linesHeld)
 }

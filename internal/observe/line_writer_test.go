@@ -66,7 +66,7 @@ func TestLinesComeInOrderAndWhole(t *testing.T) {
 	}
 }
 
-// Whoever writes is not held up by a reader that does not read, and the reader
+// A writer is not held up by a reader that does not read, and the reader
 // learns how much it missed, at the place where it is missing.
 func TestReaderThatDoesNotReadHoldsNobodyUpAndLearnsWhatItMissed(t *testing.T) {
 	t.Parallel()

@@ -73,6 +73,6 @@ func shutDown(ctx context.Context, server *http.Server) {
 	ctx, cancel := context.WithTimeout(ctx, shutDownWait)
 	defer cancel()
 	if server.Shutdown(ctx) != nil {
-		_ = server.Close() // whoever is still connected has had its time
+		_ = server.Close() // clients that are still connected have had their time
 	}
 }

@@ -241,7 +241,7 @@ const (
 )
 
 // why says what an error means, and what to do. A denial, an outage and a lost
-// quorum all look like a timeout to whoever asked.
+// quorum all look like a timeout to the caller.
 func (o Operator) why(err error) (text, do string) {
 	nc := o.cfg.JS.Conn()
 	var api *jetstream.APIError

@@ -18,7 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
-// HeaderDeadAction marks a message on REFUND_DEAD that is no letter but says
+// HeaderDeadAction marks a message on REFUND_DEAD that is not a letter but says
 // what an operator did about one; its body is an [Action].
 const HeaderDeadAction = "Refund-Dead-Action"
 
@@ -51,7 +51,7 @@ type DeadLetter struct {
 	Size      int             `json:"size"`                // of the message, bytes
 	Truncated bool            `json:"truncated,omitempty"` // only its beginning was kept
 	RefundID  string          `json:"refund_id,omitempty"` // where it can be read
-	Problem   string          `json:"problem,omitempty"`   // why it is no job, without any of its values
+	Problem   string          `json:"problem,omitempty"`   // why it is not a job, without any of its values
 	Handled   *Action         `json:"handled,omitempty"`
 	Body      []byte          `json:"-"`
 }
@@ -59,7 +59,7 @@ type DeadLetter struct {
 // deadLetters is REFUND_DEAD as it was read.
 type deadLetters struct {
 	stream  jetstream.Stream
-	last    uint64 // sequence of the last message, whoever it is from
+	last    uint64 // sequence of the last message, whatever it is
 	letters []DeadLetter
 	actions []Action
 }

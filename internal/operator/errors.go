@@ -54,7 +54,7 @@ var (
 	// has given up. Nothing was published.
 	ErrDiscarded = errors.New("was discarded")
 
-	// ErrBecause is returned for a reason that may not be kept for ever: none
+	// ErrBecause is returned for a reason that may not be kept forever: none
 	// where one is needed, too long, not printable, or holding a card number.
 	ErrBecause = errors.New("reason")
 

@@ -57,7 +57,7 @@ type ActionResult struct {
 // reason has them.
 const maxReason = 255
 
-// checkReason refuses words that may not be kept for ever: they end in results,
+// checkReason refuses words that may not be kept forever: they end in results,
 // in headers and on screens.
 func checkReason(text string) error {
 	switch {

@@ -295,7 +295,7 @@ func (m *randomOperator) run(ctx context.Context, t *testing.T) {
 			!errors.Is(err, operator.ErrNoRecord) && !errors.Is(err, operator.ErrUsedID) {
 			t.Errorf("%s: %v", a.name, err)
 		}
-		if a.name == "pause" { // not for long: the rest has to go on
+		if a.name == "pause" { // not for long: the rest has to continue
 			_ = m.Resume(ctx, channel.CreditCard)
 		}
 	}

@@ -32,7 +32,7 @@ type Line struct {
 type Report struct {
 	File    string
 	Lines   []Line
-	Skipped []int // lines that are no refund: totals, and notes without a number at DOKU
+	Skipped []int // lines that are not refunds: totals, and notes without a number at DOKU
 }
 
 // Mapping renames a report's columns and words: from our names

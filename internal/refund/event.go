@@ -26,7 +26,7 @@ const (
 	WakeUp             // made from the ledger, not by a producer
 )
 
-// Readiness says whether all that a send needs besides the job is at hand: the
+// Readiness says whether all that a send needs besides the job is available: the
 // B2B token, a place under the rate limit, a closed breaker.
 type Readiness uint8
 
@@ -79,7 +79,8 @@ func (f Finding) String() string { return findingNames[f] }
 type Event struct {
 	Kind Kind
 
-	// Delivered; NoCustomer and Ready stay set when the handling goes on to Asked.
+	// Delivered; NoCustomer and Ready stay set when the handling continues to
+	// Asked.
 	Job        JobKind
 	Same       bool      // the content of the record, or the very bytes of the broken job recorded
 	Code       Code      // Broken: which of the contract's two codes

@@ -18,14 +18,14 @@ var namespace = uuid.MustParse("7a7e5c1e-5b0c-5d3b-9a53-2f6b2c1f0d4e")
 
 var tenTo29 = new(big.Int).Exp(big.NewInt(10), big.NewInt(29), nil)
 
-// RequestID returns the Request-Id under which a card refund is sent, for ever
+// RequestID returns the Request-Id under which a card refund is sent, forever
 // (docs/architecture.md, "Identifiers"). 36 characters.
 func RequestID(clientID, refundID string) string {
 	return uuid.NewSHA1(namespace, []byte(name(clientID, refundID))).String()
 }
 
 // PartnerRefundNo returns the partnerRefundNo under which a SNAP refund is
-// sent, for ever: the refund id where the channel takes it, else the unpadded
+// sent, forever: the refund id where the channel takes it, else the unpadded
 // base32 of a digest, cut to the channel's longest.
 func PartnerRefundNo(clientID, refundID string, limits channel.Length) string {
 	if limits.Holds(refundID) && alphanumericOrDash(refundID) {

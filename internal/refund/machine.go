@@ -83,7 +83,7 @@ func (m Machine) NeedsClock() bool {
 	return effect != Send
 }
 
-// Advance goes on to the next effect. After [Append] the appended record is the
+// Advance continues to the next effect. After [Append] the appended record is the
 // one that is decided from.
 func (m Machine) Advance() Machine {
 	if effect, _ := m.Effect(); effect == Append {
@@ -93,11 +93,11 @@ func (m Machine) Advance() Machine {
 	return m
 }
 
-// Observe goes on with the event that an effect led to: [Prepare], [Send] and
+// Observe continues with the event that an effect led to: [Prepare], [Send] and
 // [Inquire] lead to one, on the same record.
 func (m Machine) Observe(e Event) Machine { return Start(m.core, e) }
 
-// Moved goes on from an append that was refused because c is the refund's
+// Moved continues from an append that was refused because c is the refund's
 // record now. What was learned from DOKU is compared with c, no longer as the
 // owner of the record; a delivery is looked at anew, as the event delivered.
 // Where the record is gone (c is zero), what this process knows itself remains:

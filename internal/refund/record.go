@@ -136,7 +136,7 @@ func (m Machine) evidence() Evidence {
 // by its own clock. Where the writer's was behind by more than two clocks may be
 // apart, its ask_from would come too early by as much, and is moved back. Smaller
 // differences are left: a worker that is some seconds behind would move ask_from
-// with every record, and ask its last question for ever.
+// with every record, and ask its last question forever.
 func (r *Record) CoreStored(at Time) Core {
 	c := r.Core
 	if late := at - r.At; late > Time(clockSkew) && at != 0 && c.AskFrom != 0 {

@@ -27,8 +27,8 @@ type BreakerConfig struct {
 
 	// OnChange is told of every opening, with its reason, and of every closing,
 	// in their order. A probe that fails is an opening again; turning half-open
-	// is no change, for nothing has been proven. It may ask the breaker, but must
-	// not report to it.
+	// is not a change, for nothing has been proven. It may ask the breaker, but
+	// must not report to it.
 	OnChange func(open bool, reason string)
 
 	// Policy gives the open time: the n-th opening in a row lasts its n-th

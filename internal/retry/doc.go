@@ -7,7 +7,7 @@
 // limit by attempts: a refund's deadline is the limit, and it is not kept here.
 //
 // The [Breaker] is our own, though gobreaker is a dependency that could count:
-// it keeps one open time for ever, where ours follows Retry-After and grows with
+// it keeps one open time forever, where ours follows Retry-After and grows with
 // every opening in a row; it cannot be opened at once by a second 401; it reads
 // the system's clock, where a simulation needs its own; a probe that came to
 // nothing (the refund turned out to be settled) takes a call of gobreaker's for

@@ -42,7 +42,7 @@ var busy = []struct {
 }
 
 // A customer who returns two articles gets two refunds of one payment, often in
-// the same minute. That DOKU cannot take both at once is no final no to either.
+// the same minute. That DOKU cannot take both at once is not a final no to either.
 func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing.T) {
 	t.Parallel()
 	for _, c := range busy {
@@ -59,8 +59,8 @@ func TestSecondOfTwoRefundsOfOnePaymentWaitsWhereTheFirstIsInProgress(t *testing
 			f.meets(t, second, dokusim.Fault{Kind: dokusim.Respond, Status: c.status, Body: c.body})
 			now := time.Now()
 			f.publish(t, c.channel, first.body(t, now))
-			// Another amount: an entry of ours and one of the first could not be told
-			// apart in SNAP's history, which then is no answer.
+			// Another amount: an entry of ours and one of the first could not
+			// be told apart in SNAP's history, which then is not an answer.
 			f.publish(t, c.channel, strings.Replace(second.body(t, now), `"amount":10000`, `"amount":7000`, 1))
 			f.worker(t, nil)
 			for _, d := range []trial{first, second} {

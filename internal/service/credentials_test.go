@@ -113,7 +113,7 @@ func TestNoChannelLeftIsNotReady(t *testing.T) {
 	readiness(t, addr, http.StatusOK, "ready")
 }
 
-// A worker with a wrong key harms nothing: another with the right one goes on.
+// A worker with a wrong key harms nothing: another with the right one continues.
 func TestAWrongSecretSettlesNothing(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})

@@ -20,7 +20,7 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// A DOKU that answers, and fails: the channel stops, says why, and goes on by
+// A DOKU that answers, and fails: the channel stops, says why, and continues by
 // itself; what was queued meanwhile was never in doubt.
 func TestAFailingDOKUStopsItsChannelAndSaysSo(t *testing.T) {
 	t.Parallel()

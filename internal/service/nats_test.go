@@ -18,8 +18,8 @@ import (
 	"refundworker.example/refundworker/internal/service"
 )
 
-// The answer that is not stored: NATS goes after DOKU has committed and before its answer
-// could be recorded.
+// The answer that is not stored: NATS goes after DOKU has committed and before
+// its answer could be recorded.
 func TestAnUnstoredAnswerOutlivesARestartOfNATS(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
@@ -50,8 +50,8 @@ func TestAnUnstoredAnswerOutlivesARestartOfNATS(t *testing.T) {
 	f.audit(t)
 }
 
-// The channel of an answer that is not stored takes no new job: whatever keeps the answer
-// from being stored, the next one may share.
+// The channel of an answer that is not stored takes no new job: whatever keeps
+// the answer from being stored, the next one may share.
 func TestNoJobIsTakenWhileAnAnswerIsUnstored(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{})
@@ -97,7 +97,7 @@ func TestNoJobIsTakenWhileAnAnswerIsUnstored(t *testing.T) {
 	f.audit(t)
 }
 
-// ledgerFull lets REFUNDS refuse every append, while all else goes on.
+// ledgerFull lets REFUNDS refuse every append, while all else continues.
 func (f fixture) ledgerFull(t *testing.T) {
 	t.Helper()
 	f.changeStream(t, stream.Refunds, func(c *jetstream.StreamConfig, now jetstream.StreamState) {

@@ -191,7 +191,7 @@ func (p *process) run(ctx context.Context) error {
 	return err
 }
 
-// answerOperators tells whoever asks the fleet what only this process knows.
+// answerOperators tells anyone who asks the fleet what only this process knows.
 func (p *process) answerOperators(w *worker.Worker) (stop func(), err error) {
 	return fleet.Serve(p.nc, func() fleet.Worker {
 		status := w.Status()

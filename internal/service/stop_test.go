@@ -110,7 +110,7 @@ func TestWhatWaitsForTheRateLimitIsRequeuedAtAStop(t *testing.T) {
 	f.audit(t)
 }
 
-// An answer that can be stored nowhere does not keep a process for ever. The
+// An answer that can be stored nowhere does not keep a process forever. The
 // next one asks DOKU.
 func TestAStopGivesUpWhatItCannotRecordInTime(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 
 // Errors of [Rupiah]; their texts say what to write instead.
 var (
-	// ErrAmount is returned for what is no whole number of rupiah, and for what
+	// ErrAmount is returned for what is not a whole number of rupiah, and for what
 	// could be two different ones.
 	ErrAmount = errors.New("is no whole number of rupiah, or can be read in two ways; write plain digits, such as 1500000 or 1500000.00")
 

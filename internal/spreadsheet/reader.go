@@ -108,7 +108,7 @@ func (r *Reader) Header() (Row, error) {
 }
 
 // firstLine returns a line whose separator may not be known yet. Within quotes
-// a line goes on.
+// a line continues.
 func (r *Reader) firstLine() (string, error) {
 	var text strings.Builder
 	quoted, begin := false, r.line

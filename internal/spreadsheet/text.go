@@ -14,7 +14,7 @@ import (
 // are. Half of a surrogate pair becomes a byte that no UTF-8 has, so that a
 // check of the text finds it: a replacement character would pass as content.
 //
-// Nothing is read before the first Read: a terminal keeps whoever looks ahead
+// Nothing is read before the first Read: a terminal keeps a reader that looks ahead
 // waiting.
 func NewTextReader(r io.Reader) io.Reader { return &textReader{in: bufio.NewReader(r)} }
 
@@ -26,7 +26,7 @@ type textReader struct {
 	unit    rune             // a code unit that was read ahead; -1: none
 }
 
-// invalid is no part of any valid UTF-8.
+// invalid is not a part of any valid UTF-8.
 const invalid = 0xFF
 
 // Read implements [io.Reader].

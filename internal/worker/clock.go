@@ -99,7 +99,7 @@ func (c *clock) measure(ctx context.Context, ask func(context.Context) (ahead, r
 	return nil
 }
 
-// check is state for whoever is about to rely on the clock: one in doubt is
+// check is state for code that is about to rely on the clock: one in doubt is
 // measured anew at once.
 func (c *clock) check() error {
 	err := c.state()

@@ -105,7 +105,7 @@ func TestMeasurementIsBelievedForAMinute(t *testing.T) {
 	wantTrouble(t, c, nil)
 }
 
-// What fails changes nothing: NATS that is away for some seconds is no reason
+// What fails changes nothing: NATS that is away for some seconds is not a reason
 // to let go of everything.
 func TestFailedMeasurementLeavesTheLastOne(t *testing.T) {
 	t.Parallel()

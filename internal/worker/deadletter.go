@@ -23,10 +23,10 @@ func deadLetter(d *intake.Delivery, reason stream.DeadReason) stream.DeadLetter 
 	}
 }
 
-// storeDeadLetter stores a dead letter and its notice. One that REFUND_DEAD refuses is
-// stored as a wait, and tried again when that fires: whoever floods a channel
-// with messages that cannot be parsed must not stop it. Without an error the
-// message may be acknowledged.
+// storeDeadLetter stores a dead letter and its notice. One that REFUND_DEAD
+// refuses is stored as a wait, and tried again when that fires: a producer that
+// floods a channel with messages that cannot be parsed must not stop it.
+// Without an error the message may be acknowledged.
 func (r *runner) storeDeadLetter(ctx context.Context, letter stream.DeadLetter, attrs ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
@@ -49,7 +49,7 @@ func (r *runner) storeDeadLetter(ctx context.Context, letter stream.DeadLetter, 
 }
 
 // unnoticed counts a dead letter that its producer is not told of. A REFUND_DEAD
-// or permissions of an older version are no reason to keep its message.
+// or permissions of an older version are not a reason to keep its message.
 func (r *runner) unnoticed(letter stream.DeadLetter, err error) {
 	r.cfg.Metrics.NoticesLost.WithLabelValues(string(letter.Reason)).Inc()
 	if r.deadLetters.unnoticed.Swap(true) {

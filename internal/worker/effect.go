@@ -83,7 +83,7 @@ func (e *execution) store(ctx context.Context, r *refund.Record) (uint64, error)
 	})
 }
 
-// follow goes on from the record that is stored where this execution meant to
+// follow continues from the record that is stored where this execution meant to
 // append. A record that is gone (Seq 0) leaves the execution with its own.
 func (e *execution) follow(last ledger.Entry) {
 	last = withServerTime(last)

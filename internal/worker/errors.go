@@ -9,7 +9,7 @@ import (
 var (
 	// ErrDrain is returned by [Worker.Run] when calls were still running at the
 	// end of the time that a stop may take. Their refunds stand as `sending` in
-	// the ledger and are asked about by whoever takes them over.
+	// the ledger and are asked about by the worker that takes them over.
 	ErrDrain = errors.New("stopped with calls still running")
 
 	// ErrClock is the reason for not being ready, and for touching no refund, when

@@ -56,7 +56,7 @@ func (r *runner) handle(ctx context.Context, d *intake.Delivery) {
 }
 
 // execute looks at a refund unless this process does so already. A second
-// delivery is no owner: it must not read the record that the first is about to
+// delivery is not the owner: it must not read the record that the first is about to
 // follow. Left to its AckWait, a burst of redeliveries would end at one message
 // each half minute, and the rest would fill the consumer's MaxAckPending.
 func (r *runner) execute(ctx context.Context, d *intake.Delivery, job jobs.Incoming) {
@@ -136,8 +136,8 @@ func (e *execution) read(ctx context.Context) error {
 	return nil
 }
 
-// withServerTime is a record as it is decided from: by the server's time of it, where the
-// writer's clock was behind.
+// withServerTime is a record as it is decided from: by the server's time of it,
+// where the writer's clock was behind.
 func withServerTime(last ledger.Entry) ledger.Entry {
 	last.Record.Core = last.Record.CoreStored(refund.At(last.Stored))
 	return last

@@ -71,7 +71,7 @@ type Config struct {
 	PanicDelay time.Duration
 
 	// PollHeartbeat is how often the server says that a long poll stands;
-	// default 5s. Two missing ones are no answer.
+	// default 5s. Two missing ones are not an answer.
 	PollHeartbeat time.Duration
 
 	// PollWait is how long a long poll stands; default 30s, at least twice
@@ -196,7 +196,7 @@ func (i *Intake) Run(ctx, workCtx context.Context) error {
 }
 
 // Status returns nil while both consumers are pulled from, else why one is not,
-// for /readyz. A closed gate and full slots are no reasons.
+// for /readyz. A closed gate and full slots are not reasons.
 func (i *Intake) Status() error {
 	var problems []error
 	for _, s := range i.sources {
@@ -315,8 +315,9 @@ func (i *Intake) passGate(ctx context.Context, r priority) (limit int, err error
 // slots, and nothing beside a call to DOKU.
 const moreSlotsTime = time.Millisecond
 
-// waitForMoreSlots waits a moment for a quarter of the slots where fewer are free: else,
-// under load, every slot that is freed would cost a pull of its own.
+// waitForMoreSlots waits a moment for a quarter of the slots where fewer are
+// free: else, under load, every slot that is freed would cost a pull of its
+// own.
 func (i *Intake) waitForMoreSlots(ctx context.Context, want, limit, have int, r priority) (more int) {
 	enough := min(i.slots.size, limit) / 4
 	if want == 0 || have >= enough {

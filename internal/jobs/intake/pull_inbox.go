@@ -16,7 +16,7 @@ import (
 // reasons. That package takes an empty message with a header "Status" for a word
 // of the server: it never shows it, so a job like that could never become a dead
 // letter, and would come again every AckWait and hold a place in MaxAckPending
-// for ever. And it drops its subscription when a fetch is cancelled, so a
+// forever. And it drops its subscription when a fetch is cancelled, so a
 // message on its way is delayed by a whole AckWait on every shutdown.
 
 // pullRequest is the body of a request for messages.

@@ -13,7 +13,7 @@ import (
 // up.
 type valve struct {
 	js   jetstream.JetStream
-	pass sync.Mutex // waitPriority by whoever copies a piece, or keeps the valve shut
+	pass sync.Mutex // held by whoever copies a piece, or keeps the valve shut
 }
 
 func (v *valve) shut() { v.pass.Lock() }

@@ -114,8 +114,8 @@ func DeadLetterLimit(conn *nats.Conn, streamLimit int) func() int {
 	}
 }
 
-// Publish stores the letter, then its notice. Whoever gets no error may
-// acknowledge the message. That either is a duplicate is no error: then it is
+// Publish stores the letter, then its notice. A caller that gets no error may
+// acknowledge the message. That either is a duplicate is not an error: then it is
 // there already, for the message was delivered twice. Errors: [ErrDeadRefused]
 // where trying again would end the same; [ErrNotNoticed] where the letter is
 // stored, and [DeadLetters.WithoutNotices] was asked for or notices are denied.

@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	// ErrBadNotice is returned by [DecodeNotice] for bytes that are no notice of
+	// ErrBadNotice is returned by [DecodeNotice] for bytes that are not a notice of
 	// version 1.
 	ErrBadNotice = errors.New("not a notice of version 1")
 

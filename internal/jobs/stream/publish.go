@@ -36,7 +36,7 @@ type MessagePublisher interface {
 	PublishMsg(ctx context.Context, msg *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error)
 }
 
-// Publisher publishes jobs. It is safe for concurrent use; whoever has many
+// Publisher publishes jobs. It is safe for concurrent use; a caller that has many
 // jobs calls it from as many goroutines as jobs may be in flight.
 type Publisher struct{ js MessagePublisher }
 

@@ -31,7 +31,7 @@ const LeastJobsBytes = 1 << 20
 // jobs could never be worked off.
 const jobsShare = 16
 
-// mostForJobs is the largest REFUND_JOBS for that much storage. Whoever asks for
+// mostForJobs is the largest REFUND_JOBS for that much storage. Anyone who asks for
 // a size of his own may have half.
 func (s *setup) mostForJobs(storage int64) int64 {
 	if s.JobsMaxBytes != 0 && s.JobsMaxBytes != DefaultJobsMaxBytes {

@@ -99,7 +99,7 @@ func (a *Audit) search(output string, content []byte) {
 // raced. A handler's panic is caught, and is a line of JSON like any other.
 var crashes = []string{"panic: ", "fatal error: ", "WARNING: DATA RACE"}
 
-// searchCrash complains of a worker that crashed, whoever restarted it.
+// searchCrash complains of a worker that crashed, whatever restarted it.
 func (a *Audit) searchCrash(output string, content []byte) {
 	for line := range strings.Lines(string(content)) {
 		for _, crash := range crashes {

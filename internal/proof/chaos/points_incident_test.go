@@ -54,7 +54,7 @@ func handful() []jobs.Job {
 	return []jobs.Job{card(1), mandiri(1), card(2), mandiri(2), card(3), mandiri(3), refused, card(5), mandiri(4)}
 }
 
-// happens runs one incident: a worker with hooks meets it, a plain one goes on,
+// happens runs one incident: a worker with hooks meets it, a plain one continues,
 // and both witnesses are heard.
 func (i incident) happens(t *testing.T) {
 	cfg := Config{AckWait: briefAckWait, Simulator: []string{"--quirks", "refusals_use_no_id"}}

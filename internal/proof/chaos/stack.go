@@ -38,7 +38,7 @@ type Stack struct {
 	NATS  *NATS   // the first node
 	Nodes []*NATS // all of them
 	DOKU  *DOKU
-	NC    *nats.Conn // for whoever looks from outside
+	NC    *nats.Conn // for observers
 	JS    jetstream.JetStream
 
 	cfg     Config

@@ -17,7 +17,7 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// A worker that stands still while everybody else goes on (a paused machine, a
+// A worker that stands still while everybody else continues (a paused machine, a
 // process in the debugger) must not send what it announced before: others may
 // have asked about it meanwhile. Its connections are pooled and still open, so
 // that no handshake stands in the way of a late byte.

@@ -1,9 +1,9 @@
 // Package check is the one judge of every proof: the model, the simulation, the
 // tests in a bubble of time and the killed processes all end with it.
 //
-// It reads only what stands outside the worker: the book of whoever plays DOKU,
-// and the records and results in the streams. What a worker believes, logs or
-// counts is no evidence. All of it is pure functions over values.
+// It reads only what stands outside the worker: the book of what stands in for
+// DOKU, and the records and results in the streams. What a worker believes,
+// logs or counts is no evidence. All of it is pure functions over values.
 //
 // Invariant: a refund about which [All] is silent was paid at most once, ended
 // in exactly one final result or in doubt, and was reported as what happened.

@@ -51,7 +51,7 @@ type Config struct {
 type Stack struct {
 	NATS *NATS
 	DOKU *dokusim.Server
-	NC   *nats.Conn // for whoever looks from outside
+	NC   *nats.Conn // for observers
 	JS   jetstream.JetStream
 
 	dokuURL string

@@ -114,7 +114,7 @@ func (m Match) fits(r Request) bool {
 
 // Rule is a match and its faults. Without a probability the matching requests
 // meet the faults one after the other, then none; with one (0 < p ≤ 1) each
-// matching request meets, for ever, one of them or none, as the seed's dice say.
+// matching request meets, forever, one of them or none, as the seed's dice say.
 // For ends the rule that long after it was added, by the server's clock.
 type Rule struct {
 	Match       Match         `json:"match"`

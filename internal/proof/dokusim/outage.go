@@ -38,7 +38,7 @@ func (s *Server) Outage(o Outage) error {
 	return nil
 }
 
-// gatewayPage is the page of whoever stands before DOKU.
+// gatewayPage is the page of what stands before DOKU.
 func gatewayPage(status int) answer {
 	page := "<!doctype html><title>Sorry</title><h1>We are improving our service</h1>"
 	switch {

@@ -196,7 +196,7 @@ func (s *Server) answerTo(x *exchange) answer {
 	return a
 }
 
-// pause waits whether or not the client does: DOKU goes on with a request whose
+// pause waits whether or not the client does: DOKU continues with a request whose
 // sender has hung up. It is false when the server closes.
 func (s *Server) pause(d time.Duration) bool {
 	if d <= 0 {

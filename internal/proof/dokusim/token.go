@@ -175,7 +175,7 @@ func (s *Server) tokenB2B2C(x *exchange) answer {
 }
 
 // redeem uses up a refresh token and ends the access token that came with it:
-// whoever refreshes takes the token from everybody else who holds it.
+// anyone who refreshes takes the token from everybody else who holds it.
 func (t *tokens) redeem(token string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -57,7 +57,7 @@ func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 	m.add(what, i, w)
 }
 
-// stored goes on from the record that now is the last one.
+// stored continues from the record that now is the last one.
 func (m *model) stored(w *world, i int, decided refund.Machine) {
 	h := &w.executions[i]
 	h.stale, h.unsure, h.mine = false, false, false
@@ -71,7 +71,7 @@ func (m *model) stored(w *world, i int, decided refund.Machine) {
 }
 
 // overtaken tells an execution that another has stored a record. A takeover and all
-// that is no new attempt keep the nonce of the record before.
+// that is not a new attempt keep the nonce of the record before.
 func (h *execution) overtaken(by core) {
 	if h.phase == idle || h.phase >= scheduling {
 		return

@@ -46,7 +46,7 @@ type DOKU struct {
 	Name string
 
 	Keeps    Keep
-	External bool // what is honoured is X-EXTERNAL-ID alone, not what stays the same for ever
+	External bool // what is honoured is X-EXTERNAL-ID alone, not what stays the same forever
 	Burned   bool // refused identifiers count as used
 	Flaps    bool // a definite refusal now, and none when asked again
 	Body     bool // a 409 may carry the stored answer

@@ -71,7 +71,7 @@ func (m *model) goOn(w *world, i int, decided refund.Machine) {
 		m.acknowledgeFirst(w, i, decided)
 	case effect == refund.Prepare:
 		h.phase = preparing
-		h.at = 0 // decided again when all is at hand
+		h.at = 0 // decided again when all is available
 	case effect == refund.Inquire:
 		m.announce(h, asking, decided.Core())
 	case effect == refund.Send:
@@ -90,7 +90,7 @@ func (m *model) goOn(w *world, i int, decided refund.Machine) {
 	}
 }
 
-// announce goes on from a record that is now the execution's own; all that is
+// announce continues from a record that is now the execution's own; all that is
 // decided later starts from it.
 func (m *model) announce(h *execution, p phase, own refund.Core) {
 	h.phase, h.core, h.event, h.at = p, m.pack(own), event{}, 0

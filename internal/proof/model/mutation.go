@@ -15,7 +15,7 @@ func decide(c refund.Core, e refund.Event, now refund.Time, p refund.Policy) ref
 }
 
 // Mutation is one thing done wrong on purpose: in what is decided, or in how it
-// is carried out. The zero value is no mutation.
+// is carried out. The zero value is not a mutation.
 type Mutation struct {
 	Name string
 
@@ -34,7 +34,7 @@ type Mutation struct {
 	unscheduled   bool // a record is stored, and the message that it needs is not scheduled
 	sendLate      bool // nobody looks at send_by
 	nonceIsOwn    bool // a record with our nonce is taken for ours, whatever its state
-	clockIgnored  bool // a worker that is not sure of its clock goes on
+	clockIgnored  bool // a worker that is not sure of its clock continues
 	processOwns   bool // any delivery in the process that announced a send may make it
 }
 

@@ -96,7 +96,7 @@ func (l Line) answer() []byte {
 	return []byte(l.Got.Body)
 }
 
-// serve answers what the line says, and gives a token to whoever needs one
+// serve answers what the line says, and gives a token to a caller that needs one
 // first.
 func (l Line) serve(w http.ResponseWriter, q *http.Request) {
 	token := strings.HasPrefix(q.URL.Path, paths[opToken][channel.SNAP])

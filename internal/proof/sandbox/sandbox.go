@@ -53,7 +53,7 @@ type Config struct {
 	Timeout     time.Duration
 }
 
-// production reports whether a host is one of DOKU's that is no sandbox. It is
+// production reports whether a host is one of DOKU's that is not a sandbox. It is
 // never called, whatever the environment is said to be. DNS takes a final dot
 // and, by way of IDNA, letters of other alphabets for the same name.
 func production(host string) bool {

@@ -23,9 +23,10 @@ func (h *execution) prepare() bool {
 }
 
 // ready finds out whether a call may be made now, perhaps later, and passes the
-// answer to then. then returns whether the execution goes on at once; after it has
-// begun an exchange it must not, or the exchange would be made twice. ready
-// returns what then returned, and false where then has not been called yet.
+// answer to then. then returns whether the execution continues at once; after
+// it has begun an exchange it must not, or the exchange would be made twice.
+// ready returns what then returned, and false where then has not been called
+// yet.
 func (h *execution) ready(call retry.Call, then func(refund.Readiness, time.Duration) bool) bool {
 	h.returnPermit()
 	permit, wait := h.l.breaker.Allow(call)

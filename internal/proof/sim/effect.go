@@ -8,7 +8,7 @@ import (
 )
 
 // carryOut carries one effect out. A false says that the execution has ended, or
-// goes on when what it waits for has come.
+// continues when what it waits for has come.
 func (h *execution) carryOut(e refund.Effect) bool {
 	switch e {
 	case refund.Append:
@@ -82,7 +82,7 @@ func (h *execution) settle(r refund.Record) {
 	}
 }
 
-// follow goes on from the record that stands where ours was meant to: it may be
+// follow continues from the record that stands where ours was meant to: it may be
 // our own.
 func (h *execution) follow(r refund.Record) bool {
 	if h.of.last.record.By == r.By {

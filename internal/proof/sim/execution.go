@@ -130,7 +130,7 @@ func (h *execution) pause() {
 	h.after(d, h.run)
 }
 
-// after goes on after d; a process that stands still does so when it wakes, one
+// after continues after d; a process that stands still does so when it wakes, one
 // that died never.
 func (h *execution) after(d time.Duration, do func()) {
 	h.w.after(d, func() {

@@ -18,7 +18,7 @@ const (
 	sentFirst                // sent before the record that announces it is stored
 	believedInquiry          // an inquiry's "no" is believed after a repeat
 	falseVerdict             // the operator says the opposite of the truth
-	ignoredClock             // a worker that is not sure of its clock goes on
+	ignoredClock             // a worker that is not sure of its clock continues
 	blindAction              // what the operator decided is stored over what has been stored since
 )
 

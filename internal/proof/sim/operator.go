@@ -150,7 +150,7 @@ func (w *world) resolve(a *account) {
 	w.after(w.hesitate(), func() { d.decide(refund.Event{Kind: refund.OperatorVerdict, Verdict: word}) })
 }
 
-// replay publishes a dead letter, or else the job, once more. What is no job is
+// replay publishes a dead letter, or else the job, once more. What is not a job is
 // not published, nor other content under an identifier that is taken.
 func (w *world) replay(a *account) {
 	body := a.first

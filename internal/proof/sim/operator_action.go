@@ -10,7 +10,7 @@ import (
 )
 
 // operatorAction is one action of the operator's on one refund, from the record
-// that was looked at on. Meanwhile the workers go on.
+// that was looked at on. Meanwhile the workers continue.
 type operatorAction struct {
 	w        *world
 	of       *account

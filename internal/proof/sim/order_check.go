@@ -143,7 +143,7 @@ func (a *account) names(r jobs.Result) bool {
 }
 
 // checkConflict: two jobs under one identifier are one refund and a dead letter,
-// and a repeat of the same job is no dead letter.
+// and a repeat of the same job is not a dead letter.
 func (w *world) checkConflict(a *account) {
 	// One that was cancelled before its job came is every job's.
 	if a.otherAmount && a.last.record.Fingerprint != "" && a.deadLetter == nil {

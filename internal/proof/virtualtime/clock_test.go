@@ -185,7 +185,7 @@ func TestAnswerIsRecordedThoughTheClockJumped(t *testing.T) {
 	}
 }
 
-// NATS that does not answer for less than a minute is no reason to hold
+// NATS that does not answer for less than a minute is not a reason to hold
 // anything back; after a minute the clock is not known, until it answers again.
 func TestIntakeIsHeldOnlyWhileTheClockIsUnknown(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 type ending struct {
 	channel  channel.Channel
 	early    bool            // published while no worker runs
-	dies     bool            // whoever records the first send dies of it
+	dies     bool            // the process that records the first send ends
 	refunds  []dokusim.Fault // what its refund calls meet
 	asked    []dokusim.Fault // what inquiries about it meet
 	deadline time.Duration   // after its publication

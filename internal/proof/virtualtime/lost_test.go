@@ -90,7 +90,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 }
 
 // A record whose acknowledgement was lost is there, or is not: the worker looks,
-// and knows its own. Taken for another's, its send would be in doubt for ever;
+// and knows its own. Taken for another's, its send would be in doubt forever;
 // taken for missing, it would be made twice.
 func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 	t.Parallel()
@@ -123,8 +123,8 @@ func TestRecordWhoseAcknowledgementIsLostIsKnownAsOurOwn(t *testing.T) {
 	})
 }
 
-// A message is only says "look at this refund": however many come too early, the refund is sent
-// when it is due, once.
+// A message is only says "look at this refund": however many come too early,
+// the refund is sent when it is due, once.
 func TestMessagesThatComeTooEarlyChangeNothing(t *testing.T) {
 	t.Parallel()
 	inLongVirtualTime(t, func(s *stack) {

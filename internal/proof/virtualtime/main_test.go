@@ -16,7 +16,7 @@ import (
 )
 
 // TestMain starts the server's clock for access times outside of all virtual time,
-// where it may tick for ever.
+// where it may tick forever.
 func TestMain(m *testing.M) {
 	ats.Register()
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())

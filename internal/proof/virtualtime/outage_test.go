@@ -156,7 +156,7 @@ func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 		again := s.plan(channel.DirectDebitMandiri)
 		s.script(again.refunds(), dokusim.Fault{Kind: dokusim.TooMany, Count: 4, Remember: true})
 		s.publish(again)
-		// A Request-Id is for ever. Where DOKU keeps the refusal with what was
+		// A Request-Id is forever. Where DOKU keeps the refusal with what was
 		// refused, every repeat gets it, and the refund fails at its deadline.
 		burnt := s.plan(channel.CreditCard)
 		refusal := fmt.Sprintf(`{"order":{"invoice_number":%q},"payment":{"original_request_id":%q},"refund":{"amount":%d},`+
@@ -164,8 +164,8 @@ func TestRefusedNumbersThatAreUsedUpAreNotUsedAgain(t *testing.T) {
 		s.script(burnt.refunds(), dokusim.Fault{Kind: dokusim.Respond, Status: 429, Body: refusal},
 			dokusim.Fault{Kind: dokusim.Respond, Status: 409, Body: refusal, Count: -1})
 		s.publish(burnt, until(time.Now().Add(2*time.Hour)))
-		// Where it keeps the bare refusal, nobody can tell whose it was: that is said,
-		// and nobody else is blamed.
+		// Where it keeps the bare refusal, nobody can tell whose it was: that
+		// is said, and nobody else is blamed.
 		bare := s.plan(channel.CreditCard)
 		s.script(bare.refunds(), dokusim.Fault{Kind: dokusim.TooMany, Remember: true})
 		s.publish(bare)

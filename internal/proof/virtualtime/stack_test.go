@@ -50,7 +50,7 @@ type stack struct {
 	tries   atomic.Int64 // how often that was found out
 	key     *rsa.PrivateKey
 	log     *logged
-	nc      *nats.Conn // for whoever looks from outside
+	nc      *nats.Conn // for observers
 	js      jetstream.JetStream
 
 	end     context.CancelFunc

@@ -10,7 +10,7 @@ import (
 
 // Job asks for one refund (docs/contract.md, "Job").
 type Job struct {
-	RefundID          string    `json:"refund_id"` // yours, unique for ever
+	RefundID          string    `json:"refund_id"` // yours, unique forever
 	Channel           string    `json:"channel"`
 	InvoiceNumber     string    `json:"invoice_number"`
 	OriginalRequestID string    `json:"original_request_id,omitempty"`

@@ -228,12 +228,12 @@ func TestWakeUpHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	}
 
 	f.nudge(t, channel.DirectDebitMandiri, strings.Replace(bare, "%", "unheard", 1))
-	card := scenario{channel: channel.CreditCard, notBefore: 3 * time.Second,
+	card := scenario{channel: channel.CreditCard, notBefore: later,
 		want: outcome{
 			path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, refundType: "PARTIAL_REFUND", moved: 1,
 		},
 	}.trial("card")
-	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: 3 * time.Second, want: paidAtOnce("")}.trial("mandiri")
+	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: later, want: paidAtOnce("")}.trial("mandiri")
 	for _, d := range []trial{card, mandiri} {
 		body := d.body(t, time.Now())
 		f.publish(t, d.channel, body)

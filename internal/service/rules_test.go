@@ -243,14 +243,14 @@ func TestRefundIDMayHoldSlashesColonsAndHashes(t *testing.T) {
 	t.Parallel()
 	f := setup(t, devstack.Config{AckWait: twiceInHand})
 	f.worker(t, nil)
-	const id, later = "RINV/2026/00012:a#1", "#/:-_"
+	const id, waits = "RINV/2026/00012:a#1", "#/:-_"
 	card := scenario{channel: channel.CreditCard, want: paidAtOnce("PARTIAL_REFUND")}.trial(id)
 	card.invoice = "INV-1"
-	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: 2 * time.Second,
+	mandiri := scenario{channel: channel.DirectDebitMandiri, notBefore: later,
 		want: outcome{
 			path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, moved: 1,
 		},
-	}.trial(later)
+	}.trial(waits)
 	mandiri.invoice = "INV-2"
 	for _, d := range []trial{card, mandiri} {
 		body := d.body(t, time.Now())
@@ -263,7 +263,7 @@ func TestRefundIDMayHoldSlashesColonsAndHashes(t *testing.T) {
 	f.dead(t, 2)
 	f.settled(t)
 	for subject, want := range map[string]string{
-		"refunds.results.credit_card.succeeded." + id: id + ".succeeded", "refunds.results.direct_debit_mandiri.succeeded." + later: later + ".succeeded",
+		"refunds.results.credit_card.succeeded." + id: id + ".succeeded", "refunds.results.direct_debit_mandiri.succeeded." + waits: waits + ".succeeded",
 	} {
 		stream, err := f.JS.Stream(t.Context(), stream.Refunds)
 		if err != nil {
@@ -275,7 +275,7 @@ func TestRefundIDMayHoldSlashesColonsAndHashes(t *testing.T) {
 		}
 	}
 	ids, err := f.ledger.Refunds(t.Context(), "", "")
-	if err != nil || strings.Join(ids, " ") != later+" "+id {
+	if err != nil || strings.Join(ids, " ") != waits+" "+id {
 		t.Errorf("ids %q, %v", ids, err)
 	}
 	f.audit(t)

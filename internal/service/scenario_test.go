@@ -3,6 +3,7 @@ package service_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -103,6 +104,10 @@ type trial struct {
 
 // amount is what every scenario refunds, in rupiah.
 const amount = 10000
+
+// later is when a refund waits until, or is given up, that a worker must have
+// looked at before, on a loaded machine too.
+const later = 12 * time.Second
 
 func (s scenario) trial(id string) trial {
 	d := trial{scenario: s, id: id, invoice: "IN-" + id}
@@ -307,7 +312,12 @@ func (d trial) checkCalls(t *testing.T, f fixture, entries []entry) {
 func runScenarios(t *testing.T, scenarios []scenario, change func(*service.Config)) {
 	t.Helper()
 	f := setup(t, devstack.Config{})
-	f.worker(t, change)
+	addr := freeAddr(t)
+	f.worker(t, func(cfg *service.Config) {
+		change(cfg)
+		cfg.HTTPAddr = addr
+	})
+	readiness(t, addr, http.StatusOK, "ready") // deadlines begin now
 	trials := make([]trial, len(scenarios))
 	for i, s := range scenarios {
 		trials[i] = s.trial(fmt.Sprintf("r%02d", i))

@@ -18,15 +18,15 @@ var timeScenarios = []scenario{
 		},
 	},
 	{
-		name: "a job waits for its not_before", channel: channel.CreditCard, notBefore: 4 * time.Second,
+		name: "a job waits for its not_before", channel: channel.CreditCard, notBefore: later,
 		want: outcome{path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, refundType: "PARTIAL_REFUND", moved: 1},
 	},
 	{
-		name: "a SNAP job waits for its not_before", channel: channel.DirectDebitMandiri, notBefore: 4 * time.Second,
+		name: "a SNAP job waits for its not_before", channel: channel.DirectDebitMandiri, notBefore: later,
 		want: outcome{path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, moved: 1},
 	},
 	{
-		name: "a refund that DOKU keeps putting off fails at its deadline", channel: channel.EmoneyOVO, deadline: 8 * time.Second,
+		name: "a refund that DOKU keeps putting off fails at its deadline", channel: channel.EmoneyOVO, deadline: later,
 		refunds: snapCode("4030714", -1),
 		want:    outcome{path: "sending waiting failed", attempts: 1, status: refund.Failed, source: jobs.SourceWorker, code: refund.CodeDeadlineExceeded.String()},
 	},

@@ -109,55 +109,55 @@ func TestPlacesOnAPathAreItsEffectsInOrder(t *testing.T) {
 	}
 }
 
-// victim is a refund whose worker dies once.
-type victim struct {
+// target is a refund whose worker is ended once, as by a crash.
+type target struct {
 	trial
 
-	dies  place
-	track track
-	in    int // the generation that died on it; 0: none did yet
-	trace []string
+	endsAt place
+	track  track
+	worker int // the number of the worker that was ended at it; 0: none was yet
+	trace  []string
 }
 
-var errDied = errors.New("this process has died")
+var errInterrupted = errors.New("interrupted by the test")
 
-// generations is one worker after the other. Whenever a handling was ended
-// between two effects, its whole worker goes, and a fresh one takes over.
-type generations struct {
-	mu      sync.Mutex
-	now     int
-	victims map[string]*victim
-	died    chan struct{}
-	urgent  bool // somebody died where the next message may come at any moment
-	broken  []string
-	delays  retry.Policy
+// restarts runs one worker after the other. When an execution has been ended
+// between two effects, its worker is stopped and a new one takes over.
+type restarts struct {
+	mu          sync.Mutex
+	now         int
+	targets     map[string]*target
+	interrupted chan struct{}
+	urgent      bool // the next message of an ended execution may come at any moment
+	broken      []string
+	delays      retry.Policy
 }
 
-// interrupt is asked by the worker of a generation after every effect.
-func (g *generations) interrupt(generation int) func(string, refund.Effect) error {
+// interrupt is called by the worker with that number after every effect.
+func (g *restarts) interrupt(number int) func(string, refund.Effect) error {
 	return func(id string, done refund.Effect) error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		v := g.victims[id]
-		if v.in == generation {
-			g.broken = append(g.broken, id+": a worker that died on it went on with it")
+		v := g.targets[id]
+		if v.worker == number {
+			g.broken = append(g.broken, id+": the worker that was ended at it continued with it")
 		}
-		v.trace = append(v.trace, fmt.Sprintf("%d:%s", generation, done))
-		if at := v.track.did(done); v.in != 0 || at != v.dies.point {
+		v.trace = append(v.trace, fmt.Sprintf("%d:%s", number, done))
+		if at := v.track.did(done); v.worker != 0 || at != v.endsAt.point {
 			return nil
 		}
-		v.in = generation
+		v.worker = number
 		g.urgent = g.urgent || done == refund.Schedule || done == refund.Ack
 		select {
-		case g.died <- struct{}{}:
+		case g.interrupted <- struct{}{}:
 		default:
 		}
-		return errDied
+		return errInterrupted
 	}
 }
 
-// next starts the next generation.
-func (g *generations) next(t *testing.T, f fixture) *devstack.Worker {
+// next starts the next worker.
+func (g *restarts) next(t *testing.T, f fixture) *devstack.Worker {
 	t.Helper()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -171,18 +171,18 @@ func (g *generations) next(t *testing.T, f fixture) *devstack.Worker {
 	})
 }
 
-// Between a death and the end of its worker others may die on it too: else one
-// worker would come after the other for nothing. The AckWait is far longer, so
-// that no message comes back to a worker that died on it. Where a wait has been
-// stored already, its message may come at any moment, and the worker goes at once.
+// Between the end of an execution and that of its worker, others may be ended too:
+// else every worker would be ended by a single one. The AckWait is far longer, so
+// that no message comes back to the worker that was ended at it. Where a scheduled
+// message is stored already, it may come at any moment, and the worker is stopped
+// at once.
 const (
-	moreDeaths   = 400 * time.Millisecond
-	deathAckWait = 4 * time.Second
+	gatherTime         = 400 * time.Millisecond
+	interruptedAckWait = 4 * time.Second
 )
 
-// run replaces workers until every refund has its result, and no message is left
-// of those that died with theirs unacknowledged.
-func (g *generations) run(t *testing.T, f fixture) {
+// run replaces workers until every refund has its result and no message is left.
+func (g *restarts) run(t *testing.T, f fixture) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -198,24 +198,24 @@ func (g *generations) run(t *testing.T, f fixture) {
 	var replace <-chan time.Time
 	for {
 		results, _ := f.journal.ended()
-		if len(results) >= len(g.victims) && f.queued(t) == 0 {
+		if len(results) >= len(g.targets) && f.queued(t) == 0 {
 			return
 		}
 		select {
 		case <-tick.C:
-		case <-g.died:
-			replace = g.respite(replace)
+		case <-g.interrupted:
+			replace = g.stopAt(replace)
 		case <-replace:
 			end()
 			w, replace = g.next(t, f), nil
 		case <-ctx.Done():
-			t.Fatalf("%d results of %d", len(results), len(g.victims))
+			t.Fatalf("%d results of %d", len(results), len(g.targets))
 		}
 	}
 }
 
-// respite says when the worker goes, if until now it was to go at planned.
-func (g *generations) respite(planned <-chan time.Time) <-chan time.Time {
+// stopAt returns when the worker is stopped; planned: until now.
+func (g *restarts) stopAt(planned <-chan time.Time) <-chan time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -224,80 +224,80 @@ func (g *generations) respite(planned <-chan time.Time) <-chan time.Time {
 	case planned != nil:
 		return planned
 	default:
-		return time.After(moreDeaths)
+		return time.After(gatherTime)
 	}
 }
 
-// dying returns each scenario once for every place between two effects of it.
-func dying(scenarios ...scenario) []*victim {
-	var all []*victim
+// interruptEach returns each scenario once for every place between two effects of it.
+func interruptEach(scenarios ...scenario) []*target {
+	var all []*target
 	for i, s := range scenarios {
 		for k, p := range places(s.want.path) {
-			all = append(all, &victim{trial: s.trial(fmt.Sprintf("v%02d-%02d", i, k)), dies: p})
+			all = append(all, &target{trial: s.trial(fmt.Sprintf("v%02d-%02d", i, k)), endsAt: p})
 		}
 	}
 	return all
 }
 
-// sample keeps a part of the victims unless the long proofs are asked for: those
+// sample keeps a part of the targets unless the long proofs are asked for: those
 // of scenarios with one send, which take seconds.
-func sample(victims []*victim) []*victim {
+func sample(targets []*target) []*target {
 	if long.Asked() {
-		return victims
+		return targets
 	}
-	return slices.DeleteFunc(victims, func(v *victim) bool { return v.want.attempts > 1 || v.deadline != 0 })
+	return slices.DeleteFunc(targets, func(v *target) bool { return v.want.attempts > 1 || v.deadline != 0 })
 }
 
-// die runs the victims on one stack, and ends the worker on each.
-func die(t *testing.T, delays retry.Policy, victims ...*victim) {
+// runInterrupted runs the targets on one stack, and ends a worker at each.
+func runInterrupted(t *testing.T, delays retry.Policy, targets ...*target) {
 	t.Helper()
-	f := setup(t, devstack.Config{AckWait: deathAckWait})
-	g := &generations{victims: map[string]*victim{}, died: make(chan struct{}, 1), delays: delays}
-	for _, v := range victims {
-		g.victims[v.id] = v
+	f := setup(t, devstack.Config{AckWait: interruptedAckWait})
+	g := &restarts{targets: map[string]*target{}, interrupted: make(chan struct{}, 1), delays: delays}
+	for _, v := range targets {
+		g.targets[v.id] = v
 		v.begin(t, f)
 	}
 	g.run(t, f)
-	died := 0
-	for _, v := range victims {
+	ended := 0
+	for _, v := range targets {
 		v.check(t, f)
-		died += min(v.in, 1)
+		ended += min(v.worker, 1)
 	}
-	if died*2 < len(victims) { // all of them, where the machine keeps up
-		t.Errorf("workers died on %d refunds of %d", died, len(victims))
+	if ended*2 < len(targets) { // all of them, where the machine keeps up
+		t.Errorf("workers were ended at %d refunds of %d", ended, len(targets))
 	}
 	for _, problem := range g.broken {
 		t.Error(problem)
 	}
-	t.Logf("%d refunds, %d died on, %d workers", len(victims), died, g.now)
+	t.Logf("%d refunds, workers ended at %d, %d workers", len(targets), ended, g.now)
 	f.audit(t)
 }
 
-// check: money and ledger are the audit's. A refund that DOKU pays is reported
-// as paid; one that it does not pay may end in doubt, for a no that was lost
-// cannot be had again, or miss its deadline unsent.
-func (v *victim) check(t *testing.T, f fixture) {
+// check compares the result with the scenario; the audit checks money and ledger.
+// A refund that DOKU pays is reported as paid. One that it refuses may end
+// unresolved, for a lost refusal does not come again, or miss its deadline unsent.
+func (v *target) check(t *testing.T, f fixture) {
 	t.Helper()
 	entries, _ := f.journal.of(v.id)
-	if v.in == 0 && !v.dies.loop && path(entries) == v.want.path {
-		t.Errorf("%s (%s): no worker died %s; it went %v", v.id, v.name, v.dies, v.trace)
+	if v.worker == 0 && !v.endsAt.loop && path(entries) == v.want.path {
+		t.Errorf("%s (%s): no worker was ended %s; its effects: %v", v.id, v.name, v.endsAt, v.trace)
 	}
 	r := f.journal.result(t, v.id)
-	doubt := r.Status == refund.Unresolved && (v.want.status == refund.Failed || v.refusalUsesNumber)
+	unresolved := r.Status == refund.Unresolved && (v.want.status == refund.Failed || v.refusalUsesNumber)
 	unsent := r.Status == refund.Rejected && r.Attempts == 0 && v.deadline != 0
-	if r.Status != v.want.status && !doubt && !unsent {
-		t.Errorf("%s (%s), died %s: %s, want %s", v.id, v.name, v.dies, r.Status, v.want.status)
+	if r.Status != v.want.status && !unresolved && !unsent {
+		t.Errorf("%s (%s), ended %s: %s, want %s", v.id, v.name, v.endsAt, r.Status, v.want.status)
 	}
 }
 
 func TestCardRefundsSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
 	t.Parallel()
-	die(t, fast, sample(dying(cardScenarios...))...)
+	runInterrupted(t, fast, sample(interruptEach(cardScenarios...))...)
 }
 
 func TestSNAPRefundsSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
 	t.Parallel()
-	die(t, fast, sample(dying(snapScenarios...))...)
+	runInterrupted(t, fast, sample(interruptEach(snapScenarios...))...)
 }
 
 func TestTimesSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
@@ -305,17 +305,17 @@ func TestTimesSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
 	long.Only(t, "interruptions")
 	// Inquiries that always fail open the breaker again and again: with longer
 	// delays the others would wait for it.
-	die(t, retry.Policy{Initial: time.Second, Max: 2 * time.Second}, dying(timeScenarios...)...)
+	runInterrupted(t, retry.Policy{Initial: time.Second, Max: 2 * time.Second}, interruptEach(timeScenarios...)...)
 }
 
 // Each on a stack of its own: a refused token is dropped for all who share it.
 func TestRefusedTokensSurviveADeathBetweenAnyTwoEffects(t *testing.T) {
 	t.Parallel()
 	long.Only(t, "interruptions")
-	for _, v := range dying(tokenScenario) {
+	for _, v := range interruptEach(tokenScenario) {
 		t.Run(v.id, func(t *testing.T) {
 			t.Parallel()
-			die(t, fast, v)
+			runInterrupted(t, fast, v)
 		})
 	}
 }

@@ -23,7 +23,7 @@ import (
 // chaosVariable says what happens where, comma-separated: POINT#N:MODE harms
 // the process when it reaches a point for the N-th time. The points are those
 // of chaosPoints and of chaosMarks, the modes those of chaosModes.
-// "fresh_external_id" plants a mistake instead: each send of a SNAP refund
+// "fresh_external_id" makes a mistake instead: each send of a SNAP refund
 // carries an X-EXTERNAL-ID of its own.
 const chaosVariable = "REFUND_CHAOS"
 
@@ -82,7 +82,7 @@ func arm(cfg *service.Config) {
 type harm struct {
 	log      *slog.Logger
 	triggers []*trigger
-	freshID  bool // the planted mistake
+	freshID  bool // the mutation
 }
 
 type trigger struct {

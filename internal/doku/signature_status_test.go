@@ -10,8 +10,8 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-// sealedAnswer is an answer with this signature.
-func sealedAnswer(body, signature string) Answer {
+// signedAnswer is an answer with this signature.
+func signedAnswer(body, signature string) Answer {
 	return Answer{
 		Ending: EndWhole, Status: http.StatusOK, Body: []byte(body),
 		Header: http.Header{"Response-Timestamp": {"2026-11-21T09:00:00Z"}, "Signature": {signature}},
@@ -37,13 +37,13 @@ func TestAnswerToAnInquiryIsSignedWithOrWithoutDigest(t *testing.T) {
 			signed(testKey, "another", target, []byte(cardStatusBody), withDigest):         refund.NoAnswer,
 			signed(testKey, inquiryID, cardStatusPath, []byte(cardStatusBody), withDigest): refund.NoAnswer,
 		} {
-			if i := judge.Inquiry(cardOrder(), inquiryID, sealedAnswer(cardStatusBody, signature)); i.Finding != want {
+			if i := judge.Inquiry(cardOrder(), inquiryID, signedAnswer(cardStatusBody, signature)); i.Finding != want {
 				t.Errorf("digest %v, %s: %v (%s)", withDigest, signature, i.Finding, i.Problem)
 			}
 		}
 		// A digest that is signed is one of this body.
 		other := edit(t, cardStatusBody, "REFUNDED", "FAILED")
-		i := judge.Inquiry(cardOrder(), inquiryID, sealedAnswer(other, good))
+		i := judge.Inquiry(cardOrder(), inquiryID, signedAnswer(other, good))
 		if want := map[bool]refund.Finding{true: refund.NoAnswer, false: refund.FoundFailure}[withDigest]; i.Finding != want {
 			t.Errorf("digest %v, another body: %v", withDigest, i.Finding)
 		}
@@ -64,11 +64,11 @@ func TestAnswerToARefundIsSignedWithDigest(t *testing.T) {
 		"HMACSHA256=": {Class: Unknown, Cause: Failing},
 		"":            {Class: Unknown},
 	} {
-		v := judge.Refund(cardOrder(), sealedAnswer(cardSuccessBody, signature))
+		v := judge.Refund(cardOrder(), signedAnswer(cardSuccessBody, signature))
 		wantVerdict(t, v, want.Class, want.Cause)
 	}
 	marked := "\uFEFF" + cardSuccessBody // the digest is of the bytes on the wire
-	v := judge.Refund(cardOrder(), sealedAnswer(marked, signed(testKey, id, cardRefundPath, []byte(marked), true)))
+	v := judge.Refund(cardOrder(), signedAnswer(marked, signed(testKey, id, cardRefundPath, []byte(marked), true)))
 	wantVerdict(t, v, Succeeded, Plain)
 }
 

@@ -176,7 +176,7 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 		return got.unmatched("more came than one answer"), false
 	case known == foreign:
 		return got.unmatched("the answer names another Request-Id"), false
-	case known == missealed && c.used():
+	case known == wronglySigned && c.used():
 		return got.unmatched("the signature is not for this request, on a connection that has carried others"), false
 	}
 	return got, left == nothing && known == tied && !res.Close
@@ -189,10 +189,10 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 type matchKind uint8
 
 const (
-	untied    matchKind = iota
-	tied                // signed for this very request, or it repeats its Request-Id
-	foreign             // it repeats the Request-Id of another request
-	missealed           // its signature is not for this request
+	untied        matchKind = iota
+	tied                    // signed for this very request, or it repeats its Request-Id
+	foreign                 // it repeats the Request-Id of another request
+	wronglySigned           // its signature is not for this request
 )
 
 func matchOf(r request, req *http.Request, got reply) matchKind {
@@ -208,7 +208,7 @@ func matchOf(r request, req *http.Request, got reply) matchKind {
 	case signatureRight:
 		return tied
 	case signatureWrong:
-		return missealed
+		return wronglySigned
 	default:
 		return map[bool]matchKind{true: tied}[named]
 	}

@@ -62,7 +62,7 @@ func TestSlowClientsCostAFewConnectionsAndKeepNobodyOut(t *testing.T) {
 
 func answered(t *testing.T, ctx context.Context, address string) { //nolint:revive // t comes first in tests
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // a prober's patience
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // as a prober's timeout
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/healthz", nil)
 	if err != nil {

@@ -103,7 +103,7 @@ func TestSweepWakesUpWhatHasNeitherJobNorWait(t *testing.T) {
 	}
 	for _, dry := range []bool{true, false} {
 		lost, err := f.Sweep(ctx, "", time.Millisecond, dry)
-		if err != nil || len(lost) != 2 || lost[0].RefundID != "rf-lost" || lost[0].Nudged == dry || lost[0].Note != "" || lost[1].Note == "" {
+		if err != nil || len(lost) != 2 || lost[0].RefundID != "rf-lost" || lost[0].WokenUp == dry || lost[0].Note != "" || lost[1].Note == "" {
 			t.Errorf("%+v, %v", lost, err)
 		}
 	}

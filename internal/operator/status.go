@@ -23,7 +23,7 @@ type Status struct {
 	FirstUnknown      int32             `json:"first_unknown,omitempty"` // the first attempt that may have been executed unseen
 	Metadata          map[string]string `json:"metadata,omitempty"`
 	WaitFires         time.Time         `json:"wait_fires,omitzero"`              // when the stored wait fires
-	Nudge             bool              `json:"nudge,omitempty"`                  // the wait was made from the ledger and has no customer values
+	WakeUp            bool              `json:"nudge,omitempty"`                  // the wait was made from the ledger and has no customer values
 	SameNumber        []string          `json:"same_partner_refund_no,omitempty"` // other refunds that DOKU cannot tell from this one
 	Hint              string            `json:"hint,omitempty"`
 	Shortened         bool              `json:"shortened,omitempty"` // the oldest records have aged out
@@ -68,7 +68,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	if err != nil {
 		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
 	}
-	s.WaitFires, s.Nudge = wait.At, wait.WakeUp
+	s.WaitFires, s.WakeUp = wait.At, wait.WakeUp
 	if late := o.cfg.Now().Sub(s.NextAt); wait.Seq == 0 && late > lateAfter && s.Hint == "" {
 		s.Hint = "late, and no wait is stored: it is queued, in flight, or lost; `refundctl sweep --dry-run` tells"
 	}

@@ -15,8 +15,8 @@ import (
 // one.
 type LostRefund struct {
 	View
-	Nudged bool   `json:"nudged"`
-	Note   string `json:"note,omitempty"`
+	WokenUp bool   `json:"nudged"`
+	Note    string `json:"note,omitempty"`
 }
 
 // noCustomer is what a wake-up lacks.
@@ -46,7 +46,7 @@ func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Dur
 			if err := o.cfg.Ledger.WakeUp(ctx, &e.Record); err != nil {
 				return lost, fmt.Errorf("sweep: %w", err)
 			}
-			l.Nudged = true
+			l.WokenUp = true
 		}
 		lost = append(lost, l)
 	}

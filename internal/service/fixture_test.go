@@ -30,9 +30,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is how long anything here may take before its test fails. The
+// timeLimit is how long anything here may take before its test fails. The
 // longest scenarios need three sends, 13 seconds apart.
-const patience = 100 * time.Second
+const timeLimit = 100 * time.Second
 
 // fixture is a stack with everything that is read of it from outside.
 type fixture struct {
@@ -109,7 +109,7 @@ func (f fixture) post(t *testing.T, subject, body string, headers ...string) {
 // consumer, changes.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()

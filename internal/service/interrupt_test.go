@@ -184,7 +184,7 @@ const (
 // run replaces workers until every refund has its result and no message is left.
 func (g *restarts) run(t *testing.T, f fixture) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
 	w := g.next(t, f)
 	end := func() {

@@ -227,7 +227,7 @@ func TestWakeUpHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 		t.Errorf("on a job: %+v", r)
 	}
 
-	f.nudge(t, channel.DirectDebitMandiri, strings.Replace(bare, "%", "unheard", 1))
+	f.wakeUp(t, channel.DirectDebitMandiri, strings.Replace(bare, "%", "unheard", 1))
 	card := scenario{channel: channel.CreditCard, notBefore: later,
 		want: outcome{
 			path: "waiting sending succeeded", attempts: 1, status: refund.Succeeded, evidence: refund.ByResponse, refundType: "PARTIAL_REFUND", moved: 1,
@@ -242,7 +242,7 @@ func TestWakeUpHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 		if _, rest, found := strings.Cut(body, `},"invoice`); found {
 			without += `"invoice` + rest
 		}
-		f.nudge(t, d.channel, without)
+		f.wakeUp(t, d.channel, without)
 	}
 	if r := f.journal.result(t, mandiri.id); r.Status != refund.Rejected || r.Error.Code != refund.CodeCustomerTokenInvalid.String() {
 		t.Errorf("a wake-up without a token: %+v", r)
@@ -256,7 +256,7 @@ func TestWakeUpHeaderIsHonouredOnDueSubjectsAlone(t *testing.T) {
 	f.audit(t)
 }
 
-func (f fixture) nudge(t *testing.T, ch channel.Channel, body string) {
+func (f fixture) wakeUp(t *testing.T, ch channel.Channel, body string) {
 	t.Helper()
 	f.post(t, "refunds.due."+string(ch), body, "Refund-Nudge", "1")
 }

@@ -135,7 +135,7 @@ func (j *journal) ended() ([]entry, <-chan struct{}) {
 // until waits for the first record of the refund that fits.
 func (j *journal) until(t *testing.T, id, what string, fits func(entry) bool) entry {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
 	for {
 		entries, changed := j.of(id)
@@ -176,7 +176,7 @@ func (e entry) result(t *testing.T) jobs.Result {
 // waitResults waits until there are n results, and returns them in their order.
 func (j *journal) waitResults(t *testing.T, n int) []entry {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeLimit)
 	defer cancel()
 	for {
 		results, changed := j.ended()

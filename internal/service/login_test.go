@@ -31,7 +31,7 @@ func TestAWorkerWhosePasswordIsWrongWorksOnceItsFileIsRight(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(timeLimit) {
 		t.Fatal("not ready")
 	}
 	host := s.Addr().String()

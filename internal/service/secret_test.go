@@ -72,8 +72,8 @@ func plantedAddress(id string) string {
 	return fmt.Sprintf("203.%d.%d.%d", 100+sum%100, 100+sum/100%100, 100+sum/10000%100)
 }
 
-// plant is a job whose customer can be told from every other.
-func plant(t *testing.T, r scenario, id string) (d trial, body string, secrets []string) {
+// marked is a job whose customer can be told from every other.
+func marked(t *testing.T, r scenario, id string) (d trial, body string, secrets []string) {
 	t.Helper()
 	d = r.trial(id)
 	d.token += "planted-access-" + id
@@ -146,7 +146,7 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 	var customers []string
 	publish := func(scenarios []scenario, first int) (trials []trial) {
 		for i, r := range scenarios {
-			d, body, planted := plant(t, r, fmt.Sprintf("s%02d", first+i))
+			d, body, planted := marked(t, r, fmt.Sprintf("s%02d", first+i))
 			d.script(t, f, d.refundCalls(), d.refunds)
 			f.publish(t, d.channel, body)
 			customers, trials = append(customers, planted...), append(trials, d)
@@ -154,7 +154,7 @@ func TestSecretsStandNowhereButInJobsAndTheirWaits(t *testing.T) {
 		return trials
 	}
 	trials := publish(secretScenarios(), 0)
-	waits, body, planted := plant(t, scenario{channel: channel.DirectDebitAllo, notBefore: time.Hour, want: paidAtOnce("")}, "waits")
+	waits, body, planted := marked(t, scenario{channel: channel.DirectDebitAllo, notBefore: time.Hour, want: paidAtOnce("")}, "waits")
 	f.publish(t, waits.channel, body)
 	customers = append(customers, planted...)
 	for _, d := range trials {

@@ -27,7 +27,7 @@ type page struct {
 type signing uint8
 
 const (
-	sealed signing = iota
+	signed signing = iota
 	wronglySigned
 	unsigned
 )

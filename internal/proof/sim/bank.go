@@ -73,9 +73,9 @@ func (w *world) execute(a *account, o doku.Order, f fault) page {
 		return htmlPage
 	case truncated:
 		p.cut = true
-	case badSeal:
+	case wrongSignature:
 		p.signature = wronglySigned
-	case noSeal:
+	case noSignature:
 		p.signature = unsigned
 	default:
 	}
@@ -215,7 +215,7 @@ func (w *world) lookUp(a *account, o doku.Order, f fault) page {
 	switch f {
 	case truncated:
 		p.cut = true
-	case badSeal:
+	case wrongSignature:
 		p.signature = wronglySigned
 	default:
 	}

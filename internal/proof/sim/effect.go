@@ -43,7 +43,7 @@ func (h *execution) append() bool {
 	return h.store(h.next())
 }
 
-// store appends with the patience that the record deserves: an answer of DOKU's
+// store appends for as long as the record may be tried: an answer of DOKU's
 // is kept until it is stored.
 func (h *execution) store(r refund.Record) bool {
 	holdsAnswer := h.machine.HoldsAnswer()

@@ -13,8 +13,8 @@ const (
 	errorAfter
 	tooMany
 	truncated
-	badSeal
-	noSeal
+	wrongSignature
+	noSignature
 	pageBefore
 	pageAfter
 	redirect
@@ -47,8 +47,8 @@ var refundOdds = []odds{
 	{errorAfter, 30},
 	{tooMany, 30},
 	{truncated, 20},
-	{badSeal, 20},
-	{noSeal, 10},
+	{wrongSignature, 20},
+	{noSignature, 10},
 	{pageBefore, 15},
 	{pageAfter, 15},
 	{redirect, 10},
@@ -65,7 +65,7 @@ var inquiryOdds = []odds{
 	{errorBefore, 60},
 	{tooMany, 40},
 	{truncated, 50},
-	{badSeal, 40},
+	{wrongSignature, 40},
 	{pageBefore, 40},
 	{redirect, 20},
 	{unreachable, 20},

@@ -52,7 +52,7 @@ func TestEveryMutationIsSeen(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name      string
-		plant     mutation
+		mutation  mutation
 		behaviour string
 		want      string
 	}{
@@ -78,7 +78,7 @@ func TestEveryMutationIsSeen(t *testing.T) {
 				if r := Run(cfg); r.Broken > 0 {
 					t.Fatalf("without the mutation: %v", r.Problems)
 				}
-				cfg.mutation = c.plant
+				cfg.mutation = c.mutation
 				r := Run(cfg)
 				if slices.ContainsFunc(r.Problems, func(p string) bool { return strings.Contains(p, c.want) }) {
 					return

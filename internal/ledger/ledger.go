@@ -96,20 +96,19 @@ func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed
 
 // append has one deadline, that of ctx, and a time-out for each round trip.
 func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
-	if err := l.checkRoom(r); err != nil {
-		return 0, err
-	}
-	msg, err := encode(r)
+	msg, err := l.guarded(r)
 	if err != nil {
 		return 0, err
 	}
-	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
-	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
-	pauses, troubled := l.newPauses(), false
+	pauses, troubled, unanswered := l.newPauses(), false, false
 	for {
 		seq, done, err := l.attempt(ctx, msg, r)
 		if err == nil && troubled {
 			l.recovered()
+		}
+		unanswered = unanswered || errors.Is(err, ErrUncertain) && !contended(err)
+		if unanswered && errors.Is(err, ErrNotStored) { // which says nothing about the attempt without an answer
+			err = fmt.Errorf("%w: %v", ErrUncertain, err) //nolint:errorlint // it is not ErrNotStored any more
 		}
 		if done || failed == nil && errors.Is(err, ErrNotStored) {
 			return seq, err
@@ -123,6 +122,20 @@ func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error
 			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, err, ctx.Err())
 		}
 	}
+}
+
+// guarded returns the message of a record, with what it expects to follow.
+func (l *Ledger) guarded(r *refund.Record) (*nats.Msg, error) {
+	if err := l.checkRoom(r); err != nil {
+		return nil, err
+	}
+	msg, err := encode(r)
+	if err != nil {
+		return nil, err
+	}
+	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
+	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
+	return msg, nil
 }
 
 // attempt publishes once, and reads where that leaves open what is stored. Unless

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs/stream"
@@ -157,5 +161,56 @@ func TestAllThatWaitIsStoredWhenTheFirstIs(t *testing.T) {
 		if err := <-stored; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// deafDialer makes connections that hear nothing any more once they are deaf.
+type deafDialer struct{ deaf atomic.Bool }
+
+type deafConn struct {
+	net.Conn
+	dialer *deafDialer
+}
+
+// Dial implements [nats.CustomDialer].
+func (d *deafDialer) Dial(network, address string) (net.Conn, error) {
+	c, err := net.Dial(network, address)
+	return deafConn{c, d}, err
+}
+
+// Read implements [net.Conn].
+func (c deafConn) Read(b []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(b)
+		if err != nil || !c.dialer.deaf.Load() {
+			return n, err
+		}
+	}
+}
+
+// The first attempt got no answer; that the second was certainly not stored says
+// nothing about the first.
+func TestRefusalAfterAnAttemptWithoutAnAnswerLeavesItOpen(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	d := &deafDialer{}
+	nc, js, err := f.nats.Connect(nats.SetCustomDialer(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	l := ledger.New(ledger.Config{
+		JS: js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		RequestTimeout: 200 * time.Millisecond,
+	})
+	d.deaf.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	_, err = l.AppendUntilStored(ctx, record("rf-1", refund.Sending, 0, "a"), func(error) { nc.Close() })
+	if !errors.Is(err, ledger.ErrUncertain) || errors.Is(err, ledger.ErrNotStored) {
+		t.Errorf("err = %v", err)
+	}
+	if last, err := f.ledger.Last(t.Context(), "rf-1"); err != nil || last.Record.State != refund.Sending {
+		t.Errorf("%+v, %v: the first attempt was stored", last, err)
 	}
 }

@@ -155,7 +155,7 @@ func (d *demo) summarize(ctx context.Context) (agreed bool, err error) {
 	for _, r := range d.progress.otherwise() {
 		_, _ = fmt.Fprintf(d.stdout, "Note: %s ended as %[3]q, not as %[2]q, as it can on a slow machine or near midnight.\n", r.name, r.want, r.ended)
 	}
-	_, _ = fmt.Fprintf(d.stdout, "The demo took %.1f d.\n", time.Since(d.began).Seconds())
+	_, _ = fmt.Fprintf(d.stdout, "The demo took %.1f s.\n", time.Since(d.began).Seconds())
 	return a.agrees(), nil
 }
 

@@ -1,6 +1,6 @@
 package refund
 
-// stay and decided stand in the column "to": no record follows, or the state
+// stay and verdictState stand in the column "to": no record follows, or the state
 // that the operator's verdict names.
 const (
 	stay         = states

@@ -16,8 +16,8 @@ import (
 // After is not the Next of a page like it.
 var ErrAfter = errors.New("the next page begins where the page before says")
 
-// recent reads the ledger backwards. Only a refund's last record counts, so
-// that a refund stands on one page, however many records it has.
+// recent reads the ledger backwards. Only a refund's last record counts: so each
+// refund is on one page, however many records it has.
 func (o Operator) recent(ctx context.Context, f Filter) (Page, error) {
 	first, last, err := o.stretch(ctx, f.After)
 	if err != nil {
@@ -54,8 +54,7 @@ func (o Operator) recent(ctx context.Context, f Filter) (Page, error) {
 	return page, nil
 }
 
-// stretch is what there is to read: all that the ledger holds before the place
-// where the page before ended.
+// stretch returns the sequences to read: all before the end of the previous page.
 func (o Operator) stretch(ctx context.Context, after string) (first, last uint64, err error) {
 	first, last, err = o.cfg.Ledger.Bounds(ctx)
 	if err != nil || after == "" {

@@ -19,10 +19,10 @@ type Replayed struct {
 	Known     string `json:"known,omitempty"`     // the state of the refund that has this very content already
 }
 
-// Replay publishes the job of a dead letter, as it was or changed. What is no
-// job is not published, nor a job under an id that belongs to other content,
-// nor a second time under a second id: that would be a second refund. With dry
-// nothing is published or recorded. Errors: [ErrNoLetter], [ErrTruncated],
+// Replay publishes the job of a dead letter, as it was or changed. It does not
+// publish what is not a job, a job under an id that belongs to other content, or a
+// letter a second time under a second id: that would be a second refund. With dry
+// it publishes and records nothing. Errors: [ErrNoLetter], [ErrTruncated],
 // [ErrNoJob], [ErrUsedID], [ErrReplayed], [ErrDiscarded], [ErrBecause].
 func (o Operator) Replay(ctx context.Context, sequence uint64, changes []Change, because string, dry bool) (Replayed, error) {
 	if err := o.signed(because, !dry); err != nil {

@@ -28,10 +28,10 @@ type Span struct {
 	After   uint64    // sequence; only what came later
 	From    time.Time // by the server's clock; zero: from the first. Unused with After
 	To      time.Time // only what was stored before; zero: no end
-	Follow  bool      // go on with what is stored later, until ctx ends
+	Follow  bool      // continue with what is stored later, until ctx ends
 }
 
-// errEnd ends a reading in good order.
+// errEnd is the regular end of a reading.
 var errEnd = errors.New("end")
 
 const (
@@ -41,9 +41,9 @@ const (
 	attempts   = 3                // without a message, before a reading is given up
 )
 
-// Read calls each with every record of the span. It returns nil at the end,
-// each's error, or why it cannot go on; what was read so far stays good, and
-// After makes the next call go on from there.
+// Read calls each with every record of the span. It returns nil at the end, the
+// error of each, or why it cannot continue. What was read so far is valid, and
+// another call with After continues from there.
 func (o Operator) Read(ctx context.Context, s Span, each func(Recorded) error) error {
 	if s.Subject == "" {
 		s.Subject = "refunds.>"
@@ -69,7 +69,7 @@ func (o Operator) Read(ctx context.Context, s Span, each func(Recorded) error) e
 	return ctx.Err()
 }
 
-// eachError tells the reader's own trouble from that of whom it reads for.
+// eachError marks an error of the caller's function, as opposed to one of reading.
 type eachError struct{ error }
 
 func (e *eachError) Unwrap() error { return e.error }
@@ -81,8 +81,8 @@ func unwrapEach(err error) error {
 	return err
 }
 
-// readOn reads with one consumer, as long as nothing is lost on the way: it has
-// no acknowledgements, so a gap in its own count means that a message was.
+// readOn reads with one consumer until a message is lost in transit. The consumer
+// has no acknowledgements: a gap in its own count means that one was.
 func (o Operator) readOn(ctx context.Context, s *Span, each func(Recorded) error) error {
 	reader, err := o.cfg.JS.CreateConsumer(ctx, stream.Refunds, s.consumer())
 	if err != nil {

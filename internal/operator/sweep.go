@@ -22,10 +22,10 @@ type LostRefund struct {
 // noCustomer is what a wake-up lacks.
 const noCustomer = "its next send needs the customer's values, which no wake-up has: unless the order system publishes the same job again first, it is given up as customer_token_invalid"
 
-// Sweep gives every lost refund a wake-up. A refund counts as lost when it
-// has neither job nor wait, twice, settle apart, and its record has not moved
-// in between: a message on its way from one queue to the other is somewhere at
-// one of the two looks. With dry it only tells.
+// Sweep publishes a wake-up for every lost refund. A refund is lost when it has
+// neither job nor wait at two looks, settle apart, and its record has not changed
+// between them: a message that moves from one queue to the other is in one of them
+// at one of the two. With dry it only returns them.
 func (o Operator) Sweep(ctx context.Context, ch channel.Channel, settle time.Duration, dry bool) ([]LostRefund, error) {
 	first, err := o.missing(ctx, ch, nil)
 	if err != nil || len(first) == 0 {

@@ -50,6 +50,7 @@ func (w *world) keep(a *account, r refund.Record) {
 	}
 	a.last = entry{record: r, seq: w.sequence, stored: w.now}
 	a.states = append(a.states, r.State)
+	w.checkRecord(a, &r)
 	if r.State == refund.Sending {
 		w.checkSending(a, &r)
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,22 @@ const clockTolerance = 20 * time.Second
 type announced struct {
 	identity refund.Identity
 	sendBy   refund.Time
+}
+
+// checkRecord: what a person did names the person and the reason, and a job that
+// is refused for what it says is told why.
+func (w *world) checkRecord(a *account, r *refund.Record) {
+	switch r.Code {
+	case refund.CodeOperator, refund.CodeCancelled, refund.CodeBroughtForward:
+		if r.Operator == "" || r.Because == "" {
+			w.problem("%s: a person's record names no person or no reason: %+v", a.id, r)
+		}
+	case refund.CodeInvalidJob, refund.CodeCardNumber:
+		if r.Note == "" {
+			w.problem("%s: a refused job is not told why: %+v", a.id, r)
+		}
+	default:
+	}
 }
 
 // checkSending compares a record that announces a send with the job, and keeps
@@ -109,6 +126,7 @@ func (w *world) checkResult(a *account, last *refund.Record, r jobs.Result) {
 		{"of another refund", r.RefundID == a.id && r.Channel == a.channel && (rejected || a.asksFor(r.InvoiceNumber, r.OriginalRequestID, r.Amount))},
 		{"of another currency, environment or status", (rejected || r.Currency == jobs.Currency) && r.Environment == "simulator" && r.Status == last.State},
 		{"proven or explained wrongly", soundly(r)},
+		{"of other metadata", rejected || maps.Equal(r.Metadata, a.job.Metadata)},
 		{"dated wrongly", dated && refund.At(r.CompletedAt) == last.At},
 		{"wrong about what was sent", int(r.Attempts) == len(a.announced) && a.names(r)},
 	} {

@@ -49,6 +49,9 @@ func (w *world) newAccount(n, channelNo int, channels []channel.Channel) *accoun
 	if w.rng.IntN(2) == 0 {
 		a.job.Reason = "Request by customer"
 	}
+	if n%2 == 0 {
+		a.job.Metadata = map[string]string{"order": a.job.InvoiceNumber}
+	}
 	a.payment = a.job.Amount
 	if w.rng.IntN(2) == 0 {
 		a.payment *= 5 // what is left would pay a second time

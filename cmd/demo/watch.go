@@ -108,15 +108,15 @@ func readHistories(ctx context.Context, js jetstream.JetStream) (map[string]hist
 		if err != nil {
 			return nil, fmt.Errorf("read records: %w", err)
 		}
-		if err := keep(all, msg); err != nil {
+		if err := addMessage(all, msg); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// keep adds a record, which may be a result as well.
-func keep(all map[string]history, msg jetstream.Msg) error {
+// addMessage adds a record, which may be a result as well.
+func addMessage(all map[string]history, msg jetstream.Msg) error {
 	_, state, id, err := jobs.ParseLedgerSubject(msg.Subject())
 	if err == nil {
 		h := all[id]

@@ -87,7 +87,7 @@ const (
 	nextWait  = 500 * time.Millisecond
 )
 
-// Ask returns what the workers that answer say, by instance; none is not an error.
+// Ask returns what the workers that answer say, by instance. No answer is not an error.
 // The error is [ErrDenied], ctx's or the connection's.
 func Ask(ctx context.Context, nc *nats.Conn) ([]Worker, error) {
 	reply := ReplyPrefix + nats.NewInbox()[len(nats.InboxPrefix):]

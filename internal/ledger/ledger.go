@@ -107,10 +107,11 @@ func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error
 			l.recovered()
 		}
 		unanswered = unanswered || errors.Is(err, ErrUncertain) && !contended(err)
-		if unanswered && errors.Is(err, ErrNotStored) { // which says nothing about the attempt without an answer
+		refused := errors.Is(err, ErrNotStored)
+		if refused && unanswered { // which says nothing about the attempt without an answer
 			err = fmt.Errorf("%w: %v", ErrUncertain, err) //nolint:errorlint // it is not ErrNotStored any more
 		}
-		if done || failed == nil && errors.Is(err, ErrNotStored) {
+		if done || refused && failed == nil {
 			return seq, err
 		}
 		answered := l.requests.append.wait() // failed may bring the answer about

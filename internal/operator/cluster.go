@@ -268,8 +268,6 @@ func unanswered(err error) bool {
 // answers reports whether JetStream says anything at all; where it does not,
 // every further question would take its whole time, and say the same.
 func (o Operator) answers(ctx context.Context) (silence []Finding) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	_, err := o.cfg.JS.AccountInfo(ctx)
 	if err == nil || missing(err) {
 		return nil

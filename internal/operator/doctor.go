@@ -56,6 +56,8 @@ type Checkup struct {
 // Examine looks at everything and alters nothing. What cannot be looked at is a
 // finding as well.
 func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
+	ctx, cancel := eachRequestBounded(ctx)
+	defer cancel()
 	found := o.answers(ctx)
 	if len(found) == 0 {
 		found = together(ctx, o.streams, o.replicas, one(o.owner), one(o.storage), one(o.clock), o.room)
@@ -75,9 +77,14 @@ func (o Operator) Examine(ctx context.Context, c Checkup) []Finding {
 	return found
 }
 
-// checkTimeout bounds each check: a cluster without a quorum leaves some requests
-// without an answer.
-const checkTimeout = 5 * time.Second
+// eachRequestBounded returns ctx without its deadline. nats.go bounds a request
+// only where the context has none, by five seconds: so a cluster without a quorum
+// costs a check one of those, and a slow link has them for every request.
+func eachRequestBounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	bounded, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	detach := context.AfterFunc(ctx, cancel)
+	return bounded, func() { detach(); cancel() }
+}
 
 type check = func(context.Context) []Finding
 
@@ -87,8 +94,6 @@ func one(do func(context.Context) Finding) check {
 
 // together makes all checks at once, and returns their findings in order.
 func together(ctx context.Context, checks ...check) []Finding {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
 	findings := make([][]Finding, len(checks))
 	var group sync.WaitGroup
 	for i, do := range checks {

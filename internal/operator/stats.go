@@ -31,7 +31,7 @@ func (o Operator) Pause(ctx context.Context, ch channel.Channel, until time.Time
 	return nil
 }
 
-// Resume takes a pause back. One that does not stand is not an error.
+// Resume ends a pause. A channel that is not paused is not an error.
 func (o Operator) Resume(ctx context.Context, ch channel.Channel) error {
 	for _, c := range stream.Consumers([]channel.Channel{ch}) {
 		if _, err := o.cfg.JS.ResumeConsumer(ctx, c.Stream, c.Config.Durable); err != nil {

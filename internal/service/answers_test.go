@@ -1,12 +1,10 @@
 package service_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"refundworker.example/refundworker/internal/channel"
-	"refundworker.example/refundworker/internal/proof/devstack"
 	"refundworker.example/refundworker/internal/proof/dokusim"
 	"refundworker.example/refundworker/internal/service"
 )
@@ -59,24 +57,12 @@ var answerScenarios = []scenario{
 
 func TestAnswersAreNotTakenForSomethingElse(t *testing.T) {
 	t.Parallel()
-	f := setup(t, devstack.Config{})
-	addr := freeAddr(t)
-	f.worker(t, func(cfg *service.Config) {
+	addr := runScenarios(t, answerScenarios, func(cfg *service.Config) {
 		patientCalls(cfg)
-		cfg.HTTPAddr, cfg.DefiniteCodes = addr, []string{"refund_window_closed"}
+		cfg.DefiniteCodes = []string{"refund_window_closed"}
 	})
-	trials := make([]trial, len(answerScenarios))
-	for i, r := range answerScenarios {
-		trials[i] = r.trial(fmt.Sprintf("a%02d", i))
-		trials[i].begin(t, f)
-	}
-	for _, d := range trials {
-		t.Run(d.name, func(t *testing.T) { d.check(t, f) })
-	}
 	if _, metrics := fetch(t, addr, "/metrics"); !strings.Contains(metrics, `doku_unlisted_codes_total{operation="refund"} 1`) ||
 		!strings.Contains(metrics, `doku_unlisted_codes_total{operation="inquiry"} 0`) {
 		t.Error("the code that no table lists is not counted, or another is")
 	}
-	f.settled(t)
-	f.audit(t)
 }

@@ -308,11 +308,12 @@ func (d trial) checkCalls(t *testing.T, f fixture, entries []entry) {
 }
 
 // runScenarios puts one refund through each scenario, side by side on one
-// stack, then checks one after the other.
-func runScenarios(t *testing.T, scenarios []scenario, change func(*service.Config)) {
+// stack, then checks one after the other. It returns the address of the worker,
+// which runs until the test ends.
+func runScenarios(t *testing.T, scenarios []scenario, change func(*service.Config)) (addr string) {
 	t.Helper()
 	f := setup(t, devstack.Config{})
-	addr := freeAddr(t)
+	addr = freeAddr(t)
 	f.worker(t, func(cfg *service.Config) {
 		change(cfg)
 		cfg.HTTPAddr = addr
@@ -328,6 +329,7 @@ func runScenarios(t *testing.T, scenarios []scenario, change func(*service.Confi
 	}
 	f.settled(t)
 	f.audit(t)
+	return addr
 }
 
 func TestCardRefundsEndAsDOKUSays(t *testing.T) {

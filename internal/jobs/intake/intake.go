@@ -52,7 +52,7 @@ type Config struct {
 
 	// RequeueAfter is how long a message may wait for a gate that is shut,
 	// before it is requeued; default 1s. It then comes again after
-	// HandBackDelay, default 2s, and up to as much again: perhaps to a process
+	// RequeueDelay, default 2s, and up to as much again: perhaps to a process
 	// whose gate is open.
 	RequeueAfter, RequeueDelay time.Duration
 
@@ -71,7 +71,7 @@ type Config struct {
 	PanicDelay time.Duration
 
 	// PollHeartbeat is how often the server says that a long poll stands;
-	// default 5s. Two missing ones are not an answer.
+	// default 5s. Two missing in a row count as no answer.
 	PollHeartbeat time.Duration
 
 	// PollWait is how long a long poll stands; default 30s, at least twice

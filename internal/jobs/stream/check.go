@@ -19,7 +19,7 @@ import (
 // Stream and Consumer ask STREAM.INFO and CONSUMER.INFO, which is all that a
 // worker's permissions allow.
 type Inspector interface {
-	Stream(ctx context.Context, name string) (jetstream.Stream, error)
+	streamGetter
 	Consumer(ctx context.Context, stream, name string) (jetstream.Consumer, error)
 	Conn() *nats.Conn
 }
@@ -131,7 +131,11 @@ func (r *Report) checkStreams(ctx context.Context, js Inspector) (missing []stri
 	}
 	// One that is missing has been named. One that lost its records looks like a
 	// new ledger, on which every refund would be paid once more.
-	if why := there.lost(); why != "" && there[Refunds] != nil {
+	why, err := there.confirmLost(ctx, js)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" && there[Refunds] != nil {
 		r.problem("the ledger was lost: %s; %s", why, remedyForLost)
 	}
 	if len(single) > 0 {

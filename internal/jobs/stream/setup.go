@@ -66,7 +66,7 @@ func (s *setup) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkLedger(found); err != nil {
+	if err := s.checkLedger(ctx, found); err != nil {
 		return err
 	}
 	for _, cfg := range s.streams() {

@@ -12,7 +12,12 @@ import (
 // streamInfos holds what is there of the four streams, by name.
 type streamInfos map[string]*jetstream.StreamInfo
 
-func lookUpStreams(ctx context.Context, js jetstream.JetStream) (streamInfos, error) {
+// streamGetter is the part of [Inspector] that looks a stream up.
+type streamGetter interface {
+	Stream(ctx context.Context, name string) (jetstream.Stream, error)
+}
+
+func lookUpStreams(ctx context.Context, js streamGetter) (streamInfos, error) {
 	f := streamInfos{}
 	for _, cfg := range Configs(1) {
 		stream, err := js.Stream(ctx, cfg.Name)
@@ -33,11 +38,15 @@ const remedyForLost = "restore " + Refunds + " from a backup; if it is lost for 
 // checkLedger refuses to begin a new ledger where there must have been one. On
 // a new ledger every job that is still queued, waits or comes again would be
 // paid once more.
-func (s *setup) checkLedger(f streamInfos) error {
+func (s *setup) checkLedger(ctx context.Context, f streamInfos) error {
 	if s.NewLedger {
 		return s.acceptNew(f)
 	}
-	if why := f.lost(); why != "" {
+	why, err := f.confirmLost(ctx, s.js)
+	if err != nil {
+		return err
+	}
+	if why != "" {
 		return fmt.Errorf("%w: %w: %s; %s", ErrCannotSetUp, ErrLedgerLost, why, remedyForLost)
 	}
 	if s.LedgerMustExist && f.unproven(s.Owner) {
@@ -67,6 +76,20 @@ func (s *setup) acceptNew(f streamInfos) error {
 func (f streamInfos) unproven(owner Owner) bool {
 	ledger := f[Refunds]
 	return ledger == nil || ledger.State.Msgs == 0 && (owner.IsZero() || ownerOf(ledger.Config) != owner)
+}
+
+// confirmLost is lost, asked twice. The streams are looked up one after the
+// other, while the first jobs of a new installation may be on their way: what
+// was published in between looks like the trace of a ledger that is gone.
+func (f streamInfos) confirmLost(ctx context.Context, js streamGetter) (string, error) {
+	if f.lost() == "" {
+		return "", nil
+	}
+	again, err := lookUpStreams(ctx, js)
+	if err != nil {
+		return "", err
+	}
+	return again.lost(), nil
 }
 
 // lost says why the ledger must be taken for lost; "" where nothing says so.

@@ -1,6 +1,7 @@
 package stream_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -370,5 +371,48 @@ func TestAccountThatRequiresSizesIsSaidToBeUnfit(t *testing.T) {
 	}
 	if len(report.Created) != 0 {
 		t.Errorf("created all the same: %q", report.Created)
+	}
+}
+
+// busyDuring is a server on which a first job comes and becomes a dead letter
+// while the streams are looked up.
+type busyDuring struct {
+	jetstream.JetStream
+	happen func()
+}
+
+func (b *busyDuring) Stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	s, err := b.JetStream.Stream(ctx, name)
+	if name == stream.Jobs && b.happen != nil {
+		b.happen()
+		b.happen = nil
+	}
+	return s, err
+}
+
+func TestJobsThatComeDuringTheCheckAreNoLoss(t *testing.T) {
+	t.Parallel()
+	_, js := newBroker(t, nil)
+	if _, err := setUp(t, js); err != nil {
+		t.Fatal(err)
+	}
+	first := func() {
+		put(t, js, "refunds.jobs.credit_card")
+		put(t, js, "refunds.dead.credit_card")
+		finish(t, js)
+	}
+	if report, err := stream.Check(t.Context(), &busyDuring{js, first}, nil); err != nil || len(report.Problems) > 0 {
+		t.Errorf("Check: %q, %v", report.Problems, err)
+	}
+	_, empty := newBroker(t, nil)
+	other := func() {
+		if _, err := setUp(t, empty); err != nil {
+			t.Fatal(err)
+		}
+		put(t, empty, "refunds.jobs.credit_card")
+		put(t, empty, "refunds.dead.credit_card")
+	}
+	if _, err := setUp(t, &busyDuring{empty, other}); err != nil {
+		t.Errorf("beside another setup: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -72,12 +73,13 @@ func (f fixture) reads(t *testing.T) (count func() int64) {
 	}
 }
 
-// counts fails unless a counter says so, and returns what it asked for.
-func counts(t *testing.T, c *ledger.UnresolvedCounter, want int, reads func() int64) int64 {
+// counts fails unless a counter returns one of the counts that are right, and
+// returns what it asked for.
+func counts(t *testing.T, c *ledger.UnresolvedCounter, reads func() int64, right ...int) int64 {
 	t.Helper()
 	reads()
-	if n, err := c.Unresolved(t.Context()); err != nil || n != want {
-		t.Errorf("unresolved = %d, %v; want %d", n, err, want)
+	if n, err := c.Unresolved(t.Context()); err != nil || !slices.Contains(right, n) {
+		t.Errorf("unresolved = %d, %v; want one of %d", n, err, right)
 	}
 	return reads()
 }
@@ -89,16 +91,17 @@ func TestACensusOfThousandsReadsNextToNothing(t *testing.T) {
 	f.many(t, "rf", open, refund.Unresolved)
 	reads := f.reads(t)
 	counter := f.ledger.NewUnresolvedCounter()
-	first := counts(t, counter, open, reads)
-	idle := counts(t, counter, open, reads)
+	first := counts(t, counter, reads, open)
+	idle := counts(t, counter, reads, open)
 	f.settle(t, "rf-17")
 	f.many(t, "new", 2, refund.Unresolved)
 	f.many(t, "other", 20, refund.Succeeded)
-	quiet := counts(t, counter, open+1, reads)
+	quiet := counts(t, counter, reads, open+1)
 	f.many(t, "busy", 300, refund.Succeeded) // more than is read at once
 	f.settle(t, "rf-18")
 	f.many(t, "late", 3, refund.Unresolved)
-	busy := counts(t, counter, open+4, reads)
+	// The 256 that are reviewed at once may or may not include rf-18.
+	busy := counts(t, counter, reads, open+4, open+3)
 	t.Logf("requests: first %d, idle %d, quiet %d, busy %d", first, idle, quiet, busy)
 	if idle > 1 || quiet > 1+23 || busy > 256+3 {
 		t.Errorf("too many requests: idle %d, quiet %d, busy %d", idle, quiet, busy)

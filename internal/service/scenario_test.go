@@ -359,8 +359,8 @@ var (
 	// fast delays, so that nothing waits for them.
 	fast = retry.Policy{Initial: 100 * time.Millisecond, Max: 2 * time.Second}
 	// slow delays: what DOKU postpones by more than a moment comes after the
-	// deadlines of the scenarios.
-	slow = retry.Policy{Initial: time.Second, Max: time.Minute}
+	// deadlines of the scenarios, for its first delay is 32 s, jittered by half.
+	slow = retry.Policy{Initial: 2 * time.Second, Max: time.Minute}
 )
 
 // patientCalls gives calls time on a loaded machine: here every outcome is exact,

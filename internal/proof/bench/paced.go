@@ -4,42 +4,48 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/chaos"
 )
 
 // paced publishes jobs at a steady pace and returns how long each took, sorted:
-// from being stored to the worker's decision on DOKU's answer, plus the time
-// that NATS took to store the result.
-func (b bench) paced(ctx context.Context, lasting time.Duration, sync bool) ([]time.Duration, error) {
-	s, err := b.stack(ctx, sync)
+// from NATS storing the job to NATS storing the result.
+func (b bench) paced(ctx context.Context, name string, what setup) ([]time.Duration, error) {
+	s, err := b.stack(ctx, what)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Stop()
-	if _, err := s.Launch(settings(64)); err != nil {
+	if _, err := s.LaunchProgram(name, settings(what.concurrency)); err != nil {
 		return nil, err
 	}
-	warm := job(0)
+	warm := b.job(0)
 	if err := s.Publish(ctx, warm); err != nil {
 		return nil, err
 	}
 	if err := s.WaitEnded(ctx, 1); err != nil {
 		return nil, err
 	}
-	published, err := b.trickle(ctx, s, int(lasting.Seconds()*float64(b.Pace)))
+	published, err := b.trickle(ctx, s, int(b.PaceFor.Seconds()*float64(b.Pace)))
 	if err != nil {
 		return nil, err
 	}
 	if err := ended(ctx, s, len(published)+1); err != nil {
 		return nil, err
 	}
-	return durations(ctx, s, append(published, warm), warm.RefundID)
+	if err := check(ctx, s, name, append(published, warm)); err != nil {
+		return nil, err
+	}
+	return durations(ctx, s, len(published))
 }
 
 // trickle publishes count jobs, each at its time whatever became of the one
@@ -51,7 +57,7 @@ func (b bench) trickle(ctx context.Context, s *chaos.Stack, count int) ([]jobs.J
 	errs := make(chan error, count)
 	list := make([]jobs.Job, count)
 	for i := range list {
-		list[i] = job(i + 1)
+		list[i] = b.job(i + 1)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -69,18 +75,35 @@ func (b bench) trickle(ctx context.Context, s *chaos.Stack, count int) ([]jobs.J
 	return list, nil
 }
 
-func durations(ctx context.Context, s *chaos.Stack, published []jobs.Job, without string) ([]time.Duration, error) {
-	audit, err := s.Audit(ctx, published)
+// durations reads the results, but for the first.
+func durations(ctx context.Context, s *chaos.Stack, count int) ([]time.Duration, error) {
+	consumer, err := s.JS.OrderedConsumer(ctx, stream.Refunds, jetstream.OrderedConsumerConfig{FilterSubjects: []string{results}})
 	if err != nil {
 		return nil, err
 	}
-	if len(audit.Problems) > 0 {
-		return nil, fmt.Errorf("%w: %s", errMoney, audit.Problems[0])
+	messages, err := consumer.Messages()
+	if err != nil {
+		return nil, err
 	}
+	defer messages.Stop()
 	var took []time.Duration
-	for id, r := range audit.Refunds {
-		if id != without {
-			took = append(took, r.Stored.Sub(r.Results[0].EnqueuedAt))
+	for n := range count + 1 {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, fmt.Errorf("read result %d: %w", n, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return nil, err
+		}
+		var result struct {
+			EnqueuedAt time.Time `json:"enqueued_at"`
+		}
+		if err := json.Unmarshal(m.Data(), &result); err != nil {
+			return nil, fmt.Errorf("read result %d: %w", n, err)
+		}
+		if n > 0 {
+			took = append(took, meta.Timestamp.Sub(result.EnqueuedAt))
 		}
 	}
 	slices.Sort(took)

@@ -28,7 +28,7 @@ import (
 // profile runs the very service of cmd/worker in this process, with NATS and the
 // simulator in theirs, and writes where its processor time goes.
 func (b bench) profile(ctx context.Context, stdout io.Writer) (err error) {
-	s, published, err := b.loaded(ctx, syncs[b.Sync][0])
+	s, published, err := b.loaded(ctx, b.setups()[0])
 	if err != nil {
 		return err
 	}
@@ -54,8 +54,8 @@ func (b bench) profile(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	after, _ := chaos.CPUOf(os.Getpid())
-	_, err = fmt.Fprintf(stdout, "%s µs/job in this process; go tool pprof -top %s\n", micros(after-before, len(published)), b.Profile)
-	return errors.Join(err, check(ctx, s, published))
+	_, err = fmt.Fprintf(stdout, "%s µs/job in this process; go tool pprof -top %s\n", micros((after-before)/time.Duration(len(published))), b.Profile)
+	return errors.Join(err, check(ctx, s, worker, published))
 }
 
 // work runs the service until all refunds have ended.

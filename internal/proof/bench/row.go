@@ -8,18 +8,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/chaos"
-	"refundworker.example/refundworker/internal/secret"
 )
 
 type bench struct {
@@ -29,42 +25,60 @@ type bench struct {
 	dir      string
 }
 
-// row is what one run gave.
-type row struct {
-	perSecond               float64
-	worker, nats, simulator time.Duration // processor time; 0: not known here
+// setup is what a row is measured with.
+type setup struct {
+	concurrency int
+	delay       time.Duration // of each of DOKU's answers
+	replicas    int
+	sync        bool // every write of NATS
 }
 
-var errMoney = errors.New("the money is not right")
+// String names the row.
+func (s setup) String() string {
+	return fmt.Sprintf("concurrency %d, fsync %t, %d replicas, DOKU's delay %s", s.concurrency, s.sync, s.replicas, s.delay)
+}
 
-// row publishes all jobs, starts a worker and measures from the first result to
-// the last. Startup is in the processor time: some 2 µs a job of 20,000.
-func (b bench) row(ctx context.Context, concurrency int, sync bool) (r row, err error) {
-	s, published, err := b.loaded(ctx, sync)
+// row is what one run gave.
+type row struct {
+	perSecond                float64
+	program, nats, simulator time.Duration // processor time of one job; 0: not known here
+}
+
+// row publishes all jobs, starts the program and measures from the first result
+// to the last. Startup is in the processor time: some 2 µs a job of 20,000.
+func (b bench) row(ctx context.Context, name string, what setup) (r row, err error) {
+	s, published, err := b.loaded(ctx, what)
 	if err != nil {
 		return row{}, err
 	}
 	defer s.Stop()
-	nats, _ := s.NATS.CPU()
-	simulator, _ := s.DOKU.CPU()
-	w, err := s.Launch(settings(concurrency))
+	before := used(s)
+	p, err := s.LaunchProgram(name, settings(what.concurrency))
 	if err != nil {
 		return row{}, err
 	}
 	if err := ended(ctx, s, len(published)); err != nil {
 		return row{}, err
 	}
-	r.worker, _ = w.CPU()
-	if r.nats, _ = s.NATS.CPU(); r.nats > 0 {
-		r.nats -= nats
-	}
-	if r.simulator, _ = s.DOKU.CPU(); r.simulator > 0 {
-		r.simulator -= simulator
-	}
+	count := time.Duration(len(published))
+	after := used(s)
+	r.program, _ = p.CPU()
+	r.program /= count
+	r.nats, r.simulator = (after.nats-before.nats)/count, (after.simulator-before.simulator)/count
 	if r.perSecond, err = speed(ctx, s, len(published)); err != nil {
 		return row{}, err
 	}
-	return r, check(ctx, s, published)
+	return r, check(ctx, s, name, published)
+}
+
+// used is the processor time that the others have used so far.
+func used(s *chaos.Stack) (r row) {
+	for _, n := range s.Nodes {
+		cpu, _ := n.CPU()
+		r.nats += cpu
+	}
+	r.simulator, _ = s.DOKU.CPU()
+	return r
 }
 
 // settings are a worker's at their defaults, but for what is measured.
@@ -76,7 +90,7 @@ func settings(concurrency int) map[string]string {
 }
 
 // stack starts NATS and a simulator in directories of their own.
-func (b bench) stack(ctx context.Context, sync bool) (*chaos.Stack, error) {
+func (b bench) stack(ctx context.Context, s setup) (*chaos.Stack, error) {
 	dir, err := os.MkdirTemp(b.dir, "row-")
 	if err != nil {
 		return nil, err
@@ -85,57 +99,10 @@ func (b bench) stack(ctx context.Context, sync bool) (*chaos.Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return chaos.Start(ctx, chaos.Config{Dir: dir, LogFile: log, Programs: b.programs, SyncAlways: sync})
-}
-
-// loaded is a stack with all jobs published.
-func (b bench) loaded(ctx context.Context, sync bool) (*chaos.Stack, []jobs.Job, error) {
-	s, err := b.stack(ctx, sync)
-	if err != nil {
-		return nil, nil, err
-	}
-	list := make([]jobs.Job, b.Jobs)
-	for i := range list {
-		list[i] = job(i)
-	}
-	if err := publish(ctx, s, list); err != nil {
-		s.Stop()
-		return nil, nil, err
-	}
-	return s, list, nil
-}
-
-// job is the n-th: nine cards to one direct debit.
-func job(n int) jobs.Job {
-	j := jobs.Job{
-		RefundID: fmt.Sprintf("r-%07d", n), Channel: channel.CreditCard, InvoiceNumber: fmt.Sprintf("INV-%07d", n),
-		OriginalRequestID: fmt.Sprintf("b266c265-3d61-4708-9860-%012d", n), Amount: int64(90_000 + n),
-		Reason: "Request by customer", Metadata: map[string]string{"order": fmt.Sprintf("A-%d", n)},
-	}
-	if n%10 == 9 {
-		j.Channel = channel.DirectDebitMandiri
-		j.Customer.AccessToken = secret.New("fa8sjjEj813Y9JGoqwOeOPWbnt4CUpvIJbU1mMU4a11MNDZ7Sg5u9a")
-	}
-	return j
-}
-
-// publish shares the jobs between publishers who each wait for every
-// acknowledgement.
-func publish(ctx context.Context, s *chaos.Stack, list []jobs.Job) error {
-	const publishers = 64
-	var group sync.WaitGroup
-	errs := make(chan error, publishers)
-	for part := range slices.Chunk(list, (len(list)+publishers-1)/publishers) {
-		group.Go(func() { errs <- s.Publish(ctx, part...) })
-	}
-	group.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return chaos.Start(ctx, chaos.Config{
+		Dir: dir, LogFile: log, Nodes: s.replicas, Programs: b.programs,
+		Simulator: []string{"--delay", s.delay.String()}, SyncAlways: s.sync,
+	})
 }
 
 // ended waits until all refunds have ended, at first by counting messages (two
@@ -165,6 +132,8 @@ func ended(ctx context.Context, s *chaos.Stack, count int) error {
 	}
 }
 
+const results = jobs.ResultsPrefix + ">"
+
 // speed is jobs a second between the first result and the last, by NATS's own
 // clock.
 func speed(ctx context.Context, s *chaos.Stack, count int) (float64, error) {
@@ -172,7 +141,6 @@ func speed(ctx context.Context, s *chaos.Stack, count int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	const results = "refunds.results.>"
 	first, err := stream.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(results))
 	if err != nil {
 		return 0, fmt.Errorf("first result: %w", err)
@@ -184,13 +152,40 @@ func speed(ctx context.Context, s *chaos.Stack, count int) (float64, error) {
 	return float64(count-1) / last.Time.Sub(first.Time).Seconds(), nil
 }
 
-func check(ctx context.Context, s *chaos.Stack, published []jobs.Job) error {
+var errMoney = errors.New("the money is not right")
+
+// check compares the simulator's book with what was published, and with the
+// ledger, which the floor keeps in a form of its own.
+func check(ctx context.Context, s *chaos.Stack, name string, published []jobs.Job) error {
+	if name == floor {
+		return checkBook(ctx, s, published)
+	}
 	audit, err := s.Audit(ctx, published)
 	if err != nil {
 		return err
 	}
 	if len(audit.Problems) > 0 {
 		return fmt.Errorf("%w: %d problems, the first: %s", errMoney, len(audit.Problems), audit.Problems[0])
+	}
+	return nil
+}
+
+func checkBook(ctx context.Context, s *chaos.Stack, published []jobs.Job) error {
+	book, err := s.DOKU.Book(ctx)
+	if err != nil {
+		return err
+	}
+	paid := make(map[string]int64, len(book.Movements))
+	for _, m := range book.Movements {
+		paid[m.Invoice] += m.Amount
+	}
+	for _, j := range published {
+		if paid[j.InvoiceNumber] != j.Amount {
+			return fmt.Errorf("%w: Rp %d moved for %s, not %d", errMoney, paid[j.InvoiceNumber], j.InvoiceNumber, j.Amount)
+		}
+	}
+	if len(book.Movements) != len(published) {
+		return fmt.Errorf("%w: %d movements for %d refunds", errMoney, len(book.Movements), len(published))
 	}
 	return nil
 }

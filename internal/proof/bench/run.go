@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -15,15 +17,51 @@ import (
 	"refundworker.example/refundworker/internal/proof/chaos"
 )
 
-// Config is what to measure.
+// Config is what to measure. Every combination of the lists is a row.
 type Config struct {
-	Concurrency []int  `help:"CONCURRENCY of the worker, one row each." default:"64,256"`
-	Jobs        int    `help:"Refunds of a row, a tenth of them direct debit." default:"20000"`
-	Pace        int    `help:"Jobs a second of the rows that measure how long one refund takes; 0 leaves them out." default:"500"`
-	PaceFor     string `help:"How long those rows last." default:"8s"`
-	Profile     string `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
-	Sync        string `help:"Rows with sync_interval always (on), without (off), or both." enum:"on,off,both" default:"both"`
+	Concurrency []int           `help:"Refunds that are worked on at once." default:"64,256"`
+	Delay       []time.Duration `help:"How long DOKU takes for each call." default:"0s"`
+	DirectDebit int             `help:"Every n-th refund is a direct debit; 0: cards alone, all that the floor knows." default:"0"`
+	Jobs        int             `help:"Refunds of a row; fewer where DOKU's delay would make it longer than ten seconds." default:"20000"`
+	Other       string          `help:"Another build of the worker, measured in turn with the rest: before and after a change." placeholder:"FILE" type:"existingfile"`
+	Pace        int             `help:"Jobs a second of the rows that measure how long one refund takes; 0 leaves them out." default:"500"`
+	PaceFor     time.Duration   `help:"How long those rows last." default:"8s"`
+	Profile     string          `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
+	Programs    []string        `help:"What to measure: floor, worker." enum:"floor,worker" default:"floor,worker"`
+	Replicas    []int           `help:"Replicas of the streams, each in a NATS process of its own: 1 or 3." default:"1"`
+	Rounds      int             `help:"How often each row is measured, program after program; the row shows the median." default:"3"`
+	Sync        string          `help:"Rows with sync_interval always (on), without (off), or both." enum:"on,off,both" default:"both"`
 }
+
+// Validate implements kong's check.
+func (c *Config) Validate() error {
+	for _, n := range c.Replicas {
+		if n != 1 && n != 3 {
+			return fmt.Errorf("--replicas: %d is neither 1 nor 3", n)
+		}
+	}
+	for _, n := range append([]int{c.Jobs, c.Rounds}, c.Concurrency...) {
+		if n < 1 {
+			return fmt.Errorf("--jobs, --rounds and --concurrency: %d is below 1", n)
+		}
+	}
+	if c.DirectDebit > 0 && c.compares() {
+		return errors.New("--direct-debit: the floor knows cards alone; use --programs worker")
+	}
+	return nil
+}
+
+// compares reports whether there is a floor to compare with.
+func (c *Config) compares() bool {
+	return slices.Contains(c.Programs, floor)
+}
+
+// The programs.
+const (
+	floor  = "floor"
+	worker = "worker"
+	other  = "other"
+)
 
 var syncs = map[string][]bool{"on": {true}, "off": {false}, "both": {false, true}}
 
@@ -56,9 +94,15 @@ func measure(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	programs, err := chaos.Build(ctx, dir)
+	programs, err := chaos.Build(ctx, dir, "refundworker.example/refundworker/internal/proof/bench/floor")
 	if err != nil {
 		return err
+	}
+	if cfg.Other != "" {
+		if err := os.Symlink(cfg.Other, filepath.Join(dir, other)); err != nil {
+			return err
+		}
+		cfg.Programs = append(cfg.Programs, other)
 	}
 	b := bench{Config: cfg, programs: programs, dir: dir}
 	if cfg.Profile != "" {
@@ -73,55 +117,16 @@ func measure(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 	return b.latency(ctx, stdout)
 }
 
-// throughput prints a row for each combination of settings.
-func (b bench) throughput(ctx context.Context, stdout io.Writer) error {
-	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "concurrency\tfsync\tjobs\tjobs/s\tworker µs/job\tNATS µs/job\tsimulator µs/job\t")
+// setups is every combination of what is measured, but for the program.
+func (b bench) setups() (all []setup) {
 	for _, sync := range syncs[b.Sync] {
-		for _, n := range b.Concurrency {
-			r, err := b.row(ctx, n, sync)
-			if err != nil {
-				return fmt.Errorf("concurrency %d, fsync %t: %w", n, sync, err)
+		for _, replicas := range b.Replicas {
+			for _, delay := range b.Delay {
+				for _, n := range b.Concurrency {
+					all = append(all, setup{concurrency: n, delay: delay, replicas: replicas, sync: sync})
+				}
 			}
-			_, _ = fmt.Fprintf(table, "%d\t%s\t%d\t%.0f\t%s\t%s\t%s\t\n", n, always(sync), b.Jobs, r.perSecond,
-				micros(r.worker, b.Jobs), micros(r.nats, b.Jobs), micros(r.simulator, b.Jobs))
 		}
 	}
-	return table.Flush()
+	return all
 }
-
-// latency prints how long a refund takes, from its job being stored to its
-// result being stored, at a pace that leaves the machine time.
-func (b bench) latency(ctx context.Context, stdout io.Writer) error {
-	lasting, err := time.ParseDuration(b.PaceFor)
-	if err != nil {
-		return fmt.Errorf("read --pace-for: %w", err)
-	}
-	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(table, "jobs/s\tfsync\tjobs\tp50\tp99\tmax\t")
-	for _, sync := range syncs[b.Sync] {
-		took, err := b.paced(ctx, lasting, sync)
-		if err != nil {
-			return fmt.Errorf("at %d jobs/s, fsync %t: %w", b.Pace, sync, err)
-		}
-		_, _ = fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t\n", b.Pace, always(sync), len(took),
-			millis(took[len(took)/2]), millis(took[len(took)*99/100]), millis(took[len(took)-1]))
-	}
-	return table.Flush()
-}
-
-func always(sync bool) string {
-	if sync {
-		return "every write"
-	}
-	return "2 min"
-}
-
-func micros(cpu time.Duration, jobs int) string {
-	if cpu == 0 {
-		return "–"
-	}
-	return fmt.Sprintf("%.0f", float64(cpu.Microseconds())/float64(jobs))
-}
-
-func millis(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }

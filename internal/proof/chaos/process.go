@@ -18,10 +18,15 @@ import (
 // Programs is a directory of built programs.
 type Programs struct{ dir string }
 
-// Build builds worker, refundctl, simulator and NATS node into dir.
-func Build(ctx context.Context, dir string) (Programs, error) {
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", dir+string(filepath.Separator), //nolint:gosec // a directory of ours
-		"refundworker.example/refundworker/cmd/worker", "refundworker.example/refundworker/cmd/refundctl", "refundworker.example/refundworker/cmd/dokusim", "refundworker.example/refundworker/internal/proof/devstack/natsd")
+// Build builds worker, refundctl, simulator and NATS node into dir, and more
+// packages where they are named.
+func Build(ctx context.Context, dir string, more ...string) (Programs, error) {
+	args := append([]string{
+		"build", "-buildvcs=false", "-o", dir + string(filepath.Separator),
+		"refundworker.example/refundworker/cmd/worker", "refundworker.example/refundworker/cmd/refundctl",
+		"refundworker.example/refundworker/cmd/dokusim", "refundworker.example/refundworker/internal/proof/devstack/natsd",
+	}, more...)
+	build := exec.CommandContext(ctx, "go", args...) //nolint:gosec // packages and a directory of ours
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return Programs{}, fmt.Errorf("build programs: %w: %s", err, out)

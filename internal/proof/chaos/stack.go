@@ -132,7 +132,12 @@ func (s *Stack) Settings(replaced map[string]string) map[string]string {
 
 // Launch starts a worker with [Stack.Settings] and does not wait for it.
 func (s *Stack) Launch(replaced map[string]string) (*Process, error) {
-	w, err := s.cfg.Programs.startLogging(s.cfg.LogFile, "worker", s.cfg.Dir, nil, s.Settings(replaced))
+	return s.LaunchProgram("worker", replaced)
+}
+
+// LaunchProgram is [Stack.Launch] of another of the programs.
+func (s *Stack) LaunchProgram(name string, replaced map[string]string) (*Process, error) {
+	w, err := s.cfg.Programs.startLogging(s.cfg.LogFile, name, s.cfg.Dir, nil, s.Settings(replaced))
 	if err == nil {
 		s.workers = append(s.workers, w)
 	}

@@ -97,8 +97,10 @@ type Intake struct {
 	sources  []*puller
 
 	used     atomic.Bool
-	running  atomic.Int64
-	handlers sync.WaitGroup
+	running  atomic.Int64   // deliveries that have a slot
+	ready    chan *Delivery // those that no runner has taken yet; room for all slots
+	started  atomic.Int64   // runners, of at most Concurrency
+	handlers sync.WaitGroup // runners
 }
 
 // New returns an intake, or [ErrConfig].
@@ -107,7 +109,7 @@ func New(cfg Config) (*Intake, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	i := &Intake{cfg: cfg}
+	i := &Intake{cfg: cfg, ready: make(chan *Delivery, cfg.Concurrency)}
 	i.slots.size = cfg.Concurrency
 	i.inFlight.init(cfg.Ceiling, cfg.Now)
 	i.sources = []*puller{newPuller(i, FromDue), newPuller(i, FromJobs)}
@@ -189,6 +191,7 @@ func (i *Intake) Run(ctx, workCtx context.Context) error {
 		sources.Go(func() { s.run(ctx, workCtx) })
 	}
 	sources.Wait()
+	close(i.ready)
 	i.handlers.Wait()
 	stopBeating()
 	beats.Wait()
@@ -222,14 +225,24 @@ func (i *Intake) Interrupted() map[string]error {
 // InFlight returns how many handlers are running.
 func (i *Intake) InFlight() int { return int(i.running.Load()) }
 
-// start runs the handler in a slot that was taken for it.
+// start runs the handler in a slot that was taken for it. Runners live as long
+// as the intake: in a goroutine of its own each message would grow a new stack.
 func (i *Intake) start(workCtx context.Context, d *Delivery) {
 	i.inFlight.add(d)
 	i.running.Add(1)
-	i.handlers.Go(func() {
-		defer i.finish(d)
-		i.cfg.Handle(workCtx, d)
-	})
+	i.ready <- d
+	if most := int64(i.cfg.Concurrency); i.started.Load() < most && i.started.Add(1) <= most {
+		i.handlers.Go(func() {
+			for d := range i.ready {
+				i.handle(workCtx, d)
+			}
+		})
+	}
+}
+
+func (i *Intake) handle(workCtx context.Context, d *Delivery) {
+	defer i.finish(d)
+	i.cfg.Handle(workCtx, d)
 }
 
 // finish must be deferred itself: recover works nowhere deeper.

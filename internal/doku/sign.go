@@ -119,15 +119,14 @@ func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp 
 	if len(signatures) != 1 || len(stamps) != 1 {
 		return signatureWrong
 	}
-	verdict := signatureWrong
 	for _, text := range texts(stamps[0]) {
 		for _, key := range keys {
 			if sameSignature(cardSignature(key, text), signatures[0]) {
-				verdict = signatureRight
+				return signatureRight
 			}
 		}
 	}
-	return verdict
+	return signatureWrong
 }
 
 // sameSignature compares in constant time. Base64 with or without its padding is

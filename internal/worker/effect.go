@@ -45,7 +45,7 @@ func (e *execution) append(ctx context.Context) error {
 	}
 	e.entry = ledger.Entry{Record: record, Seq: seq}
 	e.machine = e.machine.Advance()
-	e.recorded()
+	e.recorded(ctx)
 	return nil
 }
 

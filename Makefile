@@ -83,9 +83,17 @@ model: ## walk every order of events of one refund (ARGS=-update: docs/model.md)
 	go test -count=1 -timeout 10m -v -run 'Paid|Mutation' ./internal/proof/model -args -whole $(ARGS)
 
 .PHONY: bench
-bench: ## run all benchmarks, then the whole way with real processes
+bench: ## run all benchmarks, then the whole way with real processes, beside the floor; docs/benchmarks.md
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./internal/proof/bench
+	go run ./internal/proof/bench --concurrency 64 --delay 50ms,500ms --sync off --rounds 1 --pace 0
+	go run ./internal/proof/bench --concurrency 64 --replicas 3 --rounds 1 --pace 0
+
+.PHONY: bench-short
+bench-short: ## run every benchmark once, and the whole way with few refunds: that they run, not how fast
+	go test -run '^$$' -bench . -benchtime 1x ./...
+	go run ./internal/proof/bench --concurrency 16 --jobs 200 --rounds 1 --pace 50 --pace-for 1s --delay 0s,10ms
+	go run ./internal/proof/bench --concurrency 16 --jobs 200 --rounds 1 --pace 0 --replicas 3 --sync off
 
 .PHONY: chaos-short
 chaos-short: ## kill workers and NATS at every point once, and some short storms

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,7 @@ type bench struct {
 
 	programs chaos.Programs
 	dir      string
+	progress io.Writer // a line for each run: a table shows nothing until it is whole
 }
 
 // setup is what a row is measured with.

@@ -65,7 +65,7 @@ const (
 
 var syncs = map[string][]bool{"on": {true}, "off": {false}, "both": {false, true}}
 
-// run is the program: the table to stdout, problems to stderr.
+// run is the program: the tables to stdout, progress and problems to stderr.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	var cfg Config
 	ended := false
@@ -81,14 +81,14 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		_, _ = fmt.Fprintf(stderr, "bench: %s\n", err)
 		return 2
 	}
-	if err := measure(ctx, cfg, stdout); err != nil {
+	if err := measure(ctx, cfg, stdout, stderr); err != nil {
 		_, _ = fmt.Fprintf(stderr, "bench: %s\n", err)
 		return 1
 	}
 	return 0
 }
 
-func measure(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
+func measure(ctx context.Context, cfg Config, stdout, progress io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "refund-bench-")
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func measure(ctx context.Context, cfg Config, stdout io.Writer) (err error) {
 		}
 		cfg.Programs = append(cfg.Programs, other)
 	}
-	b := bench{Config: cfg, programs: programs, dir: dir}
+	b := bench{Config: cfg, programs: programs, dir: dir, progress: progress}
 	if cfg.Profile != "" {
 		return b.profile(ctx, stdout)
 	}

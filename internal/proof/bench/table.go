@@ -35,12 +35,13 @@ func (b bench) throughput(ctx context.Context, stdout io.Writer) error {
 // rows measures all programs in turn, some rounds of it, and returns the medians.
 func (b bench) rows(ctx context.Context, s setup) (map[string]row, error) {
 	all := map[string][]row{}
-	for range b.Rounds {
+	for round := range b.Rounds {
 		for _, name := range b.Programs {
 			r, err := b.row(ctx, name, s)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
+			_, _ = fmt.Fprintf(b.progress, "%s: round %d, %s: %.0f jobs/s, %s µs/job\n", s, round+1, name, r.perSecond, micros(r.program))
 			all[name] = append(all[name], r)
 		}
 	}

@@ -66,25 +66,31 @@ func (e *execution) noToken(err error) time.Duration {
 // waitForPermit asks the breaker for a permit; nil: not now. Where the breaker
 // looks for a cheaper probe, the answer takes up to a second.
 func (e *execution) waitForPermit(ctx context.Context, call retry.Call) (*retry.Permit, error) {
-	permit, wait := e.breaker.Allow(call)
-	if permit != nil || wait == 0 {
-		return permit, nil // nearly always, and then no context is needed
+	for {
+		permit, wait := e.breaker.Allow(call)
+		if permit != nil || wait == 0 {
+			return permit, nil
+		}
+		if err := e.sleep(ctx, wait); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// sleep waits for d, or until the stop begins.
+func (e *execution) sleep(ctx context.Context, d time.Duration) error {
 	ctx, cancel := e.untilStop(ctx)
 	defer cancel()
-	for permit == nil && wait > 0 {
-		if err := retry.Sleep(ctx, wait); err != nil {
-			return nil, e.stopError(err)
-		}
-		permit, wait = e.breaker.Allow(call)
+	if err := retry.Sleep(ctx, d); err != nil {
+		return e.stopError(err)
 	}
-	return permit, nil
+	return nil
 }
 
 // waitForRateLimit waits for a place under the rate limit.
 func (e *execution) waitForRateLimit(ctx context.Context) error {
 	if ctx.Err() == nil && e.stop.Err() == nil && e.limiter.Allow() {
-		return nil
+		return nil // mostly: a context is made only where there is something to wait for
 	}
 	ctx, cancel := e.untilStop(ctx)
 	defer cancel()

@@ -98,9 +98,9 @@ type Intake struct {
 
 	used     atomic.Bool
 	running  atomic.Int64   // deliveries that have a slot
-	ready    chan *Delivery // those that no runner has taken yet; room for all slots
-	started  atomic.Int64   // runners, of at most Concurrency
-	handlers sync.WaitGroup // runners
+	ready    chan *Delivery // those whose handler has not begun; room for all slots
+	started  atomic.Int64   // goroutines that run handlers; stays at Concurrency or a little above
+	handlers sync.WaitGroup // of these goroutines, Concurrency at most
 }
 
 // New returns an intake, or [ErrConfig].
@@ -225,8 +225,9 @@ func (i *Intake) Interrupted() map[string]error {
 // InFlight returns how many handlers are running.
 func (i *Intake) InFlight() int { return int(i.running.Load()) }
 
-// start runs the handler in a slot that was taken for it. Runners live as long
-// as the intake: in a goroutine of its own each message would grow a new stack.
+// start runs the handler in a slot that was taken for it. Its goroutine takes
+// further messages until the intake ends: in a goroutine of its own each message
+// would grow a new stack.
 func (i *Intake) start(workCtx context.Context, d *Delivery) {
 	i.inFlight.add(d)
 	i.running.Add(1)

@@ -297,6 +297,27 @@ func TestPanicIsContained(t *testing.T) {
 	}
 }
 
+// Handlers share the intake's goroutines: one that panics must not take its own
+// away.
+func TestMorePanicsThanSlotsLeaveAllSlotsInUse(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, time.Hour)
+	const messages = 20
+	again := make(chan uint64, messages)
+	r := s.run(2, func(_ context.Context, d *intake.Delivery) {
+		if d.Delivered == 1 {
+			panic("a bug")
+		}
+		ack(t, d)
+		again <- d.Sequence
+	}, func(c *intake.Config) { c.PanicDelay = 10 * time.Millisecond })
+	s.jobs(messages)
+	for range messages {
+		receive(t, again, "a message after its panic")
+	}
+	r.stop()
+}
+
 func TestIntakeRefusesAConfigurationThatCannotWork(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, 30*time.Second)

@@ -26,21 +26,21 @@ func (b bench) count(s setup) int {
 	return max(1, min(b.Jobs, int(longest/s.delay)*s.concurrency))
 }
 
-// loaded is a stack with all jobs published.
-func (b bench) loaded(ctx context.Context, what setup) (*chaos.Stack, []jobs.Job, error) {
-	s, err := b.stack(ctx, what)
+// loaded is a stack with all jobs published, and what removes it.
+func (b bench) loaded(ctx context.Context, what setup) (*chaos.Stack, []jobs.Job, func(), error) {
+	s, remove, err := b.stack(ctx, what)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	list := make([]jobs.Job, b.count(what))
 	for i := range list {
 		list[i] = b.job(i)
 	}
 	if err := publish(ctx, s, list); err != nil {
-		s.Stop()
-		return nil, nil, err
+		remove()
+		return nil, nil, nil, err
 	}
-	return s, list, nil
+	return s, list, remove, nil
 }
 
 // job is the n-th.

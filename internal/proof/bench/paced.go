@@ -20,12 +20,13 @@ import (
 // paced publishes jobs at a steady pace and returns how long each took, sorted:
 // from NATS storing the job to NATS storing the result.
 func (b bench) paced(ctx context.Context, name string, what setup) ([]time.Duration, error) {
-	s, err := b.stack(ctx, what)
+	s, remove, err := b.stack(ctx, what)
 	if err != nil {
 		return nil, err
 	}
-	defer s.Stop()
-	if _, err := s.LaunchProgram(name, settings(what.concurrency)); err != nil {
+	defer remove()
+	p, err := s.LaunchProgram(name, settings(what.concurrency))
+	if err != nil {
 		return nil, err
 	}
 	warm := b.job(0)
@@ -35,11 +36,11 @@ func (b bench) paced(ctx context.Context, name string, what setup) ([]time.Durat
 	if err := s.WaitEnded(ctx, 1); err != nil {
 		return nil, err
 	}
-	published, err := b.trickle(ctx, s, int(b.PaceFor.Seconds()*float64(b.Pace)))
+	published, err := b.trickle(ctx, s, b.Config.paced())
 	if err != nil {
 		return nil, err
 	}
-	if err := ended(ctx, s, len(published)+1); err != nil {
+	if err := ended(ctx, s, len(published)+1, p); err != nil {
 		return nil, err
 	}
 	if err := check(ctx, s, name, append(published, warm)); err != nil {

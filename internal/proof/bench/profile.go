@@ -28,11 +28,11 @@ import (
 // profile runs the very service of cmd/worker in this process, with NATS and the
 // simulator in theirs, and writes where its processor time goes.
 func (b bench) profile(ctx context.Context, stdout io.Writer) (err error) {
-	s, published, err := b.loaded(ctx, b.setups()[0])
+	s, published, remove, err := b.loaded(ctx, b.setups()[0])
 	if err != nil {
 		return err
 	}
-	defer s.Stop()
+	defer remove()
 	cfg, err := b.service(s)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func work(ctx context.Context, s *chaos.Stack, cfg service.Config, count int) er
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- service.Run(ctx, cfg) }()
-	err := ended(ctx, s, count)
+	err := ended(ctx, s, count, nil)
 	stop()
 	return errors.Join(err, <-done)
 }

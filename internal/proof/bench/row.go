@@ -49,17 +49,17 @@ type row struct {
 // row publishes all jobs, starts the program and measures from the first result
 // to the last. Startup is in the processor time: some 2 µs a job of 20,000.
 func (b bench) row(ctx context.Context, name string, what setup) (r row, err error) {
-	s, published, err := b.loaded(ctx, what)
+	s, published, remove, err := b.loaded(ctx, what)
 	if err != nil {
 		return row{}, err
 	}
-	defer s.Stop()
+	defer remove()
 	before := used(s)
 	p, err := s.LaunchProgram(name, settings(what.concurrency))
 	if err != nil {
 		return row{}, err
 	}
-	if err := ended(ctx, s, len(published)); err != nil {
+	if err := ended(ctx, s, len(published), p); err != nil {
 		return row{}, err
 	}
 	count := time.Duration(len(published))
@@ -91,25 +91,38 @@ func settings(concurrency int) map[string]string {
 	}
 }
 
-// stack starts NATS and a simulator in directories of their own.
-func (b bench) stack(ctx context.Context, s setup) (*chaos.Stack, error) {
+// stack starts NATS and a simulator in a directory of their own. remove stops
+// them and removes it.
+func (b bench) stack(ctx context.Context, what setup) (s *chaos.Stack, remove func(), err error) {
 	dir, err := os.MkdirTemp(b.dir, "row-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	log, err := os.Create(filepath.Join(dir, "worker.log"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return chaos.Start(ctx, chaos.Config{
-		Dir: dir, LogFile: log, Nodes: s.replicas, Programs: b.programs,
-		Simulator: []string{"--delay", s.delay.String()}, SyncAlways: s.sync,
+	s, err = chaos.Start(ctx, chaos.Config{
+		Dir: dir, LogFile: log, Nodes: what.replicas, Programs: b.programs,
+		Simulator: []string{"--delay", what.delay.String()}, SyncAlways: what.sync,
 	})
+	if err != nil {
+		_ = log.Close()
+		return nil, nil, err
+	}
+	return s, func() {
+		s.Stop()
+		_ = log.Close()
+		_ = os.RemoveAll(dir)
+	}, nil
 }
 
+var errProgram = errors.New("the program has ended by itself")
+
 // ended waits until all refunds have ended, at first by counting messages (two
-// a refund), which costs NATS nothing.
-func ended(ctx context.Context, s *chaos.Stack, count int) error {
+// a refund), which costs NATS nothing. It gives up on a program
+// that has ended by itself; nil: none is watched.
+func ended(ctx context.Context, s *chaos.Stack, count int, program *chaos.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	stream, err := s.JS.Stream(ctx, stream.Refunds)
@@ -125,6 +138,10 @@ func ended(ctx context.Context, s *chaos.Stack, count int) error {
 		}
 		if info.State.Msgs >= uint64(2*count) { //nolint:gosec // a count of ours
 			return s.WaitEnded(ctx, count)
+		}
+		if program != nil && !program.Running() {
+			log, _ := s.Log(program)
+			return fmt.Errorf("%w: %s", errProgram, log[max(0, len(log)-500):])
 		}
 		select {
 		case <-ticker.C:

@@ -40,6 +40,18 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("--replicas: %d is neither 1 nor 3", n)
 		}
 	}
+	for _, d := range c.Delay {
+		if d < 0 {
+			return fmt.Errorf("--delay: %s is negative", d)
+		}
+	}
+	const most = 100_000 // a ticker takes no more
+	if c.Pace < 0 || c.Pace > most {
+		return fmt.Errorf("--pace: %d is not from 0 to %d", c.Pace, most)
+	}
+	if c.Pace > 0 && c.paced() < 1 {
+		return fmt.Errorf("--pace-for: %s has room for no job at %d a second", c.PaceFor, c.Pace)
+	}
 	for _, n := range append([]int{c.Jobs, c.Rounds}, c.Concurrency...) {
 		if n < 1 {
 			return fmt.Errorf("--jobs, --rounds and --concurrency: %d is below 1", n)
@@ -50,6 +62,9 @@ func (c *Config) Validate() error {
 	}
 	return nil
 }
+
+// paced is how many jobs a row has that measures how long one takes.
+func (c *Config) paced() int { return int(c.PaceFor.Seconds() * float64(c.Pace)) }
 
 // compares reports whether there is a floor to compare with.
 func (c *Config) compares() bool {

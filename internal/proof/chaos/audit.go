@@ -62,7 +62,7 @@ func (s *Stack) Audit(ctx context.Context, published []jobs.Job) (*Audit, error)
 	}
 	a.judge(book)
 	for _, w := range s.workers {
-		log, err := s.logOf(w)
+		log, err := s.Log(w)
 		if err != nil {
 			return nil, err
 		}
@@ -110,9 +110,9 @@ func (a *Audit) searchCrash(output string, content []byte) {
 	}
 }
 
-// logOf is what the worker wrote to its standard error: to memory, or to a file
+// Log is what the worker wrote to its standard error: to memory, or to a file
 // that all workers share; what went into a pipe is gone.
-func (s *Stack) logOf(w *Process) ([]byte, error) {
+func (s *Stack) Log(w *Process) ([]byte, error) {
 	if s.cfg.LogFile == nil {
 		return []byte(w.Stderr()), nil
 	}

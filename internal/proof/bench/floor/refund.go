@@ -13,11 +13,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
@@ -89,11 +87,8 @@ func (f *floor) result(m jetstream.Msg, answer json.RawMessage) ([]byte, error) 
 }
 
 func (f *floor) append(ctx context.Context, subject, refundID string, after uint64, body []byte) (uint64, error) {
-	header := nats.Header{
-		"Nats-Expected-Last-Subject-Sequence":         {strconv.FormatUint(after, 10)},
-		"Nats-Expected-Last-Subject-Sequence-Subject": {"refunds.*.*.*." + refundID},
-	}
-	ack, err := f.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Header: header, Data: body}, jetstream.WithRetryAttempts(0))
+	ack, err := f.js.Publish(ctx, subject, body, jetstream.WithRetryAttempts(0),
+		jetstream.WithExpectLastSequenceForSubject(after, "refunds.*.*.*."+refundID))
 	if err != nil {
 		return 0, fmt.Errorf("append to %s: %w", subject, err)
 	}

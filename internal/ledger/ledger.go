@@ -19,6 +19,7 @@ import (
 
 // Config says whose ledger it is and how to reach it.
 type Config struct {
+	AlwaysGroup    bool // tests only: appends that wait travel in batches, whatever that costs
 	JS             jetstream.JetStream
 	APIPrefix      string // "$JS.API" where JetStream is in our own account
 	ClientID       string
@@ -36,6 +37,7 @@ type Ledger struct {
 	cfg        Config
 	nc         *nats.Conn
 	requests   *requests
+	group      *group
 	recoveries chan struct{} // of capacity one
 }
 
@@ -57,7 +59,9 @@ func New(cfg Config) *Ledger {
 	if cfg.APIPrefix == "" {
 		cfg.APIPrefix = strings.TrimSuffix(jetstream.DefaultAPIPrefix, ".")
 	}
-	return &Ledger{cfg: cfg, nc: cfg.JS.Conn(), requests: &requests{}, recoveries: make(chan struct{}, 1)}
+	l := &Ledger{cfg: cfg, nc: cfg.JS.Conn(), requests: &requests{}, recoveries: make(chan struct{}, 1)}
+	l.group = newGroup(l)
+	return l
 }
 
 // The headers of a guarded append.
@@ -94,7 +98,7 @@ func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed
 	return l.append(ctx, r, failed)
 }
 
-// append has one deadline, that of ctx, and a time-out for each round trip.
+// append has one deadline, that of ctx, and a time-out for each attempt.
 func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
 	msg, err := l.guarded(r)
 	if err != nil {
@@ -142,7 +146,7 @@ func (l *Ledger) guarded(r *refund.Record) (*nats.Msg, error) {
 // attempt publishes once, and reads where that leaves open what is stored. Unless
 // done, err wraps [ErrNotStored] or [ErrUncertain].
 func (l *Ledger) attempt(ctx context.Context, msg *nats.Msg, r *refund.Record) (seq uint64, done bool, err error) {
-	seq, err = l.publish(ctx, msg)
+	seq, err = l.group.publish(ctx, msg, r.Job.RefundID)
 	switch {
 	case err == nil, errors.Is(err, ErrTooLarge):
 		return seq, true, err
@@ -165,8 +169,6 @@ func contended(err error) bool {
 // publish makes one attempt. Any error but [ErrNotStored] leaves open whether
 // the record was stored.
 func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
-	defer cancel()
 	ack, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
 	switch {
 	case err == nil:

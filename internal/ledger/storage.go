@@ -97,7 +97,6 @@ func WithoutTexts(r refund.Record) refund.Record {
 // name: it finds out whether there is room and stores nothing. A server that
 // knows no batches refuses it for the stream that it expects.
 const (
-	headerBatchID      = "Nats-Batch-Id"
 	headerExpectStream = "Nats-Expected-Stream"
 	longestBatchID     = 64
 	probeSize          = 4 << 10
@@ -110,7 +109,7 @@ func (l *Ledger) CheckStorage(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.RequestTimeout)
 	defer cancel()
 	probe := nats.NewMsg(jobs.LedgerSubject(channel.CreditCard, refund.Waiting, "storage-probe"))
-	probe.Header.Set(headerBatchID, strings.Repeat("x", longestBatchID+1))
+	probe.Header.Set(headerBatch, strings.Repeat("x", longestBatchID+1))
 	probe.Header.Set(headerExpectStream, "NONE")
 	probe.Data = bytes.Repeat([]byte("x"), l.probeBody())
 	reply, err := l.nc.RequestMsgWithContext(ctx, probe)

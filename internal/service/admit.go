@@ -24,7 +24,7 @@ const (
 // What cannot be asked is asked again; what is unfit is [ErrUnfit].
 func (p *process) admit(ctx context.Context) (stream.Report, *ledger.Ledger, error) {
 	book := ledger.New(ledger.Config{
-		JS: p.js, APIPrefix: p.Connect.NATSAPIPrefix, ClientID: p.ClientID, Environment: p.Environment,
+		AlwaysGroup: p.AlwaysGroup, JS: p.js, APIPrefix: p.Connect.NATSAPIPrefix, ClientID: p.ClientID, Environment: p.Environment,
 		Log: p.Log, Now: p.Now,
 	})
 	for {

@@ -46,10 +46,12 @@ var ErrUnfit = errors.New("cannot start on these streams")
 // drainMargin is what a stop may take beyond one call to DOKU.
 const drainMargin = 15 * time.Second
 
-// Config is a checked configuration. Every field but DefiniteCodes, DialDOKU,
+// Config is a checked configuration. Every field but AlwaysGroup, DefiniteCodes, DialDOKU,
 // HTTPAddr, Interrupt, JobsMaxBytes, LedgerMustExist, LogLost, NATSOptions, Now,
 // Private, Proxy, RateLimit and Reload is required.
 type Config struct {
+	AlwaysGroup bool // tests only, see [ledger.Config]
+
 	BaseURL     string // of DOKU
 	Channels    []channel.Channel
 	ClientID    string

@@ -28,6 +28,7 @@ type Audit struct {
 	Refunds  map[string]*Refund // by refund id
 	Total    dokusim.Sum        // of all money moved
 	Problems []string           // every promise that is broken; none: all are kept
+	Batched  int                // records that were stored in batches
 
 	secrets []string // that must stand nowhere
 }

@@ -61,6 +61,9 @@ func (a *Audit) take(m jetstream.Msg, want uint64) error {
 	if err != nil || meta.Sequence.Stream != want {
 		return fmt.Errorf("%w: at %d", errOrder, want)
 	}
+	if m.Headers().Get("Nats-Batch-Id") != "" {
+		a.Batched++
+	}
 	a.search(m.Subject(), m.Data())
 	a.search(m.Subject(), []byte(m.Headers().Get(jobs.HeaderRecord)))
 	if _, status, id, err := jobs.ParseResultSubject(m.Subject()); err == nil {

@@ -57,7 +57,7 @@ func TestMoneyMovesOnceThroughAThousandKills(t *testing.T) {
 	nodes, seed := number(t, "CHAOS_NATS_KILLS", kills/5), number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 2))
 	ctx, s := setupLong(t, Config{
-		AckWait: 2 * time.Second, SyncAlways: true,
+		AckWait: 2 * time.Second, SyncAlways: true, Worker: grouping(t),
 		Simulator: []string{"--delay", "60ms", "--fault-rate", "0.15", "--seed", strconv.Itoa(seed)},
 	}, longFor(kills, nodes, 0))
 	began := time.Now()
@@ -86,7 +86,7 @@ func TestMoneyMovesOnceThoughLeadersAreKilled(t *testing.T) {
 	kills := asked(t, "CHAOS_LEADER_KILLS")
 	seed := number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 3))
-	ctx, s := setupLong(t, Config{AckWait: 2 * time.Second, Nodes: 3}, longFor(0, 0, kills))
+	ctx, s := setupLong(t, Config{AckWait: 2 * time.Second, Nodes: 3, Worker: grouping(t)}, longFor(0, 0, kills))
 	began := time.Now()
 	load := newLoad(ctx, t, s)
 	workers := []*Process{s.silent(t), s.silent(t)}

@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Config struct {
 	Simulator  []string // further flags of the simulator
 	SyncAlways bool     // of NATS
 	Unset      bool     // no streams yet
+	Worker     string   // the program that is the worker; default "worker"
 }
 
 // Stack is NATS and the simulator in processes of their own, with the streams
@@ -132,7 +134,7 @@ func (s *Stack) Settings(replaced map[string]string) map[string]string {
 
 // Launch starts a worker with [Stack.Settings] and does not wait for it.
 func (s *Stack) Launch(replaced map[string]string) (*Process, error) {
-	return s.LaunchProgram("worker", replaced)
+	return s.LaunchProgram(cmp.Or(s.cfg.Worker, "worker"), replaced)
 }
 
 // LaunchProgram is [Stack.Launch] of another of the programs.

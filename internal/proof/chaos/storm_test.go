@@ -45,7 +45,7 @@ func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 	t.Logf("CHAOS_SEED=%d CHAOS_KILLS=%d", seed, kills)
 	dice := rand.New(rand.NewPCG(uint64(seed), 0))
 	ctx, s := setup(t, Config{
-		AckWait: 2 * time.Second, SyncAlways: true,
+		AckWait: 2 * time.Second, SyncAlways: true, Worker: grouping(t),
 		Simulator: []string{"--delay", "60ms", "--fault-rate", "0.15", "--seed", strconv.Itoa(seed)},
 	})
 
@@ -65,7 +65,9 @@ func TestMoneyMovesOnceWhoeverIsKilledUnderLoad(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d jobs: %v, %d sends of dead workers taken over, %d rupiah moved", len(published), counts, takeovers, a.Total.Amount)
+	t.Logf("%d jobs: %v, %d sends of dead workers taken over, %d records in batches, %d rupiah moved",
+		len(published), counts, takeovers, a.Batched, a.Total.Amount)
+	a.checkBatched(t)
 	if takeovers < kills/4 {
 		t.Errorf("only %d sends were cut off by %d kills: this was no storm", takeovers, kills)
 	}
@@ -105,7 +107,7 @@ func TestMoneyMovesOnceThoughNodesOfThreeAreKilled(t *testing.T) {
 	long.Only(t, "chaos-short")
 	seed := number(t, "CHAOS_SEED", stormSeed)
 	dice := rand.New(rand.NewPCG(uint64(seed), 1))
-	ctx, s := setup(t, Config{AckWait: 2 * time.Second, Nodes: 3})
+	ctx, s := setup(t, Config{AckWait: 2 * time.Second, Nodes: 3, Worker: grouping(t)})
 	load := newLoad(ctx, t, s)
 	settings := map[string]string{"RETRY_DEADLINE": "60s"}
 	w := s.worker(ctx, t, settings)
@@ -125,7 +127,23 @@ func TestMoneyMovesOnceThoughNodesOfThreeAreKilled(t *testing.T) {
 	must(t, load.err)
 	must(t, s.WaitEnded(ctx, len(published)))
 	a := s.audit(ctx, t, published)
-	t.Logf("CHAOS_SEED=%d: %d jobs, %d rupiah moved", seed, len(published), a.Total.Amount)
+	t.Logf("CHAOS_SEED=%d: %d jobs, %d records in batches, %d rupiah moved", seed, len(published), a.Batched, a.Total.Amount)
+	a.checkBatched(t)
+}
+
+// grouping is the worker whose appends travel in batches wherever two wait.
+func grouping(t *testing.T) string {
+	t.Helper()
+	hooked(t)
+	return hookedName
+}
+
+// checkBatched fails the test where no batch was under way that a kill could meet.
+func (a *Audit) checkBatched(t *testing.T) {
+	t.Helper()
+	if a.Batched == 0 {
+		t.Error("no record was stored in a batch")
+	}
 }
 
 // whole waits until every replica of the ledger has caught up.

@@ -24,6 +24,8 @@ func (m *model) append(w *world, i int) {
 		m.add(mistaken, i, v)
 	case h.stale:
 		m.refused(*w, i)
+	case m.mutation.sharesBatch && w.executions[1-i].appends():
+		m.storeBoth(*w, i)
 	case h.unsure:
 		v := *w
 		m.stored(&v, i, decided)
@@ -56,6 +58,21 @@ func (m *model) store(w world, i int, decided refund.Machine, unsure bool) {
 	}
 	m.add(what, i, w)
 }
+
+// storeBoth is a mutation: a batch holds the appends of both executions. The
+// server compares both with what was stored before the batch, stores both, and
+// says so.
+func (m *model) storeBoth(w world, i int) {
+	for _, n := range [...]int{1 - i, i} {
+		decided := m.thaw(&w.executions[n])
+		w.ledger = m.pack(decided.Next())
+		m.stored(&w, n, decided)
+	}
+	m.add(storesBoth, i, w)
+}
+
+// appends reports whether the execution is about to append after the last record.
+func (h *execution) appends() bool { return h.phase == appending && !h.stale && !h.unsure }
 
 // stored continues from the record that now is the last one.
 func (m *model) stored(w *world, i int, decided refund.Machine) {

@@ -36,6 +36,7 @@ type Mutation struct {
 	nonceIsOwn    bool // a record with our nonce is taken for ours, whatever its state
 	clockIgnored  bool // a worker that is not sure of its clock continues
 	processOwns   bool // any delivery in the process that announced a send may make it
+	sharesBatch   bool // two appends of the refund travel in one batch
 }
 
 // Mutations returns those that somebody might make, by name.
@@ -80,6 +81,7 @@ func wrongEffects() []Mutation {
 		{Name: "a worker whose clock is ahead goes on", Group: Told, Under: ahead, Want: twice, clockIgnored: true},
 		{Name: "a worker whose clock is behind goes on", Group: Told, Under: behind, Want: twice, clockIgnored: true},
 		{Name: "second delivery in the same process taken for the owner", Group: Told, Under: bare, Want: twice, processOwns: true},
+		{Name: "two appends of a refund in one batch", Group: Told, Under: bare, Want: forgotten, sharesBatch: true},
 	}
 }
 

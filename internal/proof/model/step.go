@@ -28,6 +28,7 @@ const (
 	finds
 	mistaken
 	takesOver
+	storesBoth
 	succeeds
 	replayed
 	conflict
@@ -76,6 +77,7 @@ var stepNames = [...]string{
 	finds:         "finds its record stored",
 	mistaken:      "finds a record with its nonce and takes it for its own",
 	takesOver:     "takes the other's send for its own and makes it",
+	storesBoth:    "stores its record in one batch with the other's",
 	succeeds:      "DOKU pays and says so",
 	replayed:      "DOKU knows the identifier and repeats its first answer",
 	conflict:      "DOKU knows the identifier: a bare 409",

@@ -28,9 +28,9 @@ func (w *world) store(a *account, r refund.Record) error {
 		switch {
 		case !w.stores:
 			return errNotStored
-		case a.last.seq != r.Prev:
+		case a.last.seq != r.Prev && !w.sharesBatch(a, r):
 			return errMoved
-		case w.chance(10): // refused for no reason of ours: read, and append again
+		case w.chance(10): // refused for no reason of its own, as all members of a batch are for one: append again
 			w.cover(appendRepeated)
 			continue
 		}
@@ -40,6 +40,12 @@ func (w *world) store(a *account, r refund.Record) error {
 		}
 		return nil
 	}
+}
+
+// sharesBatch is a mutation: the server compares r with what stood before the
+// batch, where the last record stood too.
+func (w *world) sharesBatch(a *account, r refund.Record) bool {
+	return w.mutation == sharedBatch && a.last.record.Prev == r.Prev
 }
 
 // keep stores the record. A result is read back as its consumers read it.

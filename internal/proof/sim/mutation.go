@@ -19,6 +19,7 @@ const (
 	believedInquiry          // an inquiry's "no" is believed after a repeat
 	falseVerdict             // the operator says the opposite of the truth
 	ignoredClock             // a worker that is not sure of its clock continues
+	sharedBatch              // two appends of a refund travel in one batch, and the server stores both
 	blindAction              // what the operator decided is stored over what has been stored since
 )
 

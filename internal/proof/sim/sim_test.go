@@ -67,6 +67,7 @@ func TestEveryMutationIsSeen(t *testing.T) {
 		{"not found believed before ask_from", trustedInquiry, "no ids, exact inquiry", "paid twice"},
 		{"a worker that is not sure of its clock goes on", ignoredClock, "no ids, exact inquiry", "paid twice"},
 		{"an operator's word that is not true", falseVerdict, "ids for ever, replays", "reported as paid"},
+		{"two appends of a refund in one batch", sharedBatch, "no ids, exact inquiry", "paid twice"},
 		{"an operator's record over another's", blindAction, "ids for ever, replays", "no path"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

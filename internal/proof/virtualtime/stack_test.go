@@ -177,6 +177,7 @@ type running struct {
 func (s *stack) startWorker(changes ...func(*service.Config)) {
 	s.t.Helper()
 	cfg := service.Config{
+		AlwaysGroup: true,
 		BaseURL:     "http://127.0.0.1",
 		Channels:    []channel.Channel{channel.CreditCard, channel.DirectDebitMandiri},
 		ClientID:    clientID,

@@ -134,10 +134,7 @@ func (l *Ledger) guarded(r *refund.Record) (*nats.Msg, error) {
 	if err := l.checkRoom(r); err != nil {
 		return nil, err
 	}
-	msg, err := encode(r)
-	if err != nil {
-		return nil, err
-	}
+	msg := encode(r)
 	msg.Header.Set(headerExpectSeq, strconv.FormatUint(r.Prev, 10))
 	msg.Header.Set(headerExpectSubject, filter(r.Job.RefundID))
 	return msg, nil

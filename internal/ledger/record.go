@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 
 	"github.com/nats-io/nats.go"
@@ -14,30 +12,20 @@ import (
 // encode turns a record into the message that stores it: on refunds.ledger the
 // record is the body; on refunds.results the body is the event of
 // docs/contract.md, "Result" and the record travels in one header.
-func encode(r *refund.Record) (*nats.Msg, error) {
-	text, err := marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode record of %s: %w", r.Job.RefundID, err)
-	}
+func encode(r *refund.Record) *nats.Msg {
+	text := r.AppendJSON(make([]byte, 0, usualRecord))
 	if !r.State.Result() {
 		subject := jobs.LedgerSubject(r.Job.Channel, r.State, r.Job.RefundID)
-		return &nats.Msg{Subject: subject, Data: text, Header: nats.Header{}}, nil
+		return &nats.Msg{Subject: subject, Data: text, Header: nats.Header{}}
 	}
 	result := Result(r)
 	header := result.Headers(jobs.EventSource(r.Environment, r.ClientID), r.Traceparent)
 	header.Set(jobs.HeaderRecord, string(text))
-	return &nats.Msg{Subject: result.Subject(), Data: result.Encode(), Header: header}, nil
+	return &nats.Msg{Subject: result.Subject(), Data: result.Encode(), Header: header}
 }
 
-// marshal leaves <, > and & as they are: escaped they would take six bytes each,
-// and texts of others decide how large a record can be.
-func marshal(r *refund.Record) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(r)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
-}
+// usualRecord is more bytes than most records have.
+const usualRecord = 1 << 10
 
 // decode reads the record back from either kind of message.
 func decode(m rawMessage) (refund.Record, error) {
@@ -46,7 +34,7 @@ func decode(m rawMessage) (refund.Record, error) {
 		text = []byte(h)
 	}
 	var r refund.Record
-	if err := json.Unmarshal(text, &r); err != nil {
+	if err := r.UnmarshalJSON(text); err != nil {
 		return refund.Record{}, fmt.Errorf("read record on %s: %w", m.Subject, err)
 	}
 	if r.V != refund.RecordVersion {

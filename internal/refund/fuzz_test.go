@@ -2,11 +2,12 @@ package refund
 
 import (
 	"encoding"
+	"reflect"
 	"testing"
 )
 
-// text is what each of the record's textual types can do.
-type text[T any] interface {
+// textual is what each of the record's textual types can do.
+type textual[T any] interface {
 	*T
 	encoding.TextUnmarshaler
 }
@@ -16,7 +17,7 @@ type text[T any] interface {
 func roundTrip[T interface {
 	comparable
 	encoding.TextMarshaler
-}, P text[T]](t *testing.T, input []byte) {
+}, P textual[T]](t *testing.T, input []byte) {
 	t.Helper()
 	var first, second T
 	if P(&first).UnmarshalText(input) != nil {
@@ -60,6 +61,24 @@ func FuzzTime(f *testing.F) {
 		}
 		if err := second.UnmarshalJSON(written); err != nil || first != second {
 			t.Fatalf("%s is read as %d, written as %s and read as %d, %v", input, first, written, second, err)
+		}
+	})
+}
+
+// What is read as a record is the same record after it has been written.
+func FuzzRecord(f *testing.F) {
+	for _, r := range []Record{fullRecord(), {}} {
+		f.Add(r.AppendJSON(nil))
+	}
+	f.Add([]byte(`{"v":1,"said":{},"job":null,"state":null,"unknown":[{}],"v":2,"job":{"metadata":{}}}`))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		var first, second Record
+		if first.UnmarshalJSON(input) != nil {
+			return
+		}
+		written := first.AppendJSON(nil)
+		if err := second.UnmarshalJSON(written); err != nil || !reflect.DeepEqual(first, second) {
+			t.Fatalf("%s is read as\n%+v\nwritten as %s and read as\n%+v, %v", input, first, written, second, err)
 		}
 	})
 }

@@ -11,24 +11,24 @@ const RecordVersion = 1
 // Job is what a record keeps of a job: all but the customer's secrets. Of a
 // broken job it holds only the fields that were valid.
 type Job struct {
-	RefundID          string            `json:"refund_id"`
-	Channel           channel.Channel   `json:"channel"`
-	InvoiceNumber     string            `json:"invoice_number,omitempty"`
-	OriginalRequestID string            `json:"original_request_id,omitempty"`
-	Amount            int64             `json:"amount,omitempty"` // rupiah
-	Currency          string            `json:"currency,omitempty"`
-	Reason            string            `json:"reason,omitempty"`
-	NotBefore         Time              `json:"not_before,omitempty"` // as the job says, for a wake-up
-	Deadline          Time              `json:"deadline,omitempty"`
-	Metadata          map[string]string `json:"metadata,omitempty"`
+	RefundID          string
+	Channel           channel.Channel
+	InvoiceNumber     string
+	OriginalRequestID string
+	Amount            int64 // rupiah
+	Currency          string
+	Reason            string
+	NotBefore         Time // as the job says, for a wake-up
+	Deadline          Time
+	Metadata          map[string]string
 }
 
 // Identity holds the identifiers under which a refund is sent. They are stored
 // before the first byte leaves.
 type Identity struct {
-	RequestID       string `json:"request_id,omitempty"`        // cards
-	PartnerRefundNo string `json:"partner_refund_no,omitempty"` // SNAP
-	ExternalID      string `json:"external_id,omitempty"`       // SNAP, of the last send
+	RequestID       string // cards
+	PartnerRefundNo string // SNAP
+	ExternalID      string // SNAP, of the last send
 }
 
 // Evidence names how the outcome was learned (docs/contract.md, "Result").
@@ -44,16 +44,16 @@ const (
 
 // Response is what is kept of DOKU's last answer. It never holds a token or a body.
 type Response struct {
-	HTTPStatus   int    `json:"http_status,omitempty"`
-	Code         string `json:"code,omitempty"`
-	Message      string `json:"message,omitempty"`
-	ErrorMessage string `json:"error_message,omitempty"`
-	Type         string `json:"type,omitempty"`
-	RefundType   string `json:"refund_type,omitempty"`
-	ApprovalCode string `json:"approval_code,omitempty"`
-	RefundNo     string `json:"refund_no,omitempty"`
-	ReferenceNo  string `json:"reference_no,omitempty"`
-	RefundTime   string `json:"refund_time,omitempty"`
+	HTTPStatus   int
+	Code         string
+	Message      string
+	ErrorMessage string
+	Type         string
+	RefundType   string
+	ApprovalCode string
+	RefundNo     string
+	ReferenceNo  string
+	RefundTime   string
 }
 
 // Given returns r, or nil where DOKU said nothing.
@@ -67,25 +67,25 @@ func (r Response) Given() *Response {
 // Record is one entry of the ledger: everything that is known of a refund. The
 // last one alone suffices to decide what comes next and to write a result.
 type Record struct {
-	V           int      `json:"v"`
-	ClientID    string   `json:"client_id"`
-	Environment string   `json:"environment"`
-	Job         Job      `json:"job"`
-	Fingerprint string   `json:"fingerprint,omitempty"` // empty: matches any job (cancelled before one came)
-	Rules       int      `json:"rules,omitempty"`       // version of the job rules that the first message was checked by; 0: before rules had versions
-	EnqueuedAt  Time     `json:"enqueued_at"`           // stream time of the first message
-	Traceparent string   `json:"traceparent,omitempty"`
-	Identity    Identity `json:"identity"`
-	SentReason  *string  `json:"sent_reason,omitempty"` // what is sent as reason, where that is not the job's own
+	V           int
+	ClientID    string
+	Environment string
+	Job         Job
+	Fingerprint string // empty: matches any job (cancelled before one came)
+	Rules       int    // version of the job rules that the first message was checked by; 0: before rules had versions
+	EnqueuedAt  Time   // stream time of the first message
+	Traceparent string
+	Identity    Identity
+	SentReason  *string // what is sent as reason, where that is not the job's own
 	Core
-	Evidence Evidence  `json:"evidence,omitempty"`
-	Response *Response `json:"said,omitempty"`
-	Note     string    `json:"note,omitempty"`     // in our words: which field broke which rule, what ended a call
-	Operator string    `json:"operator,omitempty"` // who decided, where an operator did
-	Because  string    `json:"because,omitempty"`
-	At       Time      `json:"at"`   // when it was written, by the writer's clock
-	By       string    `json:"by"`   // the writing process and its count of records: no two records are equal
-	Prev     uint64    `json:"prev"` // stream sequence of the record that this one follows; 0: none
+	Evidence Evidence
+	Response *Response
+	Note     string // in our words: which field broke which rule, what ended a call
+	Operator string // who decided, where an operator did
+	Because  string
+	At       Time   // when it was written, by the writer's clock
+	By       string // the writing process and its count of records: no two records are equal
+	Prev     uint64 // stream sequence of the record that this one follows; 0: none
 }
 
 // Details is what a record holds besides what the [Machine] decides.

@@ -1,6 +1,8 @@
 package refund
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -37,7 +39,10 @@ func (s State) Result() bool { return s >= Succeeded }
 func (s State) Final() bool { return s >= Succeeded && s != Unresolved }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s State) MarshalText() ([]byte, error) { return s.AppendText(nil) }
+
+// AppendText implements [encoding.TextAppender].
+func (s State) AppendText(b []byte) ([]byte, error) { return append(b, s.String()...), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (s *State) UnmarshalText(text []byte) error {
@@ -71,19 +76,29 @@ func (t Time) Add(d time.Duration) Time { return t + Time(d) }
 
 // MarshalJSON writes RFC 3339 with nanoseconds, or null for 0.
 func (t Time) MarshalJSON() ([]byte, error) {
+	return t.appendJSON(nil), nil
+}
+
+func (t Time) appendJSON(b []byte) []byte {
 	if t == 0 {
-		return []byte("null"), nil
+		return append(b, "null"...)
 	}
-	b := make([]byte, 0, len(time.RFC3339Nano)+2)
-	b = append(b, '"')
-	b = t.Time().AppendFormat(b, time.RFC3339Nano)
-	return append(b, '"'), nil
+	b = t.Time().AppendFormat(append(b, '"'), time.RFC3339Nano)
+	return append(b, '"')
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (t *Time) UnmarshalJSON(data []byte) error {
-	var v time.Time
-	if err := json.Unmarshal(data, &v); err != nil {
+	var v *string
+	if err := json.Unmarshal(data, &v); err != nil || v == nil {
+		return err
+	}
+	return t.read(*v)
+}
+
+func (t *Time) read(text string) error {
+	v, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
 		return fmt.Errorf("read time: %w", err)
 	}
 	*t = At(v)
@@ -134,7 +149,10 @@ func (w Code) String() string { return codeNames[w] }
 func (w Code) IsError() bool { return w >= CodeInvalidJob }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (w Code) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+func (w Code) MarshalText() ([]byte, error) { return w.AppendText(nil) }
+
+// AppendText implements [encoding.TextAppender].
+func (w Code) AppendText(b []byte) ([]byte, error) { return append(b, w.String()...), nil }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (w *Code) UnmarshalText(text []byte) error {
@@ -156,7 +174,14 @@ func indexOf(names []string, text []byte) (int, error) {
 type Nonce uint64
 
 // MarshalText writes 16 hexadecimal digits.
-func (n Nonce) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(n)), nil }
+func (n Nonce) MarshalText() ([]byte, error) { return n.AppendText(nil) }
+
+// AppendText implements [encoding.TextAppender].
+func (n Nonce) AppendText(b []byte) ([]byte, error) {
+	var value [8]byte
+	binary.BigEndian.PutUint64(value[:], uint64(n))
+	return hex.AppendEncode(b, value[:]), nil
+}
 
 // UnmarshalText reads what MarshalText wrote.
 func (n *Nonce) UnmarshalText(text []byte) error {
@@ -171,20 +196,20 @@ func (n *Nonce) UnmarshalText(text []byte) error {
 // Core is the part of a record that decisions are made from: comparable, no
 // pointer, no text. Times are wall-clock times of the process that wrote them.
 type Core struct {
-	State        State `json:"state"`
-	Code         Code  `json:"why,omitempty"`
-	Sends        int32 `json:"sends"`                   // n: `sending` records so far
-	FirstUnknown int32 `json:"first_unknown,omitempty"` // the first send that may have been executed unseen; 0: none
-	Delays       int32 `json:"delays,omitempty"`        // retry delays taken so far; starts anew with the first unknown
-	Nonce        Nonce `json:"nonce"`                   // of the last attempt; a takeover keeps it
+	State        State
+	Code         Code
+	Sends        int32 // n: `sending` records so far
+	FirstUnknown int32 // the first send that may have been executed unseen; 0: none
+	Delays       int32 // retry delays taken so far; starts anew with the first unknown
+	Nonce        Nonce // of the last attempt; a takeover keeps it
 
-	NotBefore      Time          `json:"not_before,omitempty"`
-	Deadline       Time          `json:"deadline,omitempty"`
-	Due            Time          `json:"due,omitempty"`              // when a `waiting` or `unknown` refund is looked at again
-	SendBy         Time          `json:"send_by,omitempty"`          // no byte of the last attempt left after this
-	AskFrom        Time          `json:"ask_from,omitempty"`         // from here on "not found" allows a repeat
-	FirstUnknownAt Time          `json:"first_unknown_at,omitempty"` // when that send was recorded
-	Quiet          time.Duration `json:"quiet,omitempty"`            // the last sender's own quiet period, ns
+	NotBefore      Time
+	Deadline       Time
+	Due            Time          // when a `waiting` or `unknown` refund is looked at again
+	SendBy         Time          // no byte of the last attempt left after this
+	AskFrom        Time          // from here on "not found" allows a repeat
+	FirstUnknownAt Time          // when that send was recorded
+	Quiet          time.Duration // the last sender's own quiet period, ns
 }
 
 // SentAt returns when the last attempt was recorded.

@@ -25,7 +25,7 @@ func (b bench) paced(ctx context.Context, name string, what setup) ([]time.Durat
 		return nil, err
 	}
 	defer remove()
-	p, err := s.LaunchProgram(name, settings(what.concurrency))
+	p, err := launch(s, name, what)
 	if err != nil {
 		return nil, err
 	}

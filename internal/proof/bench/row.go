@@ -55,7 +55,7 @@ func (b bench) row(ctx context.Context, name string, what setup) (r row, err err
 	}
 	defer remove()
 	before := used(s)
-	p, err := s.LaunchProgram(name, settings(what.concurrency))
+	p, err := launch(s, name, what)
 	if err != nil {
 		return row{}, err
 	}
@@ -71,6 +71,15 @@ func (b bench) row(ctx context.Context, name string, what setup) (r row, err err
 		return row{}, err
 	}
 	return r, check(ctx, s, name, published)
+}
+
+// launch starts what is measured.
+func launch(s *chaos.Stack, name string, what setup) (*chaos.Process, error) {
+	settings := settings(what.concurrency)
+	if name == floorBatched {
+		name, settings["FLOOR_GROUP_COMMIT"] = floor, "true"
+	}
+	return s.LaunchProgram(name, settings)
 }
 
 // used is the processor time that the others have used so far.
@@ -176,7 +185,7 @@ var errMoney = errors.New("the money is not right")
 // check compares the simulator's book with what was published, and with the
 // ledger, which the floor keeps in a form of its own.
 func check(ctx context.Context, s *chaos.Stack, name string, published []jobs.Job) error {
-	if name == floor {
+	if name == floor || name == floorBatched {
 		return checkBook(ctx, s, published)
 	}
 	audit, err := s.Audit(ctx, published)

@@ -27,7 +27,7 @@ type Config struct {
 	Pace        int             `help:"Jobs a second of the rows that measure how long one refund takes; 0 leaves them out." default:"500"`
 	PaceFor     time.Duration   `help:"How long those rows last." default:"8s"`
 	Profile     string          `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
-	Programs    []string        `help:"What to measure: floor, worker." enum:"floor,worker" default:"floor,worker"`
+	Programs    []string        `help:"What to measure: floor, floor-batched (with group commit), worker." enum:"floor,floor-batched,worker" default:"floor,floor-batched,worker"`
 	Replicas    []int           `help:"Replicas of the streams, each in a NATS process of its own: 1 or 3." default:"1"`
 	Rounds      int             `help:"How often each row is measured, program after program; the row shows the median." default:"3"`
 	Sync        string          `help:"Rows with sync_interval always (on), without (off), or both." enum:"on,off,both" default:"both"`
@@ -68,14 +68,15 @@ func (c *Config) paced() int { return int(c.PaceFor.Seconds() * float64(c.Pace))
 
 // compares reports whether there is a floor to compare with.
 func (c *Config) compares() bool {
-	return slices.Contains(c.Programs, floor)
+	return slices.Contains(c.Programs, floor) || slices.Contains(c.Programs, floorBatched)
 }
 
 // The programs.
 const (
-	floor  = "floor"
-	worker = "worker"
-	other  = "other"
+	floor        = "floor"
+	floorBatched = "floor-batched"
+	worker       = "worker"
+	other        = "other"
 )
 
 var syncs = map[string][]bool{"on": {true}, "off": {false}, "both": {false, true}}

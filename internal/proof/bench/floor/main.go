@@ -4,7 +4,8 @@
 // compare-and-set appends, one signed call with net/http and one
 // acknowledgement a job, and nothing else. It is what the worker is measured
 // against, and no worker: it decides nothing, repeats nothing, and does not
-// believe or doubt any answer. It takes a worker's settings from the environment.
+// believe or doubt any answer. With FLOOR_GROUP_COMMIT=true its appends travel in
+// atomic batches. All else is a worker's settings from the environment.
 package main
 
 import (
@@ -66,8 +67,8 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("pull: %w", err)
 	}
 	defer context.AfterFunc(ctx, messages.Stop)()
-	return work(ctx, messages, concurrency, &floor{
-		js: js, key: []byte(strings.TrimSpace(string(key))),
+	f := &floor{
+		js: js, nc: nc, key: []byte(strings.TrimSpace(string(key))),
 		baseURL: os.Getenv("DOKU_BASE_URL"), clientID: os.Getenv("DOKU_CLIENT_ID"),
 		http: &http.Client{
 			Timeout: time.Minute,
@@ -75,7 +76,17 @@ func run(ctx context.Context) error {
 				MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, DisableCompression: true,
 			},
 		},
-	})
+	}
+	if os.Getenv("FLOOR_GROUP_COMMIT") != "true" {
+		return work(ctx, messages, concurrency, f)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	f.appends = make(chan appended, concurrency)
+	group.Go(func() { f.groupCommit(ctx) })
+	return work(ctx, messages, concurrency, f)
 }
 
 // work hands the messages to as many goroutines as calls may be made at once.

@@ -13,9 +13,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
@@ -25,12 +27,17 @@ import (
 
 type floor struct {
 	js                jetstream.JetStream
+	nc                *nats.Conn
+	appends           chan appended // nil: no group commit
 	http              *http.Client
 	baseURL, clientID string
 	key               []byte
 }
 
-var errAnswer = errors.New("the answer is no success")
+var (
+	errAnswer = errors.New("the answer is no success")
+	errAppend = errors.New("append refused")
+)
 
 const path = "/cancellation/credit-card/refund"
 
@@ -87,12 +94,34 @@ func (f *floor) result(m jetstream.Msg, answer json.RawMessage) ([]byte, error) 
 }
 
 func (f *floor) append(ctx context.Context, subject, refundID string, after uint64, body []byte) (uint64, error) {
+	if f.appends != nil {
+		return f.appendInBatch(ctx, subject, refundID, after, body)
+	}
 	ack, err := f.js.Publish(ctx, subject, body, jetstream.WithRetryAttempts(0),
 		jetstream.WithExpectLastSequenceForSubject(after, "refunds.*.*.*."+refundID))
 	if err != nil {
 		return 0, fmt.Errorf("append to %s: %w", subject, err)
 	}
 	return ack.Sequence, nil
+}
+
+func (f *floor) appendInBatch(ctx context.Context, subject, refundID string, after uint64, body []byte) (uint64, error) {
+	m := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{
+		"Nats-Expected-Last-Subject-Sequence":         {strconv.FormatUint(after, 10)},
+		"Nats-Expected-Last-Subject-Sequence-Subject": {"refunds.*.*.*." + refundID},
+	}}
+	a := appended{m, make(chan stored, 1)}
+	select {
+	case f.appends <- a:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	select {
+	case s := <-a.done:
+		return s.seq, s.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // call makes one signed refund call and returns the body of its answer.

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -79,31 +78,18 @@ func inBatch(msg *nats.Msg, name string, n int) *nats.Msg {
 
 // commit ends a batch of so many messages and returns the sequence of the first.
 func (l *Ledger) commit(ctx context.Context, end *nats.Msg, name string, count int) (uint64, error) {
-	reply, err := l.nc.RequestMsgWithContext(ctx, end)
+	ack, err := l.request(ctx, end)
+	var api *jetstream.APIError
 	switch {
-	case err == nil:
-	case tooLarge(err):
+	case errors.As(err, &api), tooLarge(err):
 		return 0, &batchError{err}
 	case notStored(err):
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
-	default:
-		return 0, err
-	}
-	var ack struct {
-		Error *jetstream.APIError `json:"error"`
-		Batch string              `json:"batch"`
-		Count int                 `json:"count"`
-		Seq   uint64              `json:"seq"`
-	}
-	switch err := json.Unmarshal(reply.Data, &ack); {
 	case err != nil:
-		return 0, fmt.Errorf("read answer to a batch: %w", err)
-	case ack.Error != nil:
-		return 0, &batchError{ack.Error}
+		return 0, err
 	case ack.Batch != name || ack.Count != count || ack.Seq < uint64(count): //nolint:gosec // a length
 		return 0, errBatchAnswer
 	}
-	l.requests.append.received()
 	return ack.Seq - uint64(count-1), nil //nolint:gosec // a length
 }
 

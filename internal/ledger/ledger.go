@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -166,11 +167,10 @@ func contended(err error) bool {
 // publish makes one attempt. Any error but [ErrNotStored] leaves open whether
 // the record was stored.
 func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	ack, err := l.cfg.JS.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	ack, err := l.request(ctx, msg)
 	switch {
 	case err == nil:
-		l.requests.append.received()
-		return ack.Sequence, nil
+		return ack.Seq, nil
 	case notStored(err):
 		return 0, fmt.Errorf("%w: %w", ErrNotStored, err)
 	case tooLarge(err):
@@ -178,6 +178,35 @@ func (l *Ledger) publish(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	}
 	l.cfg.Log.Debug("append refused", "error", err)
 	return 0, err
+}
+
+// acknowledgement is the server's answer to an append.
+type acknowledgement struct {
+	Batch  string              `json:"batch"` // the name of the batch that the message ended
+	Count  int                 `json:"count"` // of its messages
+	Error  *jetstream.APIError `json:"error"`
+	Seq    uint64              `json:"seq"`
+	Stream string              `json:"stream"`
+}
+
+var errAck = errors.New("the answer to an append is no acknowledgement")
+
+// request publishes msg and returns the acknowledgement.
+func (l *Ledger) request(ctx context.Context, msg *nats.Msg) (ack acknowledgement, err error) {
+	reply, err := l.nc.RequestMsgWithContext(ctx, msg)
+	if err != nil {
+		return ack, err
+	}
+	switch err := json.Unmarshal(reply.Data, &ack); {
+	case err != nil:
+		return ack, fmt.Errorf("%w: %w", errAck, err)
+	case ack.Error != nil:
+		return ack, ack.Error
+	case ack.Stream == "" || ack.Seq == 0:
+		return ack, errAck
+	}
+	l.requests.append.received()
+	return ack, nil
 }
 
 // notStored reports whether the server, or its absence, vouches that a publish

@@ -42,7 +42,7 @@ func setup(t *testing.T, change ...func(*ledger.Config)) fixture {
 	return f
 }
 
-func open(t *testing.T, n *devstack.NATS, change ...func(*ledger.Config)) (*ledger.Ledger, jetstream.JetStream) {
+func open(t testing.TB, n *devstack.NATS, change ...func(*ledger.Config)) (*ledger.Ledger, jetstream.JetStream) {
 	t.Helper()
 	nc, js, err := n.Connect()
 	if err != nil {

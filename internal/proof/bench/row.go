@@ -128,12 +128,20 @@ func (b bench) stack(ctx context.Context, what setup) (s *chaos.Stack, remove fu
 
 var errProgram = errors.New("the program has ended by itself")
 
-// ended waits until all refunds have ended, at first by counting messages (two
-// a refund), which costs NATS nothing. It gives up on a program
-// that has ended by itself; nil: none is watched.
+// ended waits until all refunds have ended. It gives up on a program that has
+// ended by itself; nil: none is watched.
 func ended(ctx context.Context, s *chaos.Stack, count int, program *chaos.Process) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
+	if err := stored(ctx, s, uint64(2*count), program); err != nil { //nolint:gosec // a count of ours
+		return err
+	}
+	return s.WaitEnded(ctx, count)
+}
+
+// stored waits until the ledger holds so many messages, two a refund, which costs
+// NATS nothing.
+func stored(ctx context.Context, s *chaos.Stack, messages uint64, program *chaos.Process) error {
 	stream, err := s.JS.Stream(ctx, stream.Refunds)
 	if err != nil {
 		return err
@@ -145,8 +153,8 @@ func ended(ctx context.Context, s *chaos.Stack, count int, program *chaos.Proces
 		if err != nil {
 			return err
 		}
-		if info.State.Msgs >= uint64(2*count) { //nolint:gosec // a count of ours
-			return s.WaitEnded(ctx, count)
+		if info.State.Msgs >= messages {
+			return nil
 		}
 		if program != nil && !program.Running() {
 			log, _ := s.Log(program)
@@ -155,7 +163,7 @@ func ended(ctx context.Context, s *chaos.Stack, count int, program *chaos.Proces
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%d of %d messages: %w", info.State.Msgs, 2*count, ctx.Err())
+			return fmt.Errorf("%d of %d messages: %w", info.State.Msgs, messages, ctx.Err())
 		}
 	}
 }

@@ -22,13 +22,17 @@ type Config struct {
 	Concurrency []int           `help:"Refunds that are worked on at once." default:"64,256"`
 	Delay       []time.Duration `help:"How long DOKU takes for each call." default:"0s"`
 	DirectDebit int             `help:"Every n-th refund is a direct debit; 0: cards alone, all that the floor knows." default:"0"`
+	Drain       int             `help:"Instead of the rows: how a backlog of so many refunds leaves after an outage of DOKU's." placeholder:"N"`
 	Jobs        int             `help:"Refunds of a row; fewer where DOKU's delay would make it longer than ten seconds." default:"20000"`
 	Other       string          `help:"Another build of the worker, measured in turn with the rest: before and after a change." placeholder:"FILE" type:"existingfile"`
 	Pace        int             `help:"Jobs a second of the rows that measure how long one refund takes; 0 leaves them out." default:"500"`
 	PaceFor     time.Duration   `help:"How long those rows last." default:"8s"`
+	Plot        string          `help:"Write the rows as a picture (SVG) to this file, too." placeholder:"FILE"`
 	Profile     string          `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
 	Programs    []string        `help:"What to measure: floor, floor-batched (with group commit), worker." enum:"floor,floor-batched,worker" default:"floor,floor-batched,worker"`
+	RateLimit   int             `help:"RATE_LIMIT of --drain." default:"500"`
 	Replicas    []int           `help:"Replicas of the streams, each in a NATS process of its own: 1 or 3." default:"1"`
+	Stored      []int           `help:"Instead of the rows: how the worker does beside so many refunds in the ledger, with --jobs waiting." placeholder:"N,..."`
 	Rounds      int             `help:"How often each row is measured, program after program; the row shows the median." default:"3"`
 	Sync        string          `help:"Rows with sync_interval always (on), without (off), or both." enum:"on,off,both" default:"both"`
 }
@@ -123,6 +127,12 @@ func measure(ctx context.Context, cfg Config, stdout, progress io.Writer) (err e
 	b := bench{Config: cfg, programs: programs, dir: dir, progress: progress}
 	if cfg.Profile != "" {
 		return b.profile(ctx, stdout)
+	}
+	if cfg.Drain > 0 {
+		return b.drain(ctx, stdout)
+	}
+	if len(cfg.Stored) > 0 {
+		return b.scale(ctx, stdout)
 	}
 	if _, err := fmt.Fprintln(stdout, machine(dir)); err != nil {
 		return err

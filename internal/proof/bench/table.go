@@ -16,11 +16,13 @@ import (
 func (b bench) throughput(ctx context.Context, stdout io.Writer) error {
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "concurrency\tfsync\treplicas\tDOKU\tprogram\tjobs/s\t× floor\tµs/job\t× floor\tNATS µs/job\tsimulator µs/job\t")
+	var measured []map[string]row
 	for _, s := range b.setups() {
 		rows, err := b.rows(ctx, s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}
+		measured = append(measured, rows)
 		for _, name := range b.Programs {
 			r := rows[name]
 			_, _ = fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%.0f\t%s\t%s\t%s\t%s\t%s\t\n",
@@ -29,7 +31,10 @@ func (b bench) throughput(ctx context.Context, stdout io.Writer) error {
 				micros(r.program), ratio(float64(r.program), float64(rows[floor].program)), micros(r.nats), micros(r.simulator))
 		}
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil || b.Plot == "" {
+		return err
+	}
+	return b.plot(measured)
 }
 
 // rows measures all programs in turn, some rounds of it, and returns the medians.

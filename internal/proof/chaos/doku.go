@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"refundworker.example/refundworker/internal/proof/dokusim"
 )
@@ -63,6 +64,11 @@ func (d *DOKU) Held(ctx context.Context) ([]dokusim.Held, error) {
 // Fault adds a rule, as JSON.
 func (d *DOKU) Fault(ctx context.Context, rule string) error {
 	return d.call(ctx, http.MethodPost, "faults", rule, nil)
+}
+
+// Outage begins an outage of one channel.
+func (d *DOKU) Outage(ctx context.Context, channel string, long time.Duration) error {
+	return d.call(ctx, http.MethodPost, "outage", fmt.Sprintf(`{"match":{"channel":%q},"for":%q}`, channel, long), nil)
 }
 
 // EndFaults forgets all rules.

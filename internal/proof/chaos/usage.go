@@ -38,3 +38,21 @@ func CPUOf(pid int) (time.Duration, error) {
 }
 
 var errStat = errors.New("too few fields in stat")
+
+// PeakMemory is the most memory that the process has held, in bytes. It is an
+// error where there is no /proc.
+func (p *Process) PeakMemory() (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("read memory: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || fields[0] != "VmHWM:" {
+			continue
+		}
+		kib, err := strconv.ParseInt(fields[1], 10, 64)
+		return kib << 10, err
+	}
+	return 0, fmt.Errorf("read memory: %w", errStat)
+}

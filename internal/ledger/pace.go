@@ -30,8 +30,9 @@ const (
 	unmeasured   = 2                // the first of these: they wait behind appends made before
 	mostSmall    = 4                // batches of less than half a crowd, one after the other, end grouping
 	mostRefused  = 3                // and so do refused ones
-	firstWait    = 10 * time.Second // until the other way is tried again
-	longestWait  = 5 * time.Minute  // where that has been of no use
+	keptFor      = 10 * time.Second // until appends alone are measured again
+	firstWait    = 2 * time.Second  // until batches are tried again that were of no use
+	longestWait  = 5 * time.Minute  // likewise, after many trials
 )
 
 // groups reports whether an append that makes so many under way goes into a batch.
@@ -92,10 +93,12 @@ func (p *pace) judge(now time.Time) {
 	p.trial = 0
 	switch {
 	case tried && p.batch.each() < p.alone.each()*9/10:
-		p.wait, p.next = firstWait, now.Add(firstWait)
-	case tried || p.batch.each() >= p.alone.each():
+		p.wait, p.next = 0, now.Add(keptFor)
+	case tried:
 		p.postpone(now)
-	case !now.Before(p.next): // what appends take alone has to be measured again
+	case !now.Before(p.next), p.batch.each() >= p.alone.each():
+		// What appends take alone has to be measured again: a disk that is slow for
+		// a moment is so for both.
 		p.ungroup(now)
 		p.alone = average{}
 	}

@@ -151,3 +151,15 @@ func TestBatchIsNotLargerThanAServerTakes(t *testing.T) {
 		}
 	}
 }
+
+func TestADiskThatIsSlowForAMomentDoesNotEndBatches(t *testing.T) {
+	t.Parallel()
+	now, p := time.Unix(0, 0), &pace{}
+	fsyncs.drive(p, &now, 64, 10_000)
+	for range 10 {
+		p.storedBatch(now, time.Second, 64)
+		if n := fsyncs.drive(p, &now, 64, 10_000); n < 9_000 {
+			t.Errorf("%d of 10,000 appends travelled in batches after a slow one", n)
+		}
+	}
+}

@@ -24,11 +24,11 @@ type pace struct {
 }
 
 const (
-	crowd        = 8  // appends under way from which batches could pay
-	samples      = 64 // appends alone, in a crowd, before a trial
+	crowd        = 16 // appends under way from which batches could pay
+	samples      = 64 // appends alone, all of them in a crowd, before a trial
 	trialBatches = 10
 	unmeasured   = 2                // the first of these: they wait behind appends made before
-	mostSmall    = 4                // batches of less than half a crowd, one after the other, end grouping
+	mostSmall    = 4                // batches of less than a crowd, one after the other, end grouping
 	mostRefused  = 3                // and so do refused ones
 	keptFor      = 10 * time.Second // until appends alone are measured again
 	firstWait    = 2 * time.Second  // until batches are tried again that were of no use
@@ -50,11 +50,15 @@ func (p *pace) groups(now time.Time, underWay int) bool {
 // kept reports whether batches are made for more than a trial.
 func (p *pace) kept() bool { return p.grouped && p.trial == 0 }
 
-// stored takes note of an append that took so long as one of so many.
+// stored takes note of an append that took so long as one of so many. A crowd that
+// comes and goes is none: where the server is not busy all the time, to wait for a
+// batch would only take longer.
 func (p *pace) stored(took time.Duration, underWay int) {
-	if underWay >= crowd {
-		p.alone.add(took, underWay)
+	if underWay < crowd {
+		p.alone = average{}
+		return
 	}
+	p.alone.add(took, underWay)
 }
 
 // storedBatch takes note of a batch that took so long.
@@ -79,7 +83,7 @@ func (p *pace) storedBatch(now time.Time, took time.Duration, members int) {
 
 // isSmall reports whether batches have become too small to measure.
 func (p *pace) isSmall(members int) bool {
-	if members >= crowd/2 {
+	if members >= crowd {
 		p.small = 0
 		return false
 	}

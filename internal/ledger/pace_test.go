@@ -47,9 +47,9 @@ func TestAppendsTravelInBatchesWhereThatIsMeasuredToBeQuicker(t *testing.T) {
 	}{
 		"no fsync":              {fast, 64, 0, 2_000},
 		"fsync":                 {fsyncs, 64, 85_000, 100_000},
-		"fsync, a small crowd":  {fsyncs, 12, 0, 2_000},
+		"fsync, a small crowd":  {fsyncs, 16, 0, 5_000},
 		"fsync, no crowd":       {fsyncs, crowd - 1, 0, 0},
-		"replicas, a few":       {replica, 10, 85_000, 100_000},
+		"replicas":              {replica, 20, 85_000, 100_000},
 		"nothing can be gained": {server{alone: time.Millisecond, member: time.Millisecond}, 64, 0, 5_000},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,6 +160,21 @@ func TestADiskThatIsSlowForAMomentDoesNotEndBatches(t *testing.T) {
 		p.storedBatch(now, time.Second, 64)
 		if n := fsyncs.drive(p, &now, 64, 10_000); n < 9_000 {
 			t.Errorf("%d of 10,000 appends travelled in batches after a slow one", n)
+		}
+	}
+}
+
+// Half of what the server can take, in bursts: appends are in a crowd now and then.
+func TestCrowdThatComesAndGoesIsNoReasonForBatches(t *testing.T) {
+	t.Parallel()
+	now, p := time.Unix(0, 0), &pace{}
+	for range 100 {
+		for underWay := range 2 * crowd {
+			if p.groups(now, underWay+1) {
+				t.Fatal("appends travel in batches")
+			}
+			p.stored(time.Duration(underWay+1)*time.Millisecond, underWay+1)
+			now = now.Add(time.Millisecond)
 		}
 	}
 }

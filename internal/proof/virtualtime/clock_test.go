@@ -1,6 +1,7 @@
 package virtualtime_test
 
 import (
+	"log/slog"
 	"context"
 	"encoding/json"
 	"sync/atomic"
@@ -230,7 +231,7 @@ func TestTakeoverGoesByTheServersTimeOfARecord(t *testing.T) {
 // dies of it.
 func (s *stack) announceBehind(p posted, by time.Duration) time.Time {
 	s.t.Helper()
-	book := ledger.New(ledger.Config{JS: s.js, ClientID: clientID, Environment: "simulator", Now: time.Now})
+	book := ledger.New(ledger.Config{JS: s.js, ClientID: clientID, Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	now := refund.At(time.Now().Add(-by))
 	decoded := jobs.Decode(p.channel, p.body(s.t, postings{}))
 	var job refund.Job
@@ -247,7 +248,9 @@ func (s *stack) announceBehind(p posted, by time.Duration) time.Time {
 		},
 	}
 	r.Identify()
-	if _, err := book.Append(s.t.Context(), &r); err != nil {
+	// Right after a stream has been created the server may still say that nobody
+	// stores: a worker appends again then, too.
+	if _, err := book.AppendUntilStored(s.t.Context(), &r, func(error) {}); err != nil {
 		s.t.Fatal(err)
 	}
 	return time.Now()

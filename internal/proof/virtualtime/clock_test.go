@@ -1,9 +1,9 @@
 package virtualtime_test
 
 import (
-	"log/slog"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/nats-io/nats.go"
@@ -37,15 +38,13 @@ func (e *batchError) Unwrap() error { return e.cause }
 // storedNothing reports whether the refusal came before any member was stored.
 // The server stores the members one after the other, and reports a failure of
 // the last: before that, others may have been stored.
-func (e *batchError) storedNothing() bool {
-	switch apiCode(e.cause) {
-	case codeWrongLastSequence, codeInFlight,
-		codeBatchesDisabled, codeBatchIncomplete, codeBatchTooLarge, codeTooManyInFlight, codeBatchUnsupported:
-		return true
-	case 0: // it was not sent to its end
-		return true
-	}
-	return false
+func (e *batchError) storedNothing() bool { return slices.Contains(beforeStoring, apiCode(e.cause)) }
+
+// beforeStoring are the codes of refusals that come before. 0: the batch was not
+// sent to its end.
+var beforeStoring = []jetstream.ErrorCode{
+	0, codeWrongLastSequence, codeInFlight,
+	codeBatchesDisabled, codeBatchIncomplete, codeBatchTooLarge, codeTooManyInFlight, codeBatchUnsupported,
 }
 
 // publishBatch stores the messages of all members, in one piece, and returns the

@@ -148,7 +148,7 @@ func (g *group) lead(ctx context.Context, m *member) (uint64, error) {
 	first, err := g.ledger.publishBatch(ctx, name, members)
 	g.ended(len(members), g.ledger.cfg.Now().Sub(began), err)
 	for i, other := range members[1:] {
-		other.turn <- turn{seq: first + 1 + uint64(i), err: err} //nolint:gosec // an index
+		other.turn <- turn{seq: first + 1 + uint64(i), err: err}
 	}
 	return g.end(ctx, m, turn{seq: first, err: err})
 }

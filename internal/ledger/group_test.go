@@ -121,6 +121,7 @@ func batched(t *testing.T, js jetstream.JetStream) (count int) {
 func TestEveryMemberOfABatchIsStoredUnderItsOwnSequence(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f fixture) {
+		t.Helper()
 		for range 2 { // the second record of each follows the first
 			records := many(100)
 			for _, r := range records {
@@ -150,6 +151,7 @@ func TestEveryMemberOfABatchIsStoredUnderItsOwnSequence(t *testing.T) {
 func TestOneOfTwoAppendsOfARefundIsStoredWhereBothWaitForABatch(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f fixture) {
+		t.Helper()
 		records := many(60)
 		for _, r := range many(60) {
 			r.State, r.By = refund.Rejected, "b"
@@ -209,6 +211,7 @@ func guarded(subject, refundID string) *nats.Msg {
 func TestServerStoresTwoAppendsAfterTheSameRecordInOneBatch(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f fixture) {
+		t.Helper()
 		answer := publishBatch(t, f.js.Conn(), "two",
 			guarded("refunds.ledger.credit_card.sending.", "rf-1"), guarded("refunds.ledger.credit_card.rejected.", "rf-1"))
 		s, err := f.js.Stream(t.Context(), stream.Refunds)
@@ -226,6 +229,7 @@ func TestServerStoresTwoAppendsAfterTheSameRecordInOneBatch(t *testing.T) {
 func TestRefusedBatchIsMadeAgainOneByOne(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, f fixture) {
+		t.Helper()
 		if _, err := f.ledger.Append(t.Context(), record("rf-7", refund.Rejected, 0, "other")); err != nil {
 			t.Fatal(err)
 		}
@@ -273,6 +277,7 @@ func TestAppendsDoWithoutBatchesWhereTheServerTakesNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBoth(t, func(t *testing.T, f fixture) {
+				t.Helper()
 				deny(t, f)
 				for _, o := range crowd(t, f.ledger, many(50)) {
 					if o.err != nil {

@@ -61,15 +61,11 @@ func (b bench) drain(ctx context.Context, stdout io.Writer) error {
 	if err := s.DOKU.Outage(ctx, string(channel.CreditCard), outage); err != nil {
 		return err
 	}
-	list := make([]jobs.Job, b.Drain)
-	for i := range list {
-		list[i] = b.job(i)
-	}
-	if err := publish(ctx, s, list); err != nil {
+	if err := publish(ctx, s, b.jobs(b.Drain)); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(b.progress, "%d jobs published, DOKU answers again within %s\n", len(list), outage)
-	meanwhile, err := b.beside(ctx, s, seen, started+len(before), func() bool { return len(seen.cards) < len(list) })
+	_, _ = fmt.Fprintf(b.progress, "%d jobs published, DOKU answers again within %s\n", b.Drain, outage)
+	meanwhile, err := b.beside(ctx, s, seen, started+len(before), func() bool { return len(seen.cards) < b.Drain })
 	if err != nil {
 		return err
 	}

@@ -32,15 +32,21 @@ func (b bench) loaded(ctx context.Context, what setup) (*chaos.Stack, []jobs.Job
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	list := make([]jobs.Job, b.count(what))
-	for i := range list {
-		list[i] = b.job(i)
-	}
+	list := b.jobs(b.count(what))
 	if err := publish(ctx, s, list); err != nil {
 		remove()
 		return nil, nil, nil, err
 	}
 	return s, list, remove, nil
+}
+
+// jobs are the first count of them.
+func (b bench) jobs(count int) []jobs.Job {
+	list := make([]jobs.Job, count)
+	for i := range list {
+		list[i] = b.job(i)
+	}
+	return list
 }
 
 // job is the n-th.

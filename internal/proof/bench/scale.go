@@ -62,7 +62,7 @@ func (b bench) scaleRow(ctx context.Context, old int) (r scaleRow, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	if err := stored(ctx, s, before+uint64(2*len(published)), p); err != nil { //nolint:gosec // a length
+	if err := stored(ctx, s, before+uint64(2*len(published)), p); err != nil {
 		return r, err
 	}
 	r.memory, _ = p.PeakMemory()

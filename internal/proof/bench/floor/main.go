@@ -67,7 +67,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("pull: %w", err)
 	}
 	defer context.AfterFunc(ctx, messages.Stop)()
-	f := &floor{
+	return start(ctx, messages, concurrency, &floor{
 		js: js, nc: nc, key: []byte(strings.TrimSpace(string(key))),
 		baseURL: os.Getenv("DOKU_BASE_URL"), clientID: os.Getenv("DOKU_CLIENT_ID"),
 		http: &http.Client{
@@ -76,7 +76,11 @@ func run(ctx context.Context) error {
 				MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, DisableCompression: true,
 			},
 		},
-	}
+	})
+}
+
+// start works with or without group commit.
+func start(ctx context.Context, messages jetstream.MessagesContext, concurrency int, f *floor) error {
 	if os.Getenv("FLOOR_GROUP_COMMIT") != "true" {
 		return work(ctx, messages, concurrency, f)
 	}

@@ -2,11 +2,12 @@ package virtualtime_test
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/ledger"
@@ -233,24 +234,14 @@ func (s *stack) announceBehind(p posted, by time.Duration) time.Time {
 	s.t.Helper()
 	book := ledger.New(ledger.Config{JS: s.js, ClientID: clientID, Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	now := refund.At(time.Now().Add(-by))
-	decoded := jobs.Decode(p.channel, p.body(s.t, postings{}))
-	var job refund.Job
-	if err := json.Unmarshal(p.body(s.t, postings{}), &job); err != nil {
-		s.t.Fatal(err)
-	}
-	job.Currency = jobs.Currency
-	r := refund.Record{
-		V: refund.RecordVersion, ClientID: clientID, Environment: "simulator", Job: job,
-		Fingerprint: decoded.Fingerprint().String(), EnqueuedAt: now, At: now, By: "another-1",
-		Core: refund.Core{
-			State: refund.Sending, Code: refund.CodeSend, Sends: 1, Nonce: 7, Deadline: now.Add(24 * time.Hour),
-			SendBy: now.Add(refund.SendWindow), AskFrom: now.Add(130 * time.Second), Quiet: time.Minute,
-		},
+	r := jobs.Read(p.channel, nats.Header{}, p.body(s.t, postings{}), false).FirstRecord(now)
+	r.ClientID, r.Environment, r.At, r.By = clientID, "simulator", now, "another-1"
+	r.Core = refund.Core{
+		State: refund.Sending, Code: refund.CodeSend, Sends: 1, Nonce: 7, Deadline: now.Add(24 * time.Hour),
+		SendBy: now.Add(refund.SendWindow), AskFrom: now.Add(130 * time.Second), Quiet: time.Minute,
 	}
 	r.Identify()
-	// Right after a stream has been created the server may still say that nobody
-	// stores: a worker appends again then, too.
-	if _, err := book.AppendUntilStored(s.t.Context(), &r, func(error) {}); err != nil {
+	if _, err := book.Append(s.t.Context(), &r); err != nil {
 		s.t.Fatal(err)
 	}
 	return time.Now()

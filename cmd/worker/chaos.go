@@ -59,7 +59,7 @@ var chaosModes = map[string]func() error{
 }
 
 // arm hooks the harm that the environment asks for into the seams that the
-// service has for tests. Appends travel in batches, which no load of a test
+// service has for tests. Appends are sent in batches, which no load of a test
 // would bring about.
 func arm(cfg *service.Config) {
 	cfg.AlwaysGroup = true

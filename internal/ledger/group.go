@@ -15,7 +15,7 @@ import (
 
 // group is the appends of one ledger that are under way. Where that is quicker
 // ([pace]) they are stored by group commit: those that come while a batch is
-// under way travel together in the next one. Whoever finds no batch under way
+// under way are sent together as the next one. Whoever finds no batch under way
 // sends one, then hands over to the first that waits, so that no goroutine is
 // needed beside those that append.
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"sync"
 	"testing"
@@ -52,8 +51,8 @@ type outcome struct {
 	err    error
 }
 
-// crowd appends all records at once.
-func crowd(t *testing.T, l *ledger.Ledger, records []*refund.Record) []outcome {
+// appendAll appends all records at once.
+func appendAll(t *testing.T, l *ledger.Ledger, records []*refund.Record) []outcome {
 	t.Helper()
 	outcomes := make([]outcome, len(records))
 	var all sync.WaitGroup
@@ -133,7 +132,7 @@ func TestEveryMemberOfABatchIsStoredUnderItsOwnSequence(t *testing.T) {
 					r.State = refund.Unknown
 				}
 			}
-			for _, o := range crowd(t, f.ledger, records) {
+			for _, o := range appendAll(t, f.ledger, records) {
 				last, err := f.ledger.Last(t.Context(), o.record.Job.RefundID)
 				if o.err != nil || err != nil || last.Seq != o.seq || last.Record.By != o.record.By || last.Record.State != o.record.State {
 					t.Fatalf("%s at %d, %v; the ledger has %s at %d, %v",
@@ -158,7 +157,7 @@ func TestOneOfTwoAppendsOfARefundIsStoredWhereBothWaitForABatch(t *testing.T) {
 			records = append(records, r)
 		}
 		won := map[string]int{}
-		for _, o := range crowd(t, f.ledger, records) {
+		for _, o := range appendAll(t, f.ledger, records) {
 			var moved *ledger.MovedError
 			switch {
 			case o.err == nil:
@@ -233,7 +232,7 @@ func TestRefusedBatchIsMadeAgainOneByOne(t *testing.T) {
 		if _, err := f.ledger.Append(t.Context(), record("rf-7", refund.Rejected, 0, "other")); err != nil {
 			t.Fatal(err)
 		}
-		for _, o := range crowd(t, f.ledger, many(50)) {
+		for _, o := range appendAll(t, f.ledger, many(50)) {
 			var moved *ledger.MovedError
 			switch lost := o.record.Job.RefundID == "rf-7"; {
 			case lost && (!errors.As(o.err, &moved) || moved.Last.Record.By != "other"):
@@ -279,7 +278,7 @@ func TestAppendsDoWithoutBatchesWhereTheServerTakesNone(t *testing.T) {
 			onBoth(t, func(t *testing.T, f fixture) {
 				t.Helper()
 				deny(t, f)
-				for _, o := range crowd(t, f.ledger, many(50)) {
+				for _, o := range appendAll(t, f.ledger, many(50)) {
 					if o.err != nil {
 						t.Errorf("%s: %v", o.record.Job.RefundID, o.err)
 					}
@@ -296,20 +295,11 @@ func TestAppendsDoWithoutBatchesWhereTheServerTakesNone(t *testing.T) {
 func TestMembersOfABatchWithoutAnAnswerFindTheirRecords(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	d := &deafDialer{}
-	nc, js, err := f.nats.Connect(nats.SetCustomDialer(d))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	l := ledger.New(ledger.Config{
-		JS: js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		RequestTimeout: 300 * time.Millisecond, AlwaysGroup: true,
-	})
+	d, l := f.deaf(t, always)
 	records := many(50)
 	done := make(chan []outcome, 1)
 	d.deaf.Store(true)
-	go func() { done <- crowd(t, l, records) }()
+	go func() { done <- appendAll(t, l, records) }()
 	for stored := uint64(0); stored < 2; { // the first is alone; what follows it is a batch that nobody hears of
 		s, err := f.js.Stream(t.Context(), stream.Refunds)
 		if err != nil {

@@ -20,7 +20,7 @@ import (
 
 // Config says whose ledger it is and how to reach it.
 type Config struct {
-	AlwaysGroup    bool // tests only: appends that wait travel in batches, whatever that costs
+	AlwaysGroup    bool // tests only: appends that wait are sent in batches, whatever that costs
 	JS             jetstream.JetStream
 	APIPrefix      string // "$JS.API" where JetStream is in our own account
 	ClientID       string

@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// pace decides by measurement whether appends travel in batches. What an append
+// pace decides by measurement whether appends are sent in batches. What an append
 // costs a server cannot be read anywhere: it depends on sync_interval, on replicas
 // and on the disk. A batch costs a fixed amount besides (7 ms on one replica, for
 // a store of its own), so that batches pay where many appends wait for slow writes,
@@ -13,22 +13,22 @@ import "time"
 type pace struct {
 	always bool // tests only
 
-	grouped bool      // appends travel in batches
-	alone   average   // what an append took of the server's time by itself
-	batch   average   // and in a batch
-	trial   int       // batches until the trial ends; 0: there is none
-	next    time.Time // when the other way may be tried again
-	wait    time.Duration
-	small   int // batches with few members, one after the other
-	turned  int // batches refused, one after the other
+	grouped  bool      // appends are sent in batches
+	alone    average   // what an append took of the server's time by itself
+	batch    average   // and in a batch
+	trial    int       // batches until the trial ends; 0: there is none
+	next     time.Time // when the other way may be tried again
+	wait     time.Duration
+	small    int // batches with few members, one after the other
+	refusals int // refused batches, one after the other
 }
 
 const (
-	crowd        = 16 // appends under way from which batches could pay
-	samples      = 64 // appends alone, all of them in a crowd, before a trial
+	busyFrom     = 16 // appends under way from which batches could pay
+	samples      = 64 // appends alone, each with so many under way, before a trial
 	trialBatches = 10
 	unmeasured   = 2                // the first of these: they wait behind appends made before
-	mostSmall    = 4                // batches of less than a crowd, one after the other, end grouping
+	mostSmall    = 4                // batches of fewer members than busyFrom, one after the other, end grouping
 	mostRefused  = 3                // and so do refused ones
 	keptFor      = 10 * time.Second // until appends alone are measured again
 	firstWait    = 2 * time.Second  // until batches are tried again that were of no use
@@ -40,7 +40,7 @@ func (p *pace) groups(now time.Time, underWay int) bool {
 	if p.always || p.grouped {
 		return true
 	}
-	if underWay < crowd || p.alone.count < samples || now.Before(p.next) {
+	if underWay < busyFrom || p.alone.count < samples || now.Before(p.next) {
 		return false
 	}
 	p.grouped, p.trial, p.batch = true, trialBatches, average{}
@@ -50,11 +50,11 @@ func (p *pace) groups(now time.Time, underWay int) bool {
 // kept reports whether batches are made for more than a trial.
 func (p *pace) kept() bool { return p.grouped && p.trial == 0 }
 
-// stored takes note of an append that took so long as one of so many. A crowd that
-// comes and goes is none: where the server is not busy all the time, to wait for a
-// batch would only take longer.
+// stored takes note of an append that took so long as one of so many. One that met
+// few others starts the count anew: where the server is not busy all the time, to
+// wait for a batch would only take longer.
 func (p *pace) stored(took time.Duration, underWay int) {
-	if underWay < crowd {
+	if underWay < busyFrom {
 		p.alone = average{}
 		return
 	}
@@ -66,9 +66,9 @@ func (p *pace) storedBatch(now time.Time, took time.Duration, members int) {
 	if !p.grouped {
 		return
 	}
-	p.turned = 0
+	p.refusals = 0
 	if p.isSmall(members) {
-		p.ungroup(now) // there is no crowd any more; the next one may try again
+		p.ungroup(now) // the server is not busy any more; when it is again, batches may be tried at once
 		return
 	}
 	if p.trial <= trialBatches-unmeasured {
@@ -83,7 +83,7 @@ func (p *pace) storedBatch(now time.Time, took time.Duration, members int) {
 
 // isSmall reports whether batches have become too small to measure.
 func (p *pace) isSmall(members int) bool {
-	if members >= crowd {
+	if members >= busyFrom {
 		p.small = 0
 		return false
 	}
@@ -110,11 +110,11 @@ func (p *pace) judge(now time.Time) {
 
 // refused takes note of a batch that the server refused.
 func (p *pace) refused(now time.Time, err *batchError) {
-	p.turned++
-	if p.turned < mostRefused && apiCode(err) != codeBatchesDisabled {
+	p.refusals++
+	if p.refusals < mostRefused && apiCode(err) != codeBatchesDisabled {
 		return
 	}
-	p.turned = 0
+	p.refusals = 0
 	p.postpone(now)
 }
 

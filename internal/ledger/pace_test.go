@@ -13,21 +13,21 @@ import (
 // server is what a server takes for an append by itself and for a batch.
 type server struct{ alone, batch, member time.Duration }
 
-// drive makes so many appends with a crowd of so many under way, as time goes by,
-// and returns how many of them travelled in batches.
-func (s server) drive(p *pace, now *time.Time, crowd, appends int) (grouped int) {
-	for range appends / crowd {
-		if !p.groups(*now, crowd) {
-			*now = now.Add(s.alone * time.Duration(crowd))
-			for range crowd {
-				p.stored(s.alone*time.Duration(crowd), crowd)
+// drive makes so many appends with so many under way, as time goes by,
+// and returns how many of them were sent in batches.
+func (s server) drive(p *pace, now *time.Time, underWay, appends int) (grouped int) {
+	for range appends / underWay {
+		if !p.groups(*now, underWay) {
+			*now = now.Add(s.alone * time.Duration(underWay))
+			for range underWay {
+				p.stored(s.alone*time.Duration(underWay), underWay)
 			}
 			continue
 		}
-		took := s.batch + s.member*time.Duration(crowd)
+		took := s.batch + s.member*time.Duration(underWay)
 		*now = now.Add(took)
-		p.storedBatch(*now, took, crowd)
-		grouped += crowd
+		p.storedBatch(*now, took, underWay)
+		grouped += underWay
 	}
 	return grouped
 }
@@ -38,25 +38,25 @@ var (
 	replica = server{alone: 250 * time.Microsecond, batch: time.Millisecond, member: 100 * time.Microsecond}
 )
 
-func TestAppendsTravelInBatchesWhereThatIsMeasuredToBeQuicker(t *testing.T) {
+func TestAppendsAreSentInBatchesWhereThatIsMeasuredToBeQuicker(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		server      server
-		crowd       int
+		underWay    int
 		least, most int // of 100,000
 	}{
 		"no fsync":              {fast, 64, 0, 2_000},
 		"fsync":                 {fsyncs, 64, 85_000, 100_000},
-		"fsync, a small crowd":  {fsyncs, 16, 0, 5_000},
-		"fsync, no crowd":       {fsyncs, crowd - 1, 0, 0},
+		"fsync, few under way":  {fsyncs, 16, 0, 5_000},
+		"fsync, fewer":          {fsyncs, busyFrom - 1, 0, 0},
 		"replicas":              {replica, 20, 85_000, 100_000},
 		"nothing can be gained": {server{alone: time.Millisecond, member: time.Millisecond}, 64, 0, 5_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			now := time.Unix(0, 0)
-			if n := c.server.drive(&pace{}, &now, c.crowd, 100_000); n < c.least || n > c.most {
-				t.Errorf("%d of 100,000 appends travelled in batches; want %d to %d", n, c.least, c.most)
+			if n := c.server.drive(&pace{}, &now, c.underWay, 100_000); n < c.least || n > c.most {
+				t.Errorf("%d of 100,000 appends were sent in batches; want %d to %d", n, c.least, c.most)
 			}
 		})
 	}
@@ -81,7 +81,7 @@ func TestPaceFollowsAServerThatChanges(t *testing.T) {
 	}
 }
 
-func TestBatchesEndWithTheCrowd(t *testing.T) {
+func TestBatchesEndWhenTheServerIsNotBusy(t *testing.T) {
 	t.Parallel()
 	now, p := time.Unix(0, 0), &pace{}
 	fsyncs.drive(p, &now, 64, 10_000)
@@ -159,19 +159,19 @@ func TestADiskThatIsSlowForAMomentDoesNotEndBatches(t *testing.T) {
 	for range 10 {
 		p.storedBatch(now, time.Second, 64)
 		if n := fsyncs.drive(p, &now, 64, 10_000); n < 9_000 {
-			t.Errorf("%d of 10,000 appends travelled in batches after a slow one", n)
+			t.Errorf("%d of 10,000 appends were sent in batches after a slow one", n)
 		}
 	}
 }
 
-// Half of what the server can take, in bursts: appends are in a crowd now and then.
-func TestCrowdThatComesAndGoesIsNoReasonForBatches(t *testing.T) {
+// Half of what the server can take, in bursts: many are under way now and then.
+func TestServerThatIsBusyNowAndThenIsNoReasonForBatches(t *testing.T) {
 	t.Parallel()
 	now, p := time.Unix(0, 0), &pace{}
 	for range 100 {
-		for underWay := range 2 * crowd {
+		for underWay := range 2 * busyFrom {
 			if p.groups(now, underWay+1) {
-				t.Fatal("appends travel in batches")
+				t.Fatal("appends are sent in batches")
 			}
 			p.stored(time.Duration(underWay+1)*time.Millisecond, underWay+1)
 			now = now.Add(time.Millisecond)

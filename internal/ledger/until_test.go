@@ -191,21 +191,32 @@ func (c deafConn) Read(b []byte) (int, error) {
 	}
 }
 
-// The first attempt got no answer; that the second was certainly not stored says
-// nothing about the first.
-func TestRefusalAfterAnAttemptWithoutAnAnswerLeavesItOpen(t *testing.T) {
-	t.Parallel()
-	f := setup(t)
+// deaf is another ledger on the same streams, over a connection that can be made
+// to hear nothing; a request has 200 ms there.
+func (f fixture) deaf(t *testing.T, change ...func(*ledger.Config)) (*deafDialer, *ledger.Ledger) {
+	t.Helper()
 	d := &deafDialer{}
 	nc, js, err := f.nats.Connect(nats.SetCustomDialer(d))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	l := ledger.New(ledger.Config{
+	cfg := ledger.Config{
 		JS: js, ClientID: "BRN-1", Environment: "simulator", Log: slog.New(slog.DiscardHandler), Now: time.Now,
 		RequestTimeout: 200 * time.Millisecond,
-	})
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	return d, ledger.New(cfg)
+}
+
+// The first attempt got no answer; that the second was certainly not stored says
+// nothing about the first.
+func TestRefusalAfterAnAttemptWithoutAnAnswerLeavesItOpen(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	d, l := f.deaf(t)
 	d.deaf.Store(true)
 	// Without a callback, as an operator appends: it returns, though ctx has no end.
 	appended := make(chan error, 1)
@@ -214,6 +225,7 @@ func TestRefusalAfterAnAttemptWithoutAnAnswerLeavesItOpen(t *testing.T) {
 		appended <- err
 	}()
 	for last := (ledger.Entry{}); last.Seq == 0; { // the first attempt is stored, and nobody hears of it
+		var err error
 		if last, err = f.ledger.Last(t.Context(), "rf-1"); err != nil {
 			t.Fatal(err)
 		}

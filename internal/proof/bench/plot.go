@@ -44,6 +44,12 @@ func (b bench) plot(measured []map[string]row) (err error) {
 	y := plotTop
 	for i, s := range b.setups() {
 		title := fmt.Sprintf("%d at once, fsync %s", s.concurrency, always(s.sync))
+		if s.replicas > 1 {
+			title += fmt.Sprintf(", %d replicas", s.replicas)
+		}
+		if s.delay > 0 {
+			title += ", DOKU " + s.delay.String()
+		}
 		for _, name := range b.Programs {
 			r := measured[i][name]
 			share := 1.0

@@ -64,6 +64,14 @@ func (c *Config) Validate() error {
 	if c.DirectDebit > 0 && c.compares() {
 		return errors.New("--direct-debit: the floor knows cards alone; use --programs worker")
 	}
+	return c.validateScale()
+}
+
+// validateScale checks what stands for other things than rows.
+func (c *Config) validateScale() error {
+	if c.Drain < 0 || c.RateLimit < 1 || slices.ContainsFunc(c.Stored, func(n int) bool { return n < 0 }) {
+		return errors.New("--drain, --stored: not below 0; --rate-limit: not below 1")
+	}
 	return nil
 }
 

@@ -82,11 +82,11 @@ func (c *Client) cardText(requestID, target string) cardText {
 	}
 }
 
-func (c *Client) cardHeader(t cardText) http.Header {
-	return http.Header{
-		"Client-Id":         {t.clientID},
-		"Request-Id":        {t.requestID},
-		"Request-Timestamp": {t.timestamp},
-		"Signature":         {cardSignature(c.keys.Load().shared[0], t.request())},
+func (c *Client) cardHeader(t cardText) header {
+	return header{
+		{"Client-Id", t.clientID},
+		{"Request-Id", t.requestID},
+		{"Request-Timestamp", t.timestamp},
+		{"Signature", cardSignature(c.keys.Load().shared[0], t.request())},
 	}
 }

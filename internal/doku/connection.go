@@ -21,7 +21,6 @@ type connection struct {
 
 	head   io.LimitedReader // what reader may still take, of the current answer
 	reader *bufio.Reader
-	writer *bufio.Writer
 	idle   time.Time // since when it has been in the pool
 }
 
@@ -33,28 +32,23 @@ func newConnection(conn net.Conn) *connection {
 	c := &connection{Conn: conn}
 	c.head.R = conn
 	c.reader = bufio.NewReader(&c.head)
-	c.writer = bufio.NewWriterSize(nil, writeBuffer)
 	return c
 }
 
-// write sends the request, past the guard. The state says whether a byte of it
-// may have left.
-func (c *connection) write(req *http.Request, l *limit) (sendState, error) {
+// write sends the whole request at once, past the guard. The state says whether a
+// byte of it may have left.
+func (c *connection) write(request []byte, l *limit) (sendState, error) {
 	g := &sendGuard{conn: c.Conn, limit: l}
-	c.writer.Reset(g)
-	err := req.Write(c.writer)
-	if err == nil {
-		err = c.writer.Flush()
-	}
+	_, err := g.Write(request)
 	return g.state, err
 }
 
-// read returns the head of the answer to req, whose body is then read off the
+// read returns the head of the answer, whose body is then read off the
 // connection.
-func (c *connection) read(req *http.Request) (*http.Response, error) {
+func (c *connection) read() (*http.Response, error) {
 	c.head.N = maxAnswer
 	for range maxInterim {
-		res, err := http.ReadResponse(c.reader, req)
+		res, err := http.ReadResponse(c.reader, nil) // read as the answer to a GET is: as that to any POST
 		if err != nil || res.StatusCode >= http.StatusOK || res.StatusCode == http.StatusSwitchingProtocols {
 			return res, err
 		}

@@ -196,6 +196,8 @@ func (r reply) final() bool { return r.ok() || r.status >= 400 }
 // byteOrderMark is written before the JSON by some servers.
 var byteOrderMark = []byte("\uFEFF")
 
+var decoding = json.JoinOptions(jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(numbersAsText))
+
 // decode reads a whole JSON body into v: exact names, no repeated member, no
 // trailing data, unknown members skipped. A byte that is no UTF-8 becomes U+FFFD
 // in a text, which is then equal to nothing of ours; in a name it is an error,
@@ -205,7 +207,7 @@ func (r reply) decode(v any) error {
 		return errors.New(r.problem)
 	}
 	body := bytes.TrimPrefix(r.body, byteOrderMark)
-	err := json.Unmarshal(body, v, jsontext.AllowInvalidUTF8(true), json.WithUnmarshalers(numbersAsText))
+	err := json.Unmarshal(body, v, decoding)
 	if err == nil && !utf8.Valid(body) {
 		err = checkNames(body)
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // timestamp is the form of every time that we send: UTC, whole seconds, Z
 // (DOKU's card document; docs/doku-api.md, "Signing a SNAP request" allows it for SNAP too).
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // cardText holds the parts of the card family's string to sign.
 type cardText struct {
@@ -77,40 +78,43 @@ const (
 // another request would pass for ours. bodies are the forms of the body that the
 // signature may cover; any of them will do.
 func checkSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
-	return signatureStatusOf(keys, header, sent.answers(digests(bodies)))
+	return sent.signatureStatusOf(keys, header, digests(bodies))
 }
 
 // checkGetSignature checks the signature of the answer to a GET. DOKU's page
 // speaks of the Digest for POST alone, and answers to GET are signed with and
 // without it.
 func checkGetSignature(keys []secret.Text, sent cardText, header http.Header, bodies ...[]byte) signatureStatus {
-	return signatureStatusOf(keys, header, sent.answers(append(digests(bodies), "")))
+	return sent.signatureStatusOf(keys, header, func(yield func(string) bool) {
+		for digest := range digests(bodies) {
+			if !yield(digest) {
+				return
+			}
+		}
+		yield("")
+	})
 }
 
 // digests are those of the bodies, with and without padding.
-func digests(bodies [][]byte) []string {
-	var all []string
-	for _, body := range bodies {
-		digest := cardDigest(body)
-		all = append(all, digest, strings.TrimRight(digest, "="))
-	}
-	return all
-}
-
-// answers returns what turns a Response-Timestamp into the texts that DOKU may
-// have signed, one for each digest.
-func (t cardText) answers(digests []string) func(stamp string) []string {
-	return func(stamp string) []string {
-		var texts []string
-		for _, digest := range digests {
-			t.timestamp, t.digest = stamp, digest
-			texts = append(texts, t.response())
+func digests(bodies [][]byte) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, body := range bodies {
+			digest := cardDigest(body)
+			if !yield(digest) || !yield(strings.TrimRight(digest, "=")) {
+				return
+			}
 		}
-		return texts
 	}
 }
 
-func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp string) []string) signatureStatus {
+// answer is the text that DOKU signs where it uses this time and this digest.
+func (t cardText) answer(stamp, digest string) string {
+	t.timestamp, t.digest = stamp, digest
+	return t.response()
+}
+
+// signatureStatusOf looks for the signature under each digest that it may be over.
+func (t cardText) signatureStatusOf(keys []secret.Text, header http.Header, digests iter.Seq[string]) signatureStatus {
 	signatures := header.Values("Signature")
 	if len(signatures) == 0 || len(signatures) == 1 && signatures[0] == "" {
 		return signatureAbsent
@@ -119,7 +123,8 @@ func signatureStatusOf(keys []secret.Text, header http.Header, texts func(stamp 
 	if len(signatures) != 1 || len(stamps) != 1 {
 		return signatureWrong
 	}
-	for _, text := range texts(stamps[0]) {
+	for digest := range digests {
+		text := t.answer(stamps[0], digest)
 		for _, key := range keys {
 			if sameSignature(cardSignature(key, text), signatures[0]) {
 				return signatureRight

@@ -78,10 +78,9 @@ func (c *Client) refundSNAP(ctx context.Context, o Order, l *limit) RefundOutcom
 	if err != nil {
 		return unsent(fmt.Errorf("encode refund: %w", err))
 	}
-	header := c.snapHeader(snapRefundPath, body, token, o.ExternalID)
-	addCustomer(header, o)
 	got := c.wire.send(ctx, request{
-		operation: OpRefund, method: http.MethodPost, path: snapRefundPath, header: header, body: body, limit: l,
+		operation: OpRefund, method: http.MethodPost, path: snapRefundPath,
+		header: append(c.snapHeader(snapRefundPath, body, token, o.ExternalID), customerHeader(o)...), body: body, limit: l,
 	})
 	v := classifySNAP(o, got)
 	c.tokenRefused(token, v.Cause, got.status) // from here on nobody but us knows the token that may be quoted
@@ -126,20 +125,20 @@ func (c *Client) inquireSNAP(ctx context.Context, o Order) InquiryOutcome {
 
 // snapHeader holds what every SNAP call but the token's carries. There is no
 // CHANNEL-ID (docs/doku-api.md, "The SNAP refund request").
-func (c *Client) snapHeader(path string, body []byte, token secret.Text, externalID string) http.Header {
+func (c *Client) snapHeader(path string, body []byte, token secret.Text, externalID string) header {
 	stamp := timestamp(c.cfg.Now())
-	return http.Header{
-		"X-TIMESTAMP":   {stamp},
-		"X-SIGNATURE":   {snapSignature(c.keys.Load().shared[0], snapText(http.MethodPost, path, token, body, stamp))},
-		"X-PARTNER-ID":  {c.cfg.ClientID},
-		"X-EXTERNAL-ID": {externalID},
-		"Authorization": {"Bearer " + token.Reveal()},
+	return header{
+		{"X-TIMESTAMP", stamp},
+		{"X-SIGNATURE", snapSignature(c.keys.Load().shared[0], snapText(http.MethodPost, path, token, body, stamp))},
+		{"X-PARTNER-ID", c.cfg.ClientID},
+		{"X-EXTERNAL-ID", externalID},
+		{"Authorization", "Bearer " + token.Reveal()},
 	}
 }
 
-// addCustomer adds what this channel wants to know of the customer; the order
+// customerHeader is what this channel wants to know of the customer; the order
 // has been checked to hold it.
-func addCustomer(h http.Header, o Order) {
+func customerHeader(o Order) (h header) {
 	facts := o.Channel.Facts()
 	for _, field := range []struct {
 		name, prefix string
@@ -151,9 +150,10 @@ func addCustomer(h http.Header, o Order) {
 		{"X-DEVICE-ID", "", facts.DeviceID, o.Customer.DeviceID},
 	} {
 		if field.need != channel.Unused && !field.value.IsZero() {
-			h[field.name] = []string{field.prefix + field.value.Reveal()}
+			h = append(h, headerField{field.name, field.prefix + field.value.Reveal()})
 		}
 	}
+	return h
 }
 
 // inquiryID is an X-EXTERNAL-ID that no refund can have: those begin with 1.

@@ -190,7 +190,7 @@ func (c *Client) fetchToken(ctx context.Context) (token, *PrepareError) {
 	}
 	got := c.wire.send(ctx, request{
 		operation: OpToken, method: http.MethodPost, path: tokenPath, body: []byte(tokenBody),
-		header: http.Header{"X-CLIENT-KEY": {c.cfg.ClientID}, "X-TIMESTAMP": {stamp}, "X-SIGNATURE": {signature}},
+		header: header{{"X-CLIENT-KEY", c.cfg.ClientID}, {"X-TIMESTAMP", stamp}, {"X-SIGNATURE", signature}},
 	})
 	fresh, failed := readToken(got, asked)
 	if failed != nil {

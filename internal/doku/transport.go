@@ -1,9 +1,7 @@
 package doku
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -33,19 +31,9 @@ const (
 	maxBody      = 64 << 10         // bytes of an answer that are read, encoded or decoded
 	dialTimeout  = 10 * time.Second // TCP, proxy and TLS together
 	idleTimeout  = 25 * time.Second // shorter than servers' usual 60 s: a request on a connection that they are closing is an unknown outcome
-	writeBuffer  = 16 << 10         // one write takes the whole request, however long its tokens
 	userAgent    = "refundworker"
 	jsonMimeType = "application/json"
 )
-
-// request is one HTTP request. Its header's names are written as they stand.
-type request struct {
-	operation, method, path string
-	header                  http.Header
-	body                    []byte                      // nil: none
-	limit                   *limit                      // refund calls only
-	signature               func(reply) signatureStatus // what the answer's signature is worth; nil: never signed, and sent over a connection of its own
-}
 
 // fault says what kept an answer from being whole.
 type fault uint8
@@ -82,14 +70,14 @@ type reply struct {
 // would pass for the answer to another request, so each of these calls has a
 // connection of its own.
 type transport struct {
-	base   *url.URL
+	host   string // of DOKU, with its port where that is not the usual one
 	cfg    Config
 	dialer *dialer
 	pool   pool
 }
 
 func newTransport(life context.Context, cfg Config, base *url.URL) *transport {
-	return &transport{base: base, cfg: cfg, dialer: newDialer(life, cfg, base), pool: pool{size: cfg.Slots}}
+	return &transport{host: base.Host, cfg: cfg, dialer: newDialer(life, cfg, base), pool: pool{size: cfg.Slots}}
 }
 
 // send sends r and reads the answer. It returns when both are done, at the
@@ -105,7 +93,7 @@ func (t *transport) send(ctx context.Context, r request) reply {
 }
 
 func (t *transport) exchange(ctx context.Context, r request) reply {
-	req, err := t.newRequest(ctx, r)
+	wire, err := r.encode(t.host)
 	if err != nil {
 		return reply{fault: notWritten, problem: err.Error()}
 	}
@@ -114,7 +102,7 @@ func (t *transport) exchange(ctx context.Context, r request) reply {
 		return failure(ctx, unsentYet, err)
 	}
 	stop := c.watch(ctx)
-	got, again := t.roundTrip(ctx, c, r, req)
+	got, again := t.roundTrip(ctx, c, r, wire)
 	if stop() && again {
 		t.pool.put(c)
 	} else {
@@ -153,11 +141,11 @@ var unfit = map[rest]error{surplus: errUnsolicited, ended: io.EOF}
 
 // roundTrip writes the request, reads the answer, and reports whether the
 // connection may carry another.
-func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req *http.Request) (got reply, again bool) {
-	if state, err := c.write(req, r.limit); err != nil {
+func (t *transport) roundTrip(ctx context.Context, c *connection, r request, wire []byte) (got reply, again bool) {
+	if state, err := c.write(wire, r.limit); err != nil {
 		return failure(ctx, state, err), false
 	}
-	res, err := c.read(req)
+	res, err := c.read()
 	if err != nil {
 		return failure(ctx, leaving, err), false
 	}
@@ -166,7 +154,7 @@ func (t *transport) roundTrip(ctx context.Context, c *connection, r request, req
 	if got.fault != whole {
 		return got, false
 	}
-	known := matchOf(r, req, got)
+	known := matchOf(r, got)
 	left := c.rest()
 	if left == nothing && known == untied && c.used() {
 		left = c.late(ctx)
@@ -195,8 +183,8 @@ const (
 	wronglySigned           // its signature is not for this request
 )
 
-func matchOf(r request, req *http.Request, got reply) matchKind {
-	echoed, sent := strings.TrimSpace(got.header.Get("Request-Id")), req.Header.Get("Request-Id")
+func matchOf(r request, got reply) matchKind {
+	echoed, sent := strings.TrimSpace(got.header.Get("Request-Id")), r.header.get("Request-Id")
 	named := sent != "" && echoed != ""
 	switch {
 	case named && !strings.EqualFold(echoed, sent):
@@ -212,23 +200,4 @@ func matchOf(r request, req *http.Request, got reply) matchKind {
 	default:
 		return map[bool]matchKind{true: tied}[named]
 	}
-}
-
-func (t *transport) newRequest(ctx context.Context, r request) (*http.Request, error) {
-	var body io.Reader
-	if r.body != nil {
-		body = bytes.NewReader(r.body)
-	}
-	req, err := http.NewRequestWithContext(ctx, r.method, t.base.String()+r.path, body)
-	if err != nil {
-		return nil, errors.New("request cannot be built")
-	}
-	req.Close = r.signature == nil
-	req.Header = r.header
-	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Accept", jsonMimeType)
-	if r.body != nil {
-		req.Header.Set("Content-Type", jsonMimeType)
-	}
-	return req, nil
 }

@@ -61,10 +61,15 @@ const (
 	mostBytes   = 512 << 10
 )
 
-// publish sends one append, by itself or in a batch, and returns its sequence.
-// Errors are those of [Ledger.publish].
-func (g *group) publish(ctx context.Context, msg *nats.Msg, refundID string) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, g.ledger.cfg.RequestTimeout)
+// publish sends one append, by itself or in a batch, and returns its sequence. It
+// waits for the answer as long as for any, and not beyond until (zero: no such
+// time). Errors are those of [Ledger.publish].
+func (g *group) publish(ctx context.Context, until time.Time, msg *nats.Msg, refundID string) (uint64, error) {
+	deadline := time.Now().Add(g.ledger.cfg.RequestTimeout)
+	if !until.IsZero() && until.Before(deadline) {
+		deadline = until
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	m, underWay := g.enter(msg, refundID)
 	if m == nil {

@@ -58,7 +58,7 @@ func appendAll(t *testing.T, l *ledger.Ledger, records []*refund.Record) []outco
 	var all sync.WaitGroup
 	for i, r := range records {
 		all.Go(func() {
-			seq, err := l.AppendUntilStored(t.Context(), r, func(error) {})
+			seq, err := l.AppendUntilStored(t.Context(), time.Time{}, r, func(error) {})
 			outcomes[i] = outcome{r, seq, err}
 		})
 	}
@@ -329,7 +329,7 @@ func TestAppendThatGivesUpItsTurnHoldsUpNobody(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		all.Go(func() {
 			defer cancel()
-			seq, err := f.ledger.AppendUntilStored(ctx, r, func(error) {})
+			seq, err := f.ledger.AppendUntilStored(ctx, time.Time{}, r, func(error) {})
 			last, readErr := f.ledger.Last(t.Context(), r.Job.RefundID)
 			switch {
 			case readErr != nil:

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -88,26 +88,42 @@ const (
 // [ErrNotStored] (nothing changed), [ErrTooLarge] (nothing changed, nor will it),
 // [ErrUncertain] (ctx ended first).
 func (l *Ledger) Append(ctx context.Context, r *refund.Record) (uint64, error) {
-	return l.append(ctx, r, nil)
+	return l.append(ctx, time.Time{}, r, nil)
 }
 
 // AppendUntilStored is [Ledger.Append] that also makes again what certainly
-// changed nothing, until ctx ends: for records that must not be lost while this
-// process lives. failed is called after each attempt that the server refused or
-// did not answer.
-func (l *Ledger) AppendUntilStored(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
-	return l.append(ctx, r, failed)
+// changed nothing, until ctx ends or the time has come (zero: none): for records
+// that must not be lost while this process lives. failed is called after each
+// attempt that the server refused or did not answer.
+func (l *Ledger) AppendUntilStored(ctx context.Context, until time.Time, r *refund.Record, failed func(error)) (uint64, error) {
+	return l.append(ctx, until, r, failed)
 }
 
-// append has one deadline, that of ctx, and a time-out for each attempt.
-func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
+// append makes the first attempt, which mostly succeeds, under one timer.
+func (l *Ledger) append(ctx context.Context, until time.Time, r *refund.Record, failed func(error)) (uint64, error) {
 	msg, err := l.guarded(r)
 	if err != nil {
 		return 0, err
 	}
+	seq, err := l.group.publish(ctx, until, msg, r.Job.RefundID)
+	if err == nil {
+		return seq, nil
+	}
+	if !until.IsZero() {
+		var cancel func()
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
+	return l.appendAgain(ctx, msg, r, err, failed)
+}
+
+// appendAgain settles what became of an attempt that failed, and makes further
+// ones until one of them is settled.
+func (l *Ledger) appendAgain(ctx context.Context, msg *nats.Msg, r *refund.Record, err error, failed func(error)) (seq uint64, _ error) {
 	pauses, troubled, unanswered := l.newPauses(), false, false
 	for {
-		seq, done, err := l.attempt(ctx, msg, r)
+		var done bool
+		seq, done, err = l.settled(ctx, msg, r, seq, err)
 		if err == nil && troubled {
 			l.recovered()
 		}
@@ -127,6 +143,7 @@ func (l *Ledger) append(ctx context.Context, r *refund.Record, failed func(error
 		if !l.pause(ctx, pauses.NextBackOff(), answered) {
 			return 0, fmt.Errorf("append record of %s: %w: %w", r.Job.RefundID, err, ctx.Err())
 		}
+		seq, err = l.group.publish(ctx, time.Time{}, msg, r.Job.RefundID)
 	}
 }
 
@@ -141,21 +158,20 @@ func (l *Ledger) guarded(r *refund.Record) (*nats.Msg, error) {
 	return msg, nil
 }
 
-// attempt publishes once, and reads where that leaves open what is stored. Unless
-// done, err wraps [ErrNotStored] or [ErrUncertain].
-func (l *Ledger) attempt(ctx context.Context, msg *nats.Msg, r *refund.Record) (seq uint64, done bool, err error) {
-	seq, err = l.group.publish(ctx, msg, r.Job.RefundID)
+// settled takes what an attempt gave, and reads where that leaves open what is
+// stored. Unless done, err wraps [ErrNotStored] or [ErrUncertain].
+func (l *Ledger) settled(ctx context.Context, msg *nats.Msg, r *refund.Record, stored uint64, cause error) (seq uint64, done bool, err error) {
 	switch {
-	case err == nil, errors.Is(err, ErrTooLarge):
-		return seq, true, err
-	case errors.Is(err, ErrNotStored):
-		return 0, false, err
+	case cause == nil, errors.Is(cause, ErrTooLarge):
+		return stored, true, cause
+	case errors.Is(cause, ErrNotStored):
+		return 0, false, cause
 	}
-	seq, done, settled := l.settle(ctx, msg, r)
+	seq, done, err = l.settle(ctx, msg, r)
 	if done {
-		return seq, true, settled
+		return seq, true, err
 	}
-	return 0, false, fmt.Errorf("%w: %w", ErrUncertain, err)
+	return 0, false, fmt.Errorf("%w: %w", ErrUncertain, cause)
 }
 
 // contended reports whether another append to the same refund is in flight.

@@ -199,7 +199,7 @@ func TestAnswerIsStoredAfterNATSCameBack(t *testing.T) {
 	troubled := make(chan error, 100)
 	done := make(chan error, 1)
 	go func() {
-		_, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Succeeded, 0, "a"), func(err error) {
+		_, err := f.ledger.AppendUntilStored(t.Context(), time.Time{}, record("rf-1", refund.Succeeded, 0, "a"), func(err error) {
 			select {
 			case troubled <- err:
 			default:

@@ -172,7 +172,7 @@ func TestRecordThatIsTooLargeIsNotTriedForEver(t *testing.T) {
 	r := record("rf-1", refund.Failed, 0, "a")
 	r.Response = &refund.Response{HTTPStatus: 400, Code: strings.Repeat("c", 512), Message: strings.Repeat("m", 512), ErrorMessage: strings.Repeat("e", 512), RefundNo: strings.Repeat("n", 512)}
 	r.Note = strings.Repeat("n", 4000)
-	seq, err := l.AppendUntilStored(t.Context(), r, func(err error) { t.Errorf("tried again after %v", err) })
+	seq, err := l.AppendUntilStored(t.Context(), time.Time{}, r, func(err error) { t.Errorf("tried again after %v", err) })
 	if !errors.Is(err, ledger.ErrTooLarge) || seq != 0 {
 		t.Fatalf("%d, %v", seq, err)
 	}

@@ -82,7 +82,7 @@ func TestRetriesEndWithTheirContext(t *testing.T) {
 			return f.ledger.ScheduleUntilStored(ctx, scheduledMessage(time.Now().Add(time.Hour), "job"), tell)
 		},
 		"append": func(ctx context.Context, tell func(error)) error {
-			_, err := f.ledger.AppendUntilStored(ctx, record("rf-1", refund.Sending, 0, "a"), tell)
+			_, err := f.ledger.AppendUntilStored(ctx, time.Time{}, record("rf-1", refund.Sending, 0, "a"), tell)
 			return err
 		},
 	} {
@@ -110,11 +110,11 @@ func TestWhatCannotSucceedIsNotTriedAgain(t *testing.T) {
 	if err := f.ledger.ScheduleUntilStored(t.Context(), scheduledMessage(time.Time{}, "job"), never); err == nil {
 		t.Error("a wait without a time was stored")
 	}
-	if _, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Sending, 0, "a"), never); err != nil {
+	if _, err := f.ledger.AppendUntilStored(t.Context(), time.Time{}, record("rf-1", refund.Sending, 0, "a"), never); err != nil {
 		t.Fatal(err)
 	}
 	var moved *ledger.MovedError
-	if _, err := f.ledger.AppendUntilStored(t.Context(), record("rf-1", refund.Sending, 0, "b"), never); !errors.As(err, &moved) {
+	if _, err := f.ledger.AppendUntilStored(t.Context(), time.Time{}, record("rf-1", refund.Sending, 0, "b"), never); !errors.As(err, &moved) {
 		t.Errorf("err = %v", err)
 	}
 }
@@ -142,7 +142,7 @@ func TestAllThatWaitIsStoredWhenTheFirstIs(t *testing.T) {
 	for i := range n {
 		go func() {
 			// What the stream's own limit refuses is asked about, and asked again.
-			_, err := f.ledger.AppendUntilStored(t.Context(), record(fmt.Sprintf("rf-%d", i), refund.Succeeded, 0, "a"), func(error) {
+			_, err := f.ledger.AppendUntilStored(t.Context(), time.Time{}, record(fmt.Sprintf("rf-%d", i), refund.Succeeded, 0, "a"), func(error) {
 				refused <- struct{}{}
 			})
 			stored <- err

@@ -62,7 +62,7 @@ func Error(err error) string { return Text(strings.ReplaceAll(err.Error(), "\n",
 // JSON's own escapes, so that it means the same and can be printed. Line ends
 // between values stay.
 func JSON(text []byte) []byte {
-	if !bytes.ContainsFunc(text, unfitInJSON) {
+	if plain(text) || !bytes.ContainsFunc(text, unfitInJSON) {
 		return text
 	}
 	var out []byte
@@ -82,6 +82,16 @@ func JSON(text []byte) []byte {
 		text = text[size:]
 	}
 	return out
+}
+
+// plain reports whether text is all graphic ASCII and line ends, as most is.
+func plain(text []byte) bool {
+	for _, c := range text {
+		if c != '\n' && (c < ' ' || c > '~') {
+			return false
+		}
+	}
+	return true
 }
 
 func unfitInJSON(r rune) bool { return r != '\n' && unfit(r) }

@@ -76,9 +76,7 @@ func (e *execution) store(ctx context.Context, r *refund.Record) (uint64, error)
 	if r.State == refund.Sending {
 		limit = r.SendBy.Time()
 	}
-	ctx, cancel := context.WithDeadline(ctx, limit)
-	defer cancel()
-	return e.cfg.Ledger.AppendUntilStored(ctx, r, func(err error) {
+	return e.cfg.Ledger.AppendUntilStored(ctx, limit, r, func(err error) {
 		e.log.Debug("record not stored yet", "refund_id", e.id(), "state", r.State, "error", err)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
@@ -101,11 +102,11 @@ func (e *execution) storeAnswer(ctx context.Context, r *refund.Record) (uint64, 
 // without the texts that decide nothing. If that is refused too, trying on would
 // change nothing: the refund stays as it is, and DOKU will be asked about it.
 func (e *execution) storeAnswerOfAnySize(ctx context.Context, r *refund.Record, failed func(error)) (uint64, error) {
-	seq, err := e.cfg.Ledger.AppendUntilStored(ctx, r, failed)
+	seq, err := e.cfg.Ledger.AppendUntilStored(ctx, time.Time{}, r, failed)
 	if !errors.Is(err, ledger.ErrTooLarge) {
 		return seq, err
 	}
 	e.log.Error("answer from DOKU stored without its texts: too large for the server", "refund_id", e.id(), "state", r.State, "error", err)
 	*r = ledger.WithoutTexts(*r)
-	return e.cfg.Ledger.AppendUntilStored(ctx, r, failed)
+	return e.cfg.Ledger.AppendUntilStored(ctx, time.Time{}, r, failed)
 }

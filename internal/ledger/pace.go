@@ -28,6 +28,7 @@ const (
 	samples      = 64 // appends alone, each with so many under way, before a trial
 	trialBatches = 10
 	unmeasured   = 2                // the first of these: they wait behind appends made before
+	hopeless     = 3                // after so many, a trial ends at once where batches take half as long again as appends alone
 	mostSmall    = 4                // batches of fewer members than busyFrom, one after the other, end grouping
 	mostRefused  = 3                // and so do refused ones
 	keptFor      = 10 * time.Second // until appends alone are measured again
@@ -74,11 +75,14 @@ func (p *pace) storedBatch(now time.Time, took time.Duration, members int) {
 	if p.trial <= trialBatches-unmeasured {
 		p.batch.add(took, members)
 	}
-	if p.trial > 1 {
+	switch {
+	case p.trial <= trialBatches-hopeless && p.trial > 1 && p.batch.each() > p.alone.each()*3/2:
+		p.postpone(now)
+	case p.trial > 1:
 		p.trial--
-		return
+	default:
+		p.judge(now)
 	}
-	p.judge(now)
 }
 
 // isSmall reports whether batches have become too small to measure.

@@ -18,6 +18,7 @@ import (
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/config"
 	"refundworker.example/refundworker/internal/doku"
+	"refundworker.example/refundworker/internal/observe"
 	"refundworker.example/refundworker/internal/proof/chaos"
 	"refundworker.example/refundworker/internal/refund"
 	"refundworker.example/refundworker/internal/retry"
@@ -83,7 +84,7 @@ func (b bench) service(s *chaos.Stack) (service.Config, error) {
 		Channels:    []channel.Channel{channel.CreditCard, channel.DirectDebitMandiri},
 		Concurrency: b.Concurrency[0],
 		Connect:     config.NATS{NATSURL: s.NATS.URL, NATSInboxPrefix: "_INBOX", NATSAPIPrefix: "$JS.API"},
-		Log:         slog.New(slog.NewJSONHandler(log, nil)),
+		Log:         observe.NewLogger(log, slog.LevelInfo, false),
 		Policy: refund.Policy{
 			Timeout: time.Minute, Quiet: time.Minute, RetryDeadline: 24 * time.Hour, Repeat: refund.RepeatSameDay,
 		},

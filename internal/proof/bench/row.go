@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -76,8 +77,8 @@ func (b bench) row(ctx context.Context, name string, what setup) (r row, err err
 // launch starts what is measured.
 func launch(s *chaos.Stack, name string, what setup) (*chaos.Process, error) {
 	settings := settings(what.concurrency)
-	if name == floorBatched {
-		name, settings["FLOOR_GROUP_COMMIT"] = floor, "true"
+	if v, ok := variants[name]; ok {
+		name, settings[v.setting] = v.program, v.value
 	}
 	return s.LaunchProgram(name, settings)
 }
@@ -193,7 +194,7 @@ var errMoney = errors.New("the money is not right")
 // check compares the simulator's book with what was published, and with the
 // ledger, which the floor keeps in a form of its own.
 func check(ctx context.Context, s *chaos.Stack, name string, published []jobs.Job) error {
-	if name == floor || name == floorBatched {
+	if strings.HasPrefix(name, floor) {
 		return checkBook(ctx, s, published)
 	}
 	audit, err := s.Audit(ctx, published)

@@ -5,7 +5,8 @@
 // acknowledgement a job, and nothing else. It is what the worker is measured
 // against, and no worker: it decides nothing, repeats nothing, and does not
 // believe or doubt any answer. With FLOOR_GROUP_COMMIT=true its appends travel in
-// atomic batches. All else is a worker's settings from the environment.
+// atomic batches; with FLOOR_WITH=doku, ledger or log this part of it is the
+// worker's own. All else is a worker's settings from the environment.
 package main
 
 import (
@@ -67,7 +68,7 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("pull: %w", err)
 	}
 	defer context.AfterFunc(ctx, messages.Stop)()
-	return start(ctx, messages, concurrency, &floor{
+	f := &floor{
 		js: js, nc: nc, key: []byte(strings.TrimSpace(string(key))),
 		baseURL: os.Getenv("DOKU_BASE_URL"), clientID: os.Getenv("DOKU_CLIENT_ID"),
 		http: &http.Client{
@@ -76,7 +77,13 @@ func run(ctx context.Context) error {
 				MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, DisableCompression: true,
 			},
 		},
-	})
+	}
+	end, err := f.use(os.Getenv("FLOOR_WITH"), concurrency)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return start(ctx, messages, concurrency, f)
 }
 
 // start works with or without group commit.

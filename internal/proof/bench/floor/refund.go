@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,7 +22,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/channel"
+	"refundworker.example/refundworker/internal/doku"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/ledger"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -32,6 +35,9 @@ type floor struct {
 	http              *http.Client
 	baseURL, clientID string
 	key               []byte
+	doku              *doku.Client   // nil: net/http
+	ledger            *ledger.Ledger // nil: records of the floor's own
+	log               *slog.Logger   // nil: no line
 }
 
 var (
@@ -53,19 +59,18 @@ func (f *floor) refund(ctx context.Context, m jetstream.Msg) error {
 	if err := json.Unmarshal(m.Data(), &job); err != nil {
 		return fmt.Errorf("read job: %w", err)
 	}
+	defer f.logged(job.RefundID)
+	if f.ledger != nil {
+		return f.withRecords(ctx, m)
+	}
 	announced, err := f.append(ctx, jobs.LedgerSubject(channel.CreditCard, refund.Sending, job.RefundID), job.RefundID, 0, m.Data())
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{
-		"order":   map[string]any{"invoice_number": job.InvoiceNumber},
-		"payment": map[string]any{"original_request_id": job.OriginalRequestID},
-		"refund":  map[string]any{"amount": job.Amount, "reason": job.Reason},
+	answer, err := f.ask(ctx, doku.Order{
+		Channel: channel.CreditCard, InvoiceNumber: job.InvoiceNumber, OriginalRequestID: job.OriginalRequestID,
+		Amount: job.Amount, Reason: job.Reason, RequestID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(job.RefundID)).String(),
 	})
-	if err != nil {
-		return fmt.Errorf("encode refund: %w", err)
-	}
-	answer, err := f.call(ctx, uuid.NewSHA1(uuid.NameSpaceOID, []byte(job.RefundID)).String(), body)
 	if err != nil {
 		return err
 	}
@@ -125,18 +130,26 @@ func (f *floor) appendInBatch(ctx context.Context, subject, refundID string, aft
 }
 
 // call makes one signed refund call and returns the body of its answer.
-func (f *floor) call(ctx context.Context, requestID string, body []byte) ([]byte, error) {
+func (f *floor) call(ctx context.Context, o doku.Order) ([]byte, error) {
+	body, err := json.Marshal(map[string]any{
+		"order":   map[string]any{"invoice_number": o.InvoiceNumber},
+		"payment": map[string]any{"original_request_id": o.OriginalRequestID},
+		"refund":  map[string]any{"amount": o.Amount, "reason": o.Reason},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode refund: %w", err)
+	}
 	digest := sha256.Sum256(body)
 	stamp := time.Now().UTC().Format("2006-01-02T15:04:05Z")
 	mac := hmac.New(sha256.New, f.key)
-	mac.Write([]byte("Client-Id:" + f.clientID + "\nRequest-Id:" + requestID + "\nRequest-Timestamp:" + stamp +
+	mac.Write([]byte("Client-Id:" + f.clientID + "\nRequest-Id:" + o.RequestID + "\nRequest-Timestamp:" + stamp +
 		"\nRequest-Target:" + path + "\nDigest:" + base64.StdEncoding.EncodeToString(digest[:])))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.baseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	req.Header = http.Header{
-		"Client-Id": {f.clientID}, "Request-Id": {requestID}, "Request-Timestamp": {stamp},
+		"Client-Id": {f.clientID}, "Request-Id": {o.RequestID}, "Request-Timestamp": {stamp},
 		"Signature":    {"HMACSHA256=" + base64.StdEncoding.EncodeToString(mac.Sum(nil))},
 		"Content-Type": {"application/json"},
 	}

@@ -91,10 +91,6 @@ bench: ## run all benchmarks, then the whole way with real processes, beside the
 	go run ./internal/proof/bench --concurrency 64 --delay 50ms,500ms --sync off --rounds 1 --pace 0
 	go run ./internal/proof/bench --concurrency 64 --replicas 3 --rounds 1 --pace 0
 
-.PHONY: pgo
-pgo: ## measure anew the profile that cmd/worker is compiled by (it changes what is inlined, never what is computed)
-	go run ./internal/proof/bench --concurrency 64 --sync off --jobs 40000 --profile cmd/worker/default.pgo
-
 .PHONY: bench-short
 bench-short: ## run every benchmark once, and the whole way with few refunds: that they run, not how fast
 	go test -run '^$$' -bench . -benchtime 1x ./...

@@ -87,9 +87,10 @@ type Config struct {
 // one handler, in Concurrency goroutines at most. Due messages go first.
 //
 // A message is pulled in one of two ways: in batches no larger than the slots
-// set aside for them, or by a long poll for a single message, which stands only
-// if a slot was free when it was sent. A message that then finds no slot waits
-// for the next one, with priority. Whatever is in flight is heartbeaten.
+// set aside for them and those that are about to become free, or by a long poll
+// for a single message, which stands only if a slot was free when it was sent. A
+// message that then finds no slot waits for the next one, with priority. Whatever
+// is in flight is heartbeaten.
 type Intake struct {
 	cfg      Config
 	slots    slots
@@ -99,6 +100,7 @@ type Intake struct {
 	used     atomic.Bool
 	running  atomic.Int64   // deliveries that have a slot
 	ready    chan *Delivery // those whose handler has not begun; room for all slots
+	finished atomic.Int64   // deliveries whose handler has ended
 	started  atomic.Int64   // goroutines that run handlers; stays at Concurrency or a little above
 	handlers sync.WaitGroup // of these goroutines, Concurrency at most
 }
@@ -253,6 +255,7 @@ func (i *Intake) finish(d *Delivery) {
 	}
 	i.inFlight.remove(d)
 	i.running.Add(-1)
+	i.finished.Add(1)
 	i.slots.release(1)
 }
 
@@ -300,6 +303,9 @@ func (i *Intake) admit(ctx context.Context, want int, r priority) (int, error) {
 		}
 		n, changed := i.slots.take(want, limit, r)
 		if n > 0 {
+			if r == waitDue || r == waitFresh { // a message that is here starts at once
+				return n, nil
+			}
 			return n + i.waitForMoreSlots(ctx, want-n, limit, n, r), nil
 		}
 		select {

@@ -32,6 +32,7 @@ type puller struct {
 
 	box     *pullInbox
 	waiting []*Delivery // pulled, without a slot
+	ahead   int         // how many more than there are slots the next batch asks for
 	more    bool        // the last message said that others are pending
 	failed  bool        // the last session ended with a pull, and none has been answered since
 	paused  bool        // since the last answer
@@ -157,34 +158,38 @@ func (s *puller) step(ctx context.Context) error {
 	return err
 }
 
-// startWaiting starts the first message that found no slot, or lets it go when
-// it has waited up to the ceiling: without heartbeats it comes again by itself,
-// perhaps to a process that has time for it.
+// startWaiting starts messages that found no slot, as many as there are slots by
+// now, or lets the first one go when it has waited up to the ceiling: without
+// heartbeats it comes again by itself, perhaps to a process that has time for it.
 func (s *puller) startWaiting(ctx context.Context) error {
 	if open, err := s.gateOpen(ctx); err != nil || !open {
 		return err
 	}
-	d := s.waiting[0]
-	limited, cancel := context.WithTimeout(ctx, s.in.inFlight.remaining(d))
+	first := s.waiting[0]
+	limited, cancel := context.WithTimeout(ctx, s.in.inFlight.remaining(first))
 	defer cancel()
-	_, err := s.in.admit(limited, 1, s.waitPriority)
+	n, err := s.in.admit(limited, len(s.waiting), s.waitPriority)
 	switch {
 	case ctx.Err() != nil:
 		if err == nil {
-			s.in.slots.release(1)
+			s.in.slots.release(n)
 		}
 		return ctx.Err()
 	case err != nil && limited.Err() == nil:
 		return fmt.Errorf("wait for gate: %w", err)
 	}
-	s.waiting = s.waiting[1:]
 	// What the message said about others was true when it came.
-	s.more = s.more || s.in.cfg.Ceiling-s.in.inFlight.remaining(d) > moreSlotsTime
+	s.more = s.more || s.in.cfg.Ceiling-s.in.inFlight.remaining(first) > moreSlotsTime
 	if err != nil {
-		s.in.inFlight.remove(d)
+		s.waiting = s.waiting[1:]
+		s.in.inFlight.remove(first)
 		return nil
 	}
-	s.start(d)
+	started := s.waiting[:n]
+	s.waiting = s.waiting[n:]
+	for _, d := range started {
+		s.start(d)
+	}
 	return nil
 }
 
@@ -223,7 +228,10 @@ func (s *puller) gateOpen(ctx context.Context) (open bool, err error) {
 // MaxAckPending reached.
 const batchWait = 5 * time.Millisecond
 
-// batch pulls what is there into slots set aside for it.
+// batch pulls what is there into slots set aside for it, and for those that
+// become free until the answer comes: as many as did during the batch before,
+// but no more than a quarter of all. Without these a slot would stay empty for a
+// whole round trip to the server, which fsync and replicas make a long one.
 func (s *puller) batch(ctx context.Context) error {
 	n, err := s.in.admit(ctx, s.in.cfg.Concurrency, s.pullPriority)
 	if err != nil {
@@ -231,7 +239,9 @@ func (s *puller) batch(ctx context.Context) error {
 	}
 	defer func() { s.in.slots.release(n) }()
 	s.more = false
-	err = s.request(ctx, pullRequest{Batch: n, Expires: batchWait, NoWait: true}, &n)
+	before := s.in.finished.Load()
+	err = s.request(ctx, pullRequest{Batch: n + s.ahead, Expires: batchWait, NoWait: true}, &n)
+	s.ahead = int(min(s.in.finished.Load()-before, int64(s.in.cfg.Concurrency/4)))
 	if err == nil && s.suspect {
 		return ErrStalled
 	}

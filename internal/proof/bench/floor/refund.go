@@ -38,6 +38,7 @@ type floor struct {
 	doku              *doku.Client   // nil: net/http
 	ledger            *ledger.Ledger // nil: records of the floor's own
 	log               *slog.Logger   // nil: no line
+	keep              bool           // acknowledge nothing
 }
 
 var (
@@ -82,7 +83,7 @@ func (f *floor) refund(ctx context.Context, m jetstream.Msg) error {
 	if _, err := f.append(ctx, subject, job.RefundID, announced, result); err != nil {
 		return err
 	}
-	return m.Ack()
+	return f.ack(m)
 }
 
 // result has of a worker's result what the benchmark reads: when the job was

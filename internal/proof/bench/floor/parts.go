@@ -22,10 +22,10 @@ import (
 	"refundworker.example/refundworker/internal/secret"
 )
 
-var errPart = errors.New("FLOOR_WITH: none of doku, ledger, log, no-ack")
+var errPart = errors.New("FLOOR_WITH: none of doku, ledger, log")
 
 // use takes one part of the worker's in place of the floor's own, which has none
-// where it is the log, or leaves the acknowledgement out. end ends it.
+// where it is the log. end ends it.
 func (f *floor) use(part string, concurrency int) (end func(), err error) {
 	switch part {
 	case "":
@@ -46,8 +46,6 @@ func (f *floor) use(part string, concurrency int) (end func(), err error) {
 		lines := observe.NewLineWriter(os.Stderr, false)
 		f.log = observe.NewLogger(lines, slog.LevelInfo, false)
 		return func() { lines.Close(observe.LinesFlush) }, nil
-	case "no-ack":
-		f.keep = true
 	default:
 		return nil, errPart
 	}
@@ -97,13 +95,6 @@ func (f *floor) withRecords(ctx context.Context, m jetstream.Msg) error {
 	r.Response = &refund.Response{HTTPStatus: 200, Message: "Refund has been processed", RefundType: "REFUND", ApprovalCode: strings.Repeat("1", 6)}
 	if _, err := f.ledger.Append(ctx, &r); err != nil {
 		return err
-	}
-	return f.ack(m)
-}
-
-func (f *floor) ack(m jetstream.Msg) error {
-	if f.keep {
-		return nil
 	}
 	return m.Ack()
 }

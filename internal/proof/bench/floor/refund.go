@@ -38,7 +38,6 @@ type floor struct {
 	doku              *doku.Client   // nil: net/http
 	ledger            *ledger.Ledger // nil: records of the floor's own
 	log               *slog.Logger   // nil: no line
-	keep              bool           // acknowledge nothing
 }
 
 var (
@@ -83,7 +82,7 @@ func (f *floor) refund(ctx context.Context, m jetstream.Msg) error {
 	if _, err := f.append(ctx, subject, job.RefundID, announced, result); err != nil {
 		return err
 	}
-	return f.ack(m)
+	return m.Ack()
 }
 
 // result has of a worker's result what the benchmark reads: when the job was

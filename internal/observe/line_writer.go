@@ -19,6 +19,10 @@ const (
 	// piece, so that lines of several processes on one pipe do not mix.
 	linePiece = 4096
 
+	// linesApart is the least time between two writes while lines keep coming: a
+	// write for each line would cost more than the line.
+	linesApart = 5 * time.Millisecond
+
 	// LinesFlush is how long [LineWriter.Close] waits at most.
 	LinesFlush = time.Second
 )
@@ -33,6 +37,7 @@ type LineWriter struct {
 	report  slog.Handler // writes to out, past the bound
 	limit   int
 	wake    chan struct{} // of capacity one
+	closing chan struct{}
 	ended   chan struct{}
 	dropped atomic.Uint64
 
@@ -51,7 +56,7 @@ func NewLineWriter(out io.Writer, text bool) *LineWriter {
 func newLineWriter(out io.Writer, text bool, limit int) *LineWriter {
 	l := &LineWriter{
 		out: out, report: NewLogger(out, slog.LevelInfo, text).Handler(), limit: limit,
-		wake: make(chan struct{}, 1), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.run()
 	return l
@@ -88,7 +93,10 @@ func (l *LineWriter) wakeWriter() {
 // goroutine then ends with the process.
 func (l *LineWriter) Close(limit time.Duration) {
 	l.mu.Lock()
-	l.closed = true
+	if !l.closed {
+		l.closed = true
+		close(l.closing)
+	}
 	l.mu.Unlock()
 	l.wakeWriter()
 	t := time.NewTimer(limit)
@@ -102,6 +110,8 @@ func (l *LineWriter) Close(limit time.Duration) {
 func (l *LineWriter) run() {
 	defer close(l.ended)
 	var spare []byte
+	apart := time.NewTimer(linesApart)
+	defer apart.Stop()
 	missing := uint64(0) // lost, and not told yet
 	for {
 		batch, lost, closed := l.take(spare)
@@ -118,6 +128,11 @@ func (l *LineWriter) run() {
 			missing = 0
 		}
 		spare = batch
+		apart.Reset(linesApart)
+		select {
+		case <-apart.C:
+		case <-l.closing:
+		}
 	}
 }
 

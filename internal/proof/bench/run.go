@@ -29,7 +29,7 @@ type Config struct {
 	PaceFor     time.Duration   `help:"How long those rows last." default:"8s"`
 	Plot        string          `help:"Write the rows as a picture (SVG) to this file, too." placeholder:"FILE"`
 	Profile     string          `help:"Instead of the rows: run the worker in this process and write its CPU profile here." placeholder:"FILE"`
-	Programs    []string        `help:"What to measure: floor, floor-batched (with group commit), floor+doku, floor+ledger, floor+log (with this part of the worker's), worker, worker-log (writes no line for a refund)." enum:"floor,floor-batched,floor+doku,floor+ledger,floor+log,worker,worker-log" default:"floor,floor-batched,worker"`
+	Programs    []string        `help:"What to measure: floor, floor-batched (with group commit), floor+doku, floor+ledger, floor+log, floor+doku+ledger (with these parts of the worker's), worker, worker-log (writes no line for a refund)." enum:"floor,floor-batched,floor+doku,floor+ledger,floor+log,floor+doku+ledger,worker,worker-log" default:"floor,floor-batched,worker"`
 	RateLimit   int             `help:"RATE_LIMIT of --drain." default:"500"`
 	Replicas    []int           `help:"Replicas of the streams, each in a NATS process of its own: 1 or 3." default:"1"`
 	Stored      []int           `help:"Instead of the rows: how the worker does beside so many refunds in the ledger, with --jobs waiting." placeholder:"N,..."`
@@ -93,11 +93,12 @@ const (
 
 // variants are programs with one part of another kind.
 var variants = map[string]struct{ program, setting, value string }{
-	floorBatched:   {floor, "FLOOR_GROUP_COMMIT", "true"},
-	"floor+doku":   {floor, "FLOOR_WITH", "doku"},
-	"floor+ledger": {floor, "FLOOR_WITH", "ledger"},
-	"floor+log":    {floor, "FLOOR_WITH", "log"},
-	"worker-log":   {worker, "LOG_LEVEL", "error"},
+	floorBatched:        {floor, "FLOOR_GROUP_COMMIT", "true"},
+	"floor+doku":        {floor, "FLOOR_WITH", "doku"},
+	"floor+ledger":      {floor, "FLOOR_WITH", "ledger"},
+	"floor+log":         {floor, "FLOOR_WITH", "log"},
+	"floor+doku+ledger": {floor, "FLOOR_WITH", "doku,ledger"},
+	"worker-log":        {worker, "LOG_LEVEL", "error"},
 }
 
 var syncs = map[string][]bool{"on": {true}, "off": {false}, "both": {false, true}}

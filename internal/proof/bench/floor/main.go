@@ -5,7 +5,7 @@
 // acknowledgement a job, and nothing else. It is what the worker is measured
 // against, and no worker: it decides nothing, repeats nothing, and does not
 // believe or doubt any answer. With FLOOR_GROUP_COMMIT=true its appends travel in
-// atomic batches; with FLOOR_WITH=doku, ledger or log this part of it is the
+// atomic batches; with FLOOR_WITH=doku,ledger,log these parts of it are the
 // worker's own. All else is a worker's settings from the environment.
 package main
 
@@ -70,20 +70,23 @@ func run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, messages.Stop)()
 	f := &floor{
 		js: js, nc: nc, key: []byte(strings.TrimSpace(string(key))),
-		baseURL: os.Getenv("DOKU_BASE_URL"), clientID: os.Getenv("DOKU_CLIENT_ID"),
-		http: &http.Client{
-			Timeout: time.Minute,
-			Transport: &http.Transport{
-				MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, DisableCompression: true,
-			},
-		},
+		baseURL: os.Getenv("DOKU_BASE_URL"), clientID: os.Getenv("DOKU_CLIENT_ID"), http: httpClient(concurrency),
 	}
-	end, err := f.use(os.Getenv("FLOOR_WITH"), concurrency)
+	end, err := f.use(os.Getenv("FLOOR_WITH"), concurrency) //nolint:contextcheck // a client has a life of its own
+	defer end()
 	if err != nil {
 		return err
 	}
-	defer end()
 	return start(ctx, messages, concurrency, f)
+}
+
+func httpClient(concurrency int) *http.Client {
+	return &http.Client{
+		Timeout: time.Minute,
+		Transport: &http.Transport{
+			MaxIdleConns: concurrency, MaxIdleConnsPerHost: concurrency, DisableCompression: true,
+		},
+	}
 }
 
 // start works with or without group commit.

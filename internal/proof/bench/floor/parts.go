@@ -24,38 +24,46 @@ import (
 
 var errPart = errors.New("FLOOR_WITH: none of doku, ledger, log")
 
-// use takes one part of the worker's in place of the floor's own, which has none
-// where it is the log. end ends it.
-func (f *floor) use(part string, concurrency int) (end func(), err error) {
-	switch part {
-	case "":
-	case "doku":
-		f.doku, err = doku.New(doku.Config{
-			BaseURL: f.baseURL, ClientID: f.clientID, Secret: secret.New(string(f.key)),
-			Slots: concurrency, Timeout: time.Minute,
-		})
-		if err != nil {
-			return nil, err
+// use takes the named parts of the worker's in place of the floor's own, which has
+// none where it is the log. end ends them.
+func (f *floor) use(parts string, concurrency int) (end func(), err error) {
+	var ends []func()
+	end = func() {
+		for _, e := range ends {
+			e()
 		}
-		return f.doku.Close, nil
-	case "ledger":
-		f.ledger = ledger.New(ledger.Config{
-			JS: f.js, ClientID: f.clientID, Environment: "simulator", Log: slog.Default(), Now: time.Now,
-		})
-	case "log":
-		lines := observe.NewLineWriter(os.Stderr, false)
-		f.log = observe.NewLogger(lines, slog.LevelInfo, false)
-		return func() { lines.Close(observe.LinesFlush) }, nil
-	default:
-		return nil, errPart
 	}
-	return func() {}, nil
+	for part := range strings.SplitSeq(parts, ",") {
+		switch part {
+		case "":
+		case "doku":
+			f.doku, err = doku.New(doku.Config{
+				BaseURL: f.baseURL, ClientID: f.clientID, Secret: secret.New(string(f.key)),
+				Slots: concurrency, Timeout: time.Minute,
+			})
+			if err != nil {
+				return end, err
+			}
+			ends = append(ends, f.doku.Close)
+		case "ledger":
+			f.ledger = ledger.New(ledger.Config{
+				JS: f.js, ClientID: f.clientID, Environment: "simulator", Log: slog.Default(), Now: time.Now,
+			})
+		case "log":
+			lines := observe.NewLineWriter(os.Stderr, false)
+			f.log = observe.NewLogger(lines, slog.LevelInfo, false)
+			ends = append(ends, func() { lines.Close(observe.LinesFlush) })
+		default:
+			return end, errPart
+		}
+	}
+	return end, nil
 }
 
 // logged is the line that the worker writes for each refund.
-func (f *floor) logged(refundID string) {
+func (f *floor) logged(ctx context.Context, refundID string) {
 	if f.log != nil {
-		f.log.LogAttrs(context.Background(), slog.LevelInfo, "refund settled", slog.String("refund_id", refundID),
+		f.log.LogAttrs(ctx, slog.LevelInfo, "refund settled", slog.String("refund_id", refundID),
 			slog.String("state", "succeeded"), slog.Int("attempt", 1), slog.String("code", ""), slog.String("why", "definite"),
 			slog.String("evidence", "response"), slog.Duration("duration", time.Millisecond))
 	}

@@ -59,7 +59,7 @@ func (f *floor) refund(ctx context.Context, m jetstream.Msg) error {
 	if err := json.Unmarshal(m.Data(), &job); err != nil {
 		return fmt.Errorf("read job: %w", err)
 	}
-	defer f.logged(job.RefundID)
+	defer f.logged(ctx, job.RefundID)
 	if f.ledger != nil {
 		return f.withRecords(ctx, m)
 	}

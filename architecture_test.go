@@ -93,6 +93,9 @@ var imports = map[string][]string{
 		"channel", "doku", "fleet", "jobs", "jobs/stream", "ledger", "printable", "refund", "retry", "spreadsheet",
 	},
 
+	// What order systems link: the contract, and nothing that works on refunds.
+	"client": {"channel", "jobs", "jobs/stream", "secret"},
+
 	"internal/config": {"doku", "printable", "secret"},
 	"internal/service": {
 		"channel", "config", "doku", "fleet", "jobs/stream", "ledger", "observe", "refund", "retry", "secret", "worker",
@@ -118,7 +121,7 @@ func inside(path, root string) bool { return path == root || strings.HasPrefix(p
 func TestProductImportsWhatItsFloorAllows(t *testing.T) {
 	t.Parallel()
 	for name, p := range list(t) {
-		if !inside(name, "internal") || inside(name, proof) {
+		if !inside(name, "internal") && name != "client" || inside(name, proof) {
 			continue
 		}
 		allowed, known := imports[name]
@@ -160,6 +163,27 @@ func TestPackagesDoNotImportForeignModules(t *testing.T) {
 			if slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) }) {
 				t.Errorf("%s imports %s", name, path)
 			}
+		}
+	}
+}
+
+// Whoever imports the client links NATS's client and the codec of the contract, and
+// what these need themselves.
+func TestClientLinksLittle(t *testing.T) {
+	t.Parallel()
+	allowed := []string{
+		"github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/nuid", "github.com/klauspost/compress",
+		"golang.org/x/crypto", "golang.org/x/sys", "golang.org/x/text", "github.com/go-json-experiment/json", "github.com/google/uuid",
+		module + "/client", module + "/internal/channel", module + "/internal/charset", module + "/internal/jobs",
+		module + "/internal/refund", module + "/internal/secret",
+	}
+	for _, path := range list(t)["client"].Deps {
+		domain, _, _ := strings.Cut(path, "/")
+		if !strings.Contains(domain, ".") || inside(path, "vendor") {
+			continue // the standard library
+		}
+		if !slices.ContainsFunc(allowed, func(root string) bool { return inside(path, root) }) {
+			t.Errorf("client links %s", path)
 		}
 	}
 }

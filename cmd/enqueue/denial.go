@@ -7,6 +7,7 @@ import (
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 )
 
 // denials are what NATS does not let this user do. NATS tells the connection,
@@ -38,7 +39,7 @@ func (d denials) note(what string) {
 	if parts := strings.Split(what, `"`); len(parts) > 1 {
 		subject = parts[1]
 	}
-	if strings.Contains(subject, directGet) {
+	if strings.Contains(subject, stream.DirectGet) {
 		subject = results
 	}
 	if g, ours := d.gates[subject]; ours {

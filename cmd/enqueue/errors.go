@@ -14,11 +14,4 @@ var (
 	// errDenied is returned for what the NATS user may not do. Nothing was
 	// published or read.
 	errDenied = errors.New("denied by NATS")
-
-	// errNoResult is returned while a refund has no result yet.
-	errNoResult = errors.New("no result yet")
-
-	// errUnanswered is returned for an answer to a direct get that is neither a
-	// message nor the word that there is none.
-	errUnanswered = errors.New("the stream of results gave no readable answer")
 )

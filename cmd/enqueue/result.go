@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -12,48 +10,6 @@ import (
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
-
-// directGet, after the API's prefix and before a subject, asks for the last
-// message of the stream of results on that subject.
-const directGet = ".DIRECT.GET." + stream.Refunds + "."
-
-// lookWithin bounds one look for a result.
-const lookWithin = 5 * time.Second
-
-// requester asks and waits for the answer; [nats.Conn] has it.
-type requester interface {
-	RequestWithContext(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
-}
-
-// reader reads results as a producer may: by a raw direct get of the last
-// message under a wildcard. It may be some moments late, never wrong.
-type reader struct {
-	nc     requester
-	prefix string // of JetStream's API
-}
-
-// last returns the body of a refund's last result as it is stored, or
-// [errNoResult].
-func (r reader) last(ctx context.Context, refundID string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookWithin)
-	defer cancel()
-	subject := jobs.ResultSubjects(refundID)
-	msg, err := r.nc.RequestWithContext(ctx, r.prefix+directGet+subject, nil)
-	if err != nil {
-		return nil, fmt.Errorf("read result: %w", err)
-	}
-	switch status := msg.Header.Get("Status"); {
-	case status == "404":
-		return nil, errNoResult
-	case status != "":
-		return nil, fmt.Errorf("%w: status %s", errUnanswered, status)
-	}
-	_, _, id, err := jobs.ParseResultSubject(msg.Header.Get("Nats-Subject"))
-	if err != nil || id != refundID {
-		return nil, errUnanswered
-	}
-	return msg.Data, nil
-}
 
 // verdict is what a result says of one job.
 type verdict uint8

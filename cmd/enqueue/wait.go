@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/printable"
 	"refundworker.example/refundworker/internal/retry"
 )
@@ -19,7 +20,7 @@ const looks = 32
 // waiter waits for the results of jobs: in rounds it asks for those that are
 // missing, and prints what came in the order of the input.
 type waiter struct {
-	reader reader
+	reader stream.ResultReader
 	denied denials
 	say    *console
 	out    io.Writer
@@ -90,7 +91,7 @@ func (w *waiter) round(ctx context.Context) {
 	for range min(looks, len(w.missing)) {
 		asking.Go(func() {
 			for r := range next {
-				r.body, r.err = w.reader.last(ctx, r.id)
+				r.body, r.err = w.look(ctx, r.id)
 			}
 		})
 	}
@@ -109,6 +110,14 @@ func (w *waiter) round(ctx context.Context) {
 		}
 	}
 	w.missing = missing
+}
+
+func (w *waiter) look(ctx context.Context, refundID string) ([]byte, error) {
+	msg, err := w.reader.Last(ctx, refundID)
+	if err != nil {
+		return nil, err
+	}
+	return msg.Data, nil
 }
 
 // pause grows from round to round, and is never shorter than the round was, so
@@ -132,7 +141,7 @@ func (w *waiter) pause(ctx context.Context, n int, took time.Duration) {
 
 // trouble tells once of each thing that keeps us from results; it may pass.
 func (w *waiter) trouble(ctx context.Context, err error) {
-	if errors.Is(err, errNoResult) || ctx.Err() != nil {
+	if errors.Is(err, stream.ErrNoResult) || ctx.Err() != nil {
 		return
 	}
 	text := explainLook(err).Error()

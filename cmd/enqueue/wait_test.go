@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
@@ -281,25 +280,4 @@ func TestDeniedResultsEndTheWaitingAtOnce(t *testing.T) {
 	if ctx.Err() != nil {
 		t.Error("it waited on")
 	}
-}
-
-func TestAnAnswerThatIsNoMessageIsNoResult(t *testing.T) {
-	t.Parallel()
-	for name, header := range map[string]nats.Header{
-		"a status":       {"Status": {"408"}},
-		"no subject":     {},
-		"another refund": {"Nats-Subject": {"refunds.results.credit_card.failed.rf-2"}},
-		"a record":       {"Nats-Subject": {"refunds.ledger.credit_card.sending.rf-1"}},
-	} {
-		r := reader{answers{&nats.Msg{Header: header, Data: []byte("{}")}}, "$JS.API"}
-		if body, err := r.last(t.Context(), "rf-1"); body != nil || !errors.Is(err, errUnanswered) {
-			t.Errorf("%s: %s, %v", name, body, err)
-		}
-	}
-}
-
-type answers struct{ msg *nats.Msg }
-
-func (a answers) RequestWithContext(context.Context, string, []byte) (*nats.Msg, error) {
-	return a.msg, nil
 }

@@ -53,7 +53,7 @@ func (p Publisher) Publish(ctx context.Context, posting Publication) (Receipt, e
 	if posting.TraceParent != "" {
 		msg.Header.Set(jobs.HeaderTraceParent, posting.TraceParent)
 	}
-	ack, err := p.js.PublishMsg(ctx, msg)
+	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0)) // that nobody listens, the caller shall know
 	if err != nil {
 		return Receipt{}, fmt.Errorf("publish job %s: %w", posting.RefundID, err)
 	}

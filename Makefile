@@ -31,8 +31,8 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: ## refund everything once against the simulator, with NATS embedded
-	go run ./cmd/demo
+demo: ## refund everything once against the simulator, with NATS embedded; KEEP=1: and stay up
+	go run ./cmd/demo $(if $(KEEP),--keep)
 
 .PHONY: test
 test: ## run all tests; needs Go alone

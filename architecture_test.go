@@ -80,7 +80,7 @@ var imports = map[string][]string{
 	"internal/refund":      {"channel", "charset"},
 	"internal/jobs":        {"channel", "charset", "refund", "secret"},
 	"internal/doku":        {"channel", "printable", "refund", "retry", "secret"},
-	"internal/jobs/stream": {"channel", "jobs"},
+	"internal/jobs/stream": {"channel", "jobs", "refund"},
 	"internal/jobs/intake": {"channel", "jobs/stream"},
 	"internal/fleet":       {"channel"},
 	"internal/ledger":      {"channel", "jobs", "jobs/stream", "refund"},

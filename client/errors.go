@@ -24,8 +24,8 @@ var (
 	ErrNoResult = errors.New("no result yet")
 
 	// ErrNoConsumer is returned where the durable consumer is not there, or is
-	// none for what is read through it. An administrator makes it:
-	// refundctl setup --result-consumer NAME, --notice-consumer NAME.
+	// none for what is read through it. An administrator makes it: refundctl
+	// consumer add NAME, with --notices for notices.
 	ErrNoConsumer = errors.New("no such consumer")
 
 	// ErrUnreadable is returned for a message that is no result or notice of the

@@ -56,6 +56,17 @@ func changesOfConsumers(names ...string) []string {
 	)
 }
 
+// changesOfReaders are all but to remove one, which is setup's: results and notices
+// stay, and are read again.
+func changesOfReaders() []string {
+	return join(
+		each("$JS.API.CONSUMER.CREATE.%s", "REFUNDS", "REFUND_DEAD"), each("$JS.API.CONSUMER.CREATE.%s.shop", "REFUNDS", "REFUND_DEAD"),
+		each("$JS.API.CONSUMER.DURABLE.CREATE.%s.shop", "REFUNDS", "REFUND_DEAD"),
+		each("$JS.API.CONSUMER.RESET.%s.shop", "REFUNDS", "REFUND_DEAD"), each("$JS.API.CONSUMER.UNPIN.%s.shop", "REFUNDS", "REFUND_DEAD"),
+		each("$JS.API.CONSUMER.LIST.%s", "REFUND_JOBS", "REFUND_WAITS"),
+	)
+}
+
 // records are the subjects on which a forged message would be believed.
 func records() []string {
 	return []string{
@@ -123,10 +134,11 @@ func denied() map[string][]string {
 			changesOfConsumers("REFUND_JOBS", "REFUND_WAITS"),
 			each("$JS.API.CONSUMER.DELETE.%s.shop", "REFUNDS"), each("$JS.API.CONSUMER.RESET.%s.shop", "REFUNDS"),
 			each("$JS.API.CONSUMER.MSG.NEXT.%s.worker_credit_card", "REFUND_JOBS", "REFUND_WAITS")),
-		"setup": join(asking, answering, notice, changesOfStreams(), deleteDead, changesOfConsumers(), pauses, readings(), acks(), records(), job, []string{
-			"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine", "$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.dead.>",
-			"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.>", "$JS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders",
-		}),
+		"setup": join(asking, answering, notice, changesOfStreams(), deleteDead, changesOfConsumers("REFUND_JOBS", "REFUND_WAITS"),
+			changesOfReaders(), pauses, readings(), acks(), records(), job, []string{
+				"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine", "$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.refunds.dead.>",
+				"$JS.API.CONSUMER.CREATE.REFUND_DEAD.mine.>", "$JS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders",
+			}),
 	}
 }
 

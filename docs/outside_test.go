@@ -40,13 +40,13 @@ func TestGoProgramsOfTheDocumentsRunInAModuleOfTheirOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for source, want := range map[string]string{
-		"README.md, 0":     "rf-1003 succeeded 90000",
-		"publishing.md, 0": "rf-1003 succeeded 90000",
-		"publishing.md, 1": "rf-1003 paid back: 90000 in simulator",
+	for _, p := range []struct{ source, says string }{
+		{"README.md, 0", "rf-1003 succeeded 90000"},
+		{"publishing.md, 0", "rf-1003 succeeded 90000"},
+		{"publishing.md, 1", "rf-1003 paid back: 90000 in simulator"}, // it waits until there is a result
 	} {
-		if got := firstLine(ctx, t, programs[source], stack.NATS.URL()); got != want {
-			t.Errorf("program %s says %q, want %q", source, got, want)
+		if got := firstLine(ctx, t, programs[p.source], stack.NATS.URL()); got != p.says {
+			t.Errorf("program %s says %q, want %q", p.source, got, p.says)
 		}
 	}
 }

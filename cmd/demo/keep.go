@@ -2,19 +2,25 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 const clientID = devstack.ClientID
 
 // next is what to do after the plain demo.
 const next = `
-Next: go run ./cmd/demo --keep   stays up, for jobs of your own
+Next: make demo KEEP=1           stays up, for jobs of your own
       README.md                  how to run a worker against DOKU's sandbox
 `
 
@@ -49,11 +55,37 @@ func (o options) vacant(ctx context.Context) error {
 
 // stay prints what can be tried, and a line for every change, until ctx ends.
 func (d *demo) stay(ctx context.Context) error {
-	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name())
+	settings, err := d.forTools(ctx)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name(), settings)
 	d.screen = nil // from here on there are lines
 	end := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() { end <- nil })()
 	return d.draw(end)
+}
+
+// forTools makes what the programs of other terminals need: a reader of results, and
+// the worker's settings in a file, whose path it returns.
+func (d *demo) forTools(ctx context.Context) (string, error) {
+	shop := stream.Reader{Name: "shop", Stream: stream.Refunds, Filter: stream.ResultFilter("", refund.None)}
+	if _, err := stream.AddReader(ctx, d.stack.JS, shop); err != nil {
+		return "", fmt.Errorf("make the consumer shop: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(d.stack.PrivateKey())
+	if err != nil {
+		return "", fmt.Errorf("encode the merchant's key: %w", err)
+	}
+	dir := filepath.Dir(d.logFile.Name())
+	key, shared, settings := filepath.Join(dir, "private-key.pem"), filepath.Join(dir, "secret-key.txt"), filepath.Join(dir, "settings.sh")
+	text := fmt.Sprintf("export NATS_URL=%s DOKU_ENV=simulator DOKU_CLIENT_ID=%s\nexport DOKU_BASE_URL=%s\n"+
+		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\n", d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shared, key)
+	return settings, errors.Join(
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
+		os.WriteFile(shared, []byte(d.stack.Secret().Reveal()+"\n"), 0o600),
+		os.WriteFile(settings, []byte(text), 0o600),
+	)
 }
 
 const hintText = `
@@ -73,6 +105,14 @@ Try in another terminal:
     %[2]s/_sim/faults
   go run ./cmd/enqueue --wait --refund-id try-2 --channel credit_card \
     --invoice-number INV-TRY-2 --original-request-id REQ-TRY-2 --amount 30000
+
+  # results as a shop reads them, through the durable consumer shop
+  go run ./docs/examples/go/results
+
+  # what a person on call uses
+  . %[5]s
+  go run ./cmd/refundctl doctor
+  go run ./cmd/refundctl unresolved
 
   # what moved, and what the worker counted
   curl '%[2]s/_sim/book?last=2'

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestTheWholeDemoAgreesToTheRupiah(t *testing.T) {
 	for _, want := range []string{
 		"35 refunds: 27 succeeded, 3 failed, 3 rejected, 2 unresolved",
 		"Succeeded by the results: Rp 947.076. Moved by the book: Rp 947.076.",
-		"They agree, to the rupiah", " s.\n\nNext: ", "go run ./cmd/demo --keep",
+		"They agree, to the rupiah", " s.\n\nNext: ", "make demo KEEP=1",
 	} {
 		// A day's end forbids the repeat, and then that refund ends unresolved.
 		if !strings.Contains(out, want) && !strings.Contains(out, "Note: repeated ") {
@@ -142,6 +143,19 @@ func TestKeepStaysUpForJobsUntilItIsStopped(t *testing.T) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := js.Consumer(t.Context(), "REFUNDS", "shop"); err != nil {
+		t.Errorf("the reader shop: %v", err)
+	}
+	settings := regexp.MustCompile(`(?m)^  \. (\S+)$`).FindStringSubmatch(out.String())
+	if settings == nil {
+		t.Fatalf("no settings for refundctl: %s", out.String())
+	}
+	// As a person does, in a shell of his own.
+	check := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && cat "$DOKU_SECRET_KEY_FILE" "$DOKU_PRIVATE_KEY_FILE" && echo "$NATS_URL $DOKU_ENV $DOKU_CLIENT_ID $DOKU_BASE_URL"`, "sh", settings[1])
+	text, err := check.Output()
+	if err != nil || !strings.Contains(string(text), "BEGIN PRIVATE KEY") || strings.Count(string(text), "127.0.0.1") != 2 {
+		t.Errorf("settings: %v, %s", err, text)
 	}
 	job := `{"refund_id":"try-1","channel":"emoney_ovo","invoice_number":"INV-TRY","amount":4711}`
 	if _, err := js.Publish(t.Context(), "refunds.jobs.emoney_ovo", []byte(job)); err != nil {

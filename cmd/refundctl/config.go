@@ -41,6 +41,7 @@ type Config struct {
 	Sweep  sweepCommand  `cmd:"" group:"Act on queues:" help:"Give refunds that have neither job nor wait a wake-up."`
 
 	Setup      setupCommand      `cmd:"" group:"Look after the whole:" help:"Create streams and consumers that are missing; never alters what is there. Log in as the user setup."`
+	Consumer   consumerCommand   `cmd:"" group:"Look after the whole:" help:"Durable consumers of results and notices: add, list, remove. Log in as the user setup."`
 	Doctor     doctorCommand     `cmd:"" group:"Look after the whole:" help:"Look at everything that refunds rest on: server, streams, clocks, credentials, permissions."`
 	Reconcile  reconcileCommand  `cmd:"" group:"Look after the whole:" help:"Compare results with a settlement report."`
 	Export     exportCommand     `cmd:"" group:"Look after the whole:" help:"The history of all refunds as NDJSON, by time; goes on where it was cut off."`

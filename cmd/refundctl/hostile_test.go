@@ -141,6 +141,8 @@ func TestTextFromOutsideIsHarmlessInEveryCommandAndFormat(t *testing.T) {
 		{"pause", "credit_card"}, {"pause", hostile}, {"resume", "credit_card"}, {"completion", "bash"}, {"completion", hostile},
 		{"retry", "rf-wait", "--because=x"}, {"retry", "rf-ask"}, {"cancel", "rf-wait"}, {"cancel", "rf-never", "--channel=emoney_ovo"},
 		{"resolve", "rf-open", "--succeeded", "--because=" + hostile}, {"resolve", "rf-open", "--failed", "--because=x"}, {"status", "rf-open"},
+		{"consumer", "add", "shop"}, {"consumer", "add", hostile}, {"consumer", "add", "x", "--status=" + hostile}, {"consumer", "add", "x", "--account=" + hostile},
+		{"consumer", "list"}, {"consumer", "remove", hostile}, {"consumer", "remove", "shop"},
 		{hostile}, {"--" + hostile}, {"--operator=" + hostile, "cancel", "rf-lost", "--because=x"}, {"--nats-url=" + hostile, "status", "rf-1"},
 	}
 	for _, format := range []string{"table", "json"} {

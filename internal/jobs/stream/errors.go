@@ -34,6 +34,10 @@ var (
 	// permissions were.
 	ErrNotNoticed = errors.New("stored without a notice")
 
+	// ErrReader is returned for a durable consumer of results or notices that is not
+	// there, or is there and is something else.
+	ErrReader = errors.New("no such reader")
+
 	// ErrNoResult is returned while a refund has no result yet.
 	ErrNoResult = errors.New("no result yet")
 

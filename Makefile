@@ -122,6 +122,16 @@ module: ## move the module to the import path TO, for whoever hosts it
 	from=$$(go list -m); git grep -lF "$$from" | xargs sed -i "s#$$from#$(TO)#g"; gofmt -w $$(git ls-files '*.go')
 	go build ./... && git diff --shortstat
 
+.PHONY: asyncapi
+asyncapi: ## hold docs/asyncapi.yaml against AsyncAPI's own parser; needs Node.js and npm
+	cd tools/asyncapi && npm ci --ignore-scripts --no-audit --no-fund --silent
+	node tools/asyncapi/check.mjs docs/asyncapi.yaml
+
+.PHONY: typescript
+typescript: ## build and test clients/typescript against NATS and a worker; needs Node.js and npm
+	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --silent && node generate.mjs --check && npm run --silent build
+	TYPESCRIPT=1 go test -count=1 ./clients/typescript
+
 .PHONY: validate
 validate: ## validate deploy/ with promtool, buildah and compose's own library
 	deploy/validate.sh

@@ -107,7 +107,7 @@ func blocks(text, language string) []string {
 func TestSnippetsOfPublishingAreTheTestedCode(t *testing.T) {
 	t.Parallel()
 	text := read(t, "publishing.md")
-	for language, pattern := range map[string]string{"go": "examples/go/*/*.go", "ts": "examples/typescript/src/*.ts"} {
+	for language, pattern := range map[string]string{"go": "examples/go/*/*.go", "ts": "../clients/typescript/examples/*.ts"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -311,8 +311,23 @@ func TestTheSchemaOfNoticesIsTheCodecs(t *testing.T) {
 	}
 }
 
-// The schemas know every member that the codec knows, and the documents' examples fit
-// them.
+// Every channel of the contract stands in AsyncAPI's document, which the parser of
+// AsyncAPI reads (make asyncapi).
+func TestAsyncAPINamesEveryChannel(t *testing.T) {
+	t.Parallel()
+	text := read(t, "asyncapi.yaml")
+	for _, ch := range channel.All() {
+		if !strings.Contains(text, "        - "+string(ch)+"\n") {
+			t.Errorf("no word of %s", ch)
+		}
+	}
+	for _, address := range []string{jobs.JobsPrefix + "{channel}", jobs.ResultsPrefix + "{channel}.{status}.{refund_id}", jobs.NoticesPrefix + "{channel}"} {
+		if !strings.Contains(text, "    address: "+address+"\n") {
+			t.Errorf("no address %s", address)
+		}
+	}
+}
+
 func TestExamplesOfTheDocumentsFitTheSchemas(t *testing.T) {
 	t.Parallel()
 	job, result := schema(t, "job"), schema(t, "result")

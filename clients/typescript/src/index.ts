@@ -1,0 +1,11 @@
+export type { Job, Notice, Result } from "./schema.js";
+export {
+  ConsumerError,
+  RefusedError,
+  Refunds,
+  UnacknowledgedError,
+  UnreadableError,
+  type Options,
+  type ReadOptions,
+  type Receipt,
+} from "./refunds.js";

@@ -69,12 +69,14 @@ func command(ctx context.Context, t *testing.T, dir, natsURL, name string, args 
 }
 
 func TestTheClientsOwnTests(t *testing.T) {
+	t.Parallel()
 	natsURL, ctx := setup(t)
 	t.Log(command(ctx, t, ".", natsURL, "npm", "test", "--silent"))
 }
 
 // As a newcomer does: in a folder of his own, with the package from here.
 func TestProgramsOfTheDocumentsRunInAFolderOfTheirOwn(t *testing.T) {
+	t.Parallel()
 	natsURL, ctx := setup(t)
 	root, err := filepath.Abs(".")
 	if err != nil {

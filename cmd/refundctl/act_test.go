@@ -70,7 +70,6 @@ func TestBadUsageEndsWithStatusTwoAndSaysWhy(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no command":       {nil, "expected one of"},
 		"unknown command":  {[]string{"pay", "rf-1"}, "unexpected argument pay"},
 		"no id":            {[]string{"status"}, "<ID>"},
 		"no word":          {[]string{"resolve", "rf-1", "--because=x"}, "--succeeded or --failed"},

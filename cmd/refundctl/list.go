@@ -187,69 +187,6 @@ func statsRow(c operator.ChannelStats) []string {
 	return row
 }
 
-type pauseCommand struct {
-	Channel string `arg:"" name:"CHANNEL" help:"One channel."`
-	For     string `help:"How long, such as 2h; without it until resume." placeholder:"TIME"`
-}
-
-// channelReport is the report of pause and resume.
-type channelReport struct {
-	Channel string    `json:"channel"`
-	Paused  bool      `json:"paused"`
-	Until   time.Time `json:"until,omitzero"`
-}
-
-// Run implements kong's command.
-func (c pauseCommand) Run(s *session) error {
-	ch, err := channelNamed("CHANNEL", c.Channel)
-	if err != nil {
-		return err
-	}
-	var until time.Time
-	if c.For != "" {
-		var p config.Problems
-		d := p.Duration("--for", c.For, time.Second)
-		if len(p) > 0 {
-			return &usageError{p}
-		}
-		until = time.Now().Add(d).UTC()
-	}
-	o, err := s.operator()
-	if err != nil {
-		return err
-	}
-	if err := o.Pause(s.ctx, ch, until); err != nil {
-		return err
-	}
-	return s.show(channelReport{c.Channel, true, until}, func(p *sheet) {
-		end := "until `refundctl resume " + c.Channel + "`"
-		if !until.IsZero() {
-			end = "until " + clock(until)
-		}
-		p.line("paused %s for the whole fleet, %s; what workers have in flight is finished", c.Channel, end)
-	})
-}
-
-type resumeCommand struct {
-	Channel string `arg:"" name:"CHANNEL" help:"One channel."`
-}
-
-// Run implements kong's command.
-func (c resumeCommand) Run(s *session) error {
-	ch, err := channelNamed("CHANNEL", c.Channel)
-	if err != nil {
-		return err
-	}
-	o, err := s.operator()
-	if err != nil {
-		return err
-	}
-	if err := o.Resume(s.ctx, ch); err != nil {
-		return err
-	}
-	return s.show(channelReport{Channel: c.Channel}, func(p *sheet) { p.line("resumed %s", c.Channel) })
-}
-
 type sweepCommand struct {
 	Channel string `help:"One channel." placeholder:"CHANNEL"`
 	DryRun  bool   `help:"Only tell."`

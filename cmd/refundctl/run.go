@@ -35,6 +35,10 @@ func (e *usageError) Error() string { return strings.Join(e.problems, "; ") }
 
 // run is the program. The report goes to stdout, what went wrong to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 0 { // whoever does not know it yet
+		run(ctx, []string{"--help"}, stdin, stdout, stderr)
+		return exitUsage
+	}
 	var c Config
 	p := config.Program{Name: program, Description: description, Version: version + " (" + revision + ")"}
 	parsed, status, ok := p.ParseCommand(&c, args, stdout, stderr,

@@ -61,13 +61,13 @@ func New(nc *nats.Conn, options Options) (*Client, error) {
 	}, nil
 }
 
-// denied returns [ErrRefused] where NATS has told the connection that this user may
-// not use a subject with that part. Whoever waits for an answer only sees that none
-// comes.
-func (c *Client) denied(part string) error {
+// denied returns [ErrDenied] where NATS has told the connection, since its last error
+// was before, that this user may not use a subject with that part. Whoever waits for an
+// answer only sees that none comes.
+func (c *Client) denied(before error, part string) error {
 	err := c.nc.LastError()
-	if errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), part) {
-		return fmt.Errorf("%w: %w", ErrRefused, err)
+	if err != before && errors.Is(err, nats.ErrPermissionViolation) && strings.Contains(err.Error(), part) { //nolint:errorlint // the very same one is an old one
+		return fmt.Errorf("%w: %w", ErrDenied, err)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 // remember [Result.EventID].
 //
 // Outages of NATS are waited for. The errors that end it are [ErrNoConsumer],
-// [ErrRefused] and [ErrUnreadable].
+// [ErrDenied] and [ErrUnreadable].
 func (c *Client) Results(ctx context.Context, consumer string, handle func(context.Context, Result) error) error {
 	return c.consume(ctx, source{stream.Refunds, consumer, jobs.ResultsPrefix}, func(ctx context.Context, m jetstream.Msg) error {
 		result, err := decodeResult(m.Headers(), m.Data())
@@ -75,7 +75,7 @@ func (c *Client) consume(ctx context.Context, s source, handle func(context.Cont
 		switch {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the caller has ended it
-		case errors.Is(err, ErrNoConsumer), errors.Is(err, ErrRefused), errors.Is(err, ErrUnreadable), c.nc.IsClosed():
+		case errors.Is(err, ErrNoConsumer), errors.Is(err, ErrDenied), errors.Is(err, ErrUnreadable), c.nc.IsClosed():
 			return fmt.Errorf("read %s through %s: %w", s.stream, s.consumer, err)
 		case time.Since(began) > longestOutagePause:
 			failures = 0
@@ -118,12 +118,13 @@ func (c *Client) session(ctx context.Context, s source, handle func(context.Cont
 func (c *Client) lookUp(ctx context.Context, s source) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookUpWithin)
 	defer cancel()
+	before := c.nc.LastError()
 	consumer, err := c.js.Consumer(ctx, s.stream, s.consumer)
 	switch {
 	case errors.Is(err, jetstream.ErrConsumerNotFound), errors.Is(err, jetstream.ErrStreamNotFound), errors.Is(err, jetstream.ErrInvalidConsumerName):
 		return nil, fmt.Errorf("%w: %w", ErrNoConsumer, err)
 	case err != nil:
-		if denied := c.denied(".CONSUMER.INFO." + s.stream + "."); denied != nil {
+		if denied := c.denied(before, ".CONSUMER.INFO."+s.stream+"."); denied != nil {
 			return nil, denied
 		}
 		return nil, err
@@ -147,9 +148,7 @@ func (c *Client) lookUp(ctx context.Context, s source) (jetstream.Consumer, erro
 // settle handles one message, and keeps it from redelivery meanwhile. Its only error
 // is [ErrUnreadable].
 func (c *Client) settle(ctx context.Context, m jetstream.Msg, ackWait time.Duration, handle func(context.Context, jetstream.Msg) error) error {
-	stop := keep(m, ackWait/3)
-	err := handle(ctx, m)
-	stop()
+	err := kept(m, ackWait/3, func() error { return handle(ctx, m) })
 	var failed handlerError
 	switch {
 	case err == nil:
@@ -179,8 +178,13 @@ func redelivery(ctx context.Context, m jetstream.Msg) time.Duration {
 	return min(time.Second<<min(delivered-1, 16), longestRedelivery)
 }
 
-// keep tells the server at intervals that a message is being worked on, until stop
-// is called.
+// kept does it, and tells the server at intervals that the message is being worked on:
+// until it returns, or panics.
+func kept(m jetstream.Msg, interval time.Duration, do func() error) error {
+	defer keep(m, interval)()
+	return do()
+}
+
 func keep(m jetstream.Msg, interval time.Duration) (stop func()) {
 	if interval <= 0 {
 		return func() {}

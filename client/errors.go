@@ -11,9 +11,14 @@ var (
 	ErrInvalidJob = errors.New("job breaks a rule")
 
 	// ErrRefused is returned where NATS has refused something for a reason that
-	// lasts: the queue is full, no stream takes the subject, or this user may not.
-	// Nothing was stored. Publish the same job again once it is put right.
+	// lasts: the queue is full, or no stream takes the subject. This call has stored
+	// nothing. Publish the same job again once it is put right.
 	ErrRefused = errors.New("refused by NATS")
+
+	// ErrDenied is returned where NATS has told the connection that this user may
+	// not. It does not say which of several requests it means: [Client.Publish]
+	// returns it together with [ErrUnacknowledged].
+	ErrDenied = errors.New("denied by NATS")
 
 	// ErrUnacknowledged is returned where nobody knows whether the job is stored.
 	// Publish the very same job again, however late: that makes no second refund.

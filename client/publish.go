@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"refundworker.example/refundworker/internal/channel"
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
@@ -35,7 +32,7 @@ const (
 //
 // Its errors are [ErrInvalidJob] (a [*JobError]; nothing was published),
 // [ErrRefused] (nothing was stored) and [ErrUnacknowledged] (publish the same job
-// again).
+// again; with [ErrDenied] not before this user may).
 func (c *Client) Publish(ctx context.Context, job Job) (Receipt, error) {
 	body, err := job.encode()
 	if err != nil {
@@ -49,44 +46,46 @@ func (c *Client) Publish(ctx context.Context, job Job) (Receipt, error) {
 	unanswered := false
 	for n := 0; ; n++ {
 		receipt, err := c.publishOnce(ctx, publication)
-		switch {
-		case err == nil:
+		if err == nil {
 			return receipt, nil
-		case !errors.Is(err, ErrRefused):
-			unanswered = true
-		case unanswered: // which says nothing about the attempt without an answer
-			return Receipt{}, fmt.Errorf("publish job %s: %w: %v", job.RefundID, ErrUnacknowledged, err) //nolint:errorlint // it is not ErrRefused any more
-		case !errors.Is(err, errNobody):
-			return Receipt{}, err
 		}
-		if !wait(ctx, pause(n, longestPause)) || c.nc.IsClosed() {
+		nobody := stream.NobodyListens(err)
+		unanswered = unanswered || !stream.NotStored(err)
+		err = publishError(err, unanswered)
+		// While a stream has no leader nobody listens either.
+		final := errors.Is(err, ErrDenied) || errors.Is(err, stream.ErrWrongStream) || errors.Is(err, ErrRefused) && !nobody
+		if final || !wait(ctx, pause(n, longestPause)) || c.nc.IsClosed() {
 			return Receipt{}, err
 		}
 	}
 }
 
-// errNobody: no stream listens, as while a stream has no leader.
-var errNobody = errors.New("no stream takes it: are the streams set up, and the subject imported?")
+// publishError is [ErrRefused] where no attempt can have stored the job, else
+// [ErrUnacknowledged]: a refusal says nothing about the attempt before, which got no
+// answer.
+func publishError(err error, unanswered bool) error {
+	class := ErrRefused
+	if unanswered {
+		class = ErrUnacknowledged
+	}
+	if stream.NobodyListens(err) {
+		err = fmt.Errorf("no stream takes it: are the streams set up, and the subject imported? %w", err)
+	}
+	return fmt.Errorf("%w: %w", class, err)
+}
 
-// publishOnce returns [ErrRefused] or [ErrUnacknowledged].
 func (c *Client) publishOnce(ctx context.Context, p stream.Publication) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackWithin)
 	defer cancel()
+	before := c.nc.LastError()
 	receipt, err := c.jobs.Publish(ctx, p)
 	if err == nil {
 		return Receipt(receipt), nil
 	}
-	var refused *jetstream.APIError
-	switch {
-	case errors.As(err, &refused), errors.Is(err, stream.ErrWrongStream), errors.Is(err, nats.ErrMaxPayload):
-		return Receipt{}, fmt.Errorf("%w: %w", ErrRefused, err)
-	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
-		return Receipt{}, fmt.Errorf("publish job %s: %w: %w", p.RefundID, ErrRefused, errNobody)
+	if denied := c.denied(before, `"`+jobs.JobSubject(p.Channel)+`"`); denied != nil {
+		err = fmt.Errorf("publish job %s: %w", p.RefundID, denied)
 	}
-	if denied := c.denied(`"` + jobs.JobSubject(p.Channel) + `"`); denied != nil {
-		return Receipt{}, fmt.Errorf("publish job %s: %w", p.RefundID, denied)
-	}
-	return Receipt{}, fmt.Errorf("%w: %w", ErrUnacknowledged, err)
+	return Receipt{}, err
 }
 
 // wait returns false when ctx has ended.

@@ -90,11 +90,12 @@ func decodeResult(header nats.Header, body []byte) (Result, error) {
 
 // Result returns a refund's last result, or [ErrNoResult]. It reads by a direct
 // get, which may be some moments late, and which an account may withhold: that is
-// [ErrRefused].
+// [ErrRefused] where it imports none, [ErrDenied] where this user may not.
 func (c *Client) Result(ctx context.Context, refundID string) (Result, error) {
 	if !jobs.ValidRefundID(refundID) { // it would be a part of the subject
 		return Result{}, &JobError{Problems: []Problem{{Field: "refund_id", Rule: jobs.ErrRefundIDForm.Error()}}}
 	}
+	before := c.nc.LastError()
 	msg, err := c.results.Last(ctx, refundID)
 	switch {
 	case err == nil:
@@ -104,21 +105,32 @@ func (c *Client) Result(ctx context.Context, refundID string) (Result, error) {
 	case errors.Is(err, nats.ErrNoResponders):
 		return Result{}, fmt.Errorf("%w: nobody answers for results: is the direct get of %s imported?", ErrRefused, stream.Refunds)
 	}
-	if denied := c.denied(stream.DirectGet); denied != nil {
+	if denied := c.denied(before, stream.DirectGet); denied != nil {
 		return Result{}, denied
 	}
 	return Result{}, err
 }
 
+// withheldAfter is for how long nobody answers for results before that is taken for
+// more than a restart.
+const withheldAfter = 10 * time.Second
+
 // Wait returns a refund's result as soon as there is one. It asks again and again,
 // up to once a second, until ctx ends; its error then wraps that of ctx. It does not
-// know whether a job was published. Its other errors are those of [Client.Result].
+// know whether a job was published. Its other errors are those of [Client.Result];
+// that nobody answers has to last for ten seconds.
 //
 // For more than a few refunds at a time, read with [Client.Results].
 func (c *Client) Wait(ctx context.Context, refundID string) (Result, error) {
+	heard := time.Now()
 	for n := 0; ; n++ {
 		result, err := c.Result(ctx, refundID)
-		if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrInvalidJob) || c.nc.IsClosed() {
+		withheld := errors.Is(err, ErrRefused)
+		if !withheld {
+			heard = time.Now()
+		}
+		if err == nil || withheld && time.Since(heard) > withheldAfter || errors.Is(err, ErrDenied) ||
+			errors.Is(err, ErrUnreadable) || errors.Is(err, ErrInvalidJob) || c.nc.IsClosed() {
 			return result, err
 		}
 		if !wait(ctx, pause(n, longestPause)) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
+	"refundworker.example/refundworker/internal/refund"
 )
 
 // The Go programs of the documents are copied, as a newcomer does, into a module of
@@ -34,10 +34,8 @@ func TestGoProgramsOfTheDocumentsRunInAModuleOfTheirOwn(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	_, err = stack.JS.CreateConsumer(ctx, "REFUNDS", jetstream.ConsumerConfig{
-		Durable: "shop", FilterSubject: "refunds.results.>", AckPolicy: jetstream.AckExplicitPolicy,
-	})
-	if err != nil {
+	shop := stream.Reader{Name: "shop", Stream: stream.Refunds, Filter: stream.ResultFilter("", refund.None)}
+	if _, err := stream.AddReader(ctx, stack.JS, shop); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range []struct{ source, says string }{

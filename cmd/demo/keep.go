@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/proof/devstack"
@@ -59,7 +60,7 @@ func (d *demo) stay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name(), settings)
+	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name(), shellQuoted(settings))
 	d.screen = nil // from here on there are lines
 	end := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() { end <- nil })()
@@ -80,13 +81,17 @@ func (d *demo) forTools(ctx context.Context) (string, error) {
 	dir := filepath.Dir(d.logFile.Name())
 	key, shared, settings := filepath.Join(dir, "private-key.pem"), filepath.Join(dir, "secret-key.txt"), filepath.Join(dir, "settings.sh")
 	text := fmt.Sprintf("export NATS_URL=%s DOKU_ENV=simulator DOKU_CLIENT_ID=%s\nexport DOKU_BASE_URL=%s\n"+
-		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\n", d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shared, key)
+		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\n",
+		d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shellQuoted(shared), shellQuoted(key))
 	return settings, errors.Join(
 		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
 		os.WriteFile(shared, []byte(d.stack.Secret().Reveal()+"\n"), 0o600),
 		os.WriteFile(settings, []byte(text), 0o600),
 	)
 }
+
+// shellQuoted is text as a shell takes it for one word, whatever TMPDIR holds.
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 const hintText = `
 Everything stays up until Ctrl-C:

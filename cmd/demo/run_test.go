@@ -147,7 +147,7 @@ func TestKeepStaysUpForJobsUntilItIsStopped(t *testing.T) {
 	if _, err := js.Consumer(t.Context(), "REFUNDS", "shop"); err != nil {
 		t.Errorf("the reader shop: %v", err)
 	}
-	settings := regexp.MustCompile(`(?m)^  \. (\S+)$`).FindStringSubmatch(out.String())
+	settings := regexp.MustCompile(`(?m)^  \. '(.+)'$`).FindStringSubmatch(out.String())
 	if settings == nil {
 		t.Fatalf("no settings for refundctl: %s", out.String())
 	}

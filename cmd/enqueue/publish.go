@@ -172,23 +172,19 @@ func (s *sender) once(ctx context.Context, j job) (receipt stream.Receipt, err e
 	return s.again.Publish(ctx, stream.Publication{RefundID: j.refundID, Channel: j.channel, Body: j.body})
 }
 
-// lost reports whether nobody said what became of a publish, so that it is
-// worth repeating. What the server or we refused stays refused.
+// lost reports whether nobody knows what became of a publish, or no stream listens at
+// the moment, so that it is worth repeating. What was certainly refused stays refused.
 func lost(err error) bool {
-	var refused *jetstream.APIError
-	return err != nil && !errors.As(err, &refused) && !errors.Is(err, stream.ErrWrongStream) && !errors.Is(err, errDenied)
+	final := errors.Is(err, stream.ErrWrongStream) || errors.Is(err, errDenied)
+	return err != nil && !final && (stream.NobodyListens(err) || !stream.NotStored(err))
 }
-
-// codeStreamFull is JetStream's code for a stream that has reached its size.
-const codeStreamFull jetstream.ErrorCode = 10077
 
 // explain says what an error means for the job.
 func explain(err error, j job) error {
-	var refused *jetstream.APIError
 	switch {
-	case errors.As(err, &refused) && refused.ErrorCode == codeStreamFull:
+	case stream.StorageFull(err):
 		return fmt.Errorf("the queue takes no more jobs until some are worked off: %w", err)
-	case errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrNoResponders):
+	case stream.NobodyListens(err):
 		return fmt.Errorf("no stream takes %s: are the streams set up, and the subject imported?", jobs.JobSubject(j.channel))
 	case errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
 		return errUnconnected

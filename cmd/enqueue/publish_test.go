@@ -166,7 +166,7 @@ func TestOnlyWhatGotNoAnswerIsPublishedAgain(t *testing.T) {
 	for err, repeated := range map[error]bool{
 		jetstream.ErrAsyncPublishTimeout: true, jetstream.ErrNoStreamResponse: true, nats.ErrDisconnected: true,
 		nats.ErrReconnectBufExceeded: true, nats.ErrConnectionReconnecting: true, errors.New("anything else"): true,
-		&jetstream.APIError{ErrorCode: 10077}: false, stream.ErrWrongStream: false, errDenied: false,
+		&jetstream.APIError{ErrorCode: 10077, Description: "maximum bytes exceeded"}: false, &jetstream.APIError{ErrorCode: 10077, Description: "no space left on device"}: true, stream.ErrWrongStream: false, errDenied: false,
 	} {
 		s := &sender{
 			js: refusing{err}, again: refusing{}, denied: newDenials(), timeout: time.Minute, stored: func(job) {},

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"refundworker.example/refundworker/internal/jobs"
+	"refundworker.example/refundworker/internal/jobs/stream"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -229,8 +230,7 @@ func (l *Ledger) request(ctx context.Context, msg *nats.Msg) (ack acknowledgemen
 // was not kept. The connection buffers nothing while it is down, so a refusal
 // by the client is as good as one by the server.
 func notStored(err error) bool {
-	return storageFull(err) ||
-		errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, nats.ErrNoResponders) ||
+	return stream.StorageFull(err) || stream.NobodyListens(err) ||
 		errors.Is(err, nats.ErrReconnectBufExceeded) || errors.Is(err, nats.ErrConnectionClosed)
 }
 

@@ -28,7 +28,7 @@ const (
 	samples      = 64 // appends alone, each with so many under way, before a trial
 	trialBatches = 10
 	unmeasured   = 2                // the first of these: they wait behind appends made before
-	hopeless     = 3                // after so many, a trial ends at once where batches take half as long again as appends alone
+	hopeless     = 3                // after more than so many, a trial ends at once where batches take half as long again as appends alone
 	mostSmall    = 4                // batches of fewer members than busyFrom, one after the other, end grouping
 	mostRefused  = 3                // and so do refused ones
 	keptFor      = 10 * time.Second // until appends alone are measured again

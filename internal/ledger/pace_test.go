@@ -96,6 +96,22 @@ func TestBatchesEndWhenTheServerIsNotBusy(t *testing.T) {
 	}
 }
 
+func TestAHopelessTrialEndsEarly(t *testing.T) {
+	t.Parallel()
+	now, p := time.Unix(0, 0), &pace{}
+	fast.drive(p, &now, 64, samples)
+	n := 0
+	for ; p.groups(now, 64); n++ {
+		p.storedBatch(now, 20*time.Millisecond, 64) // by themselves they took 6.4
+	}
+	if n != hopeless+1 {
+		t.Errorf("the trial went on for %d batches", n)
+	}
+	if p.groups(now.Add(firstWait-1), 64) || !p.groups(now.Add(firstWait), 64) {
+		t.Error("the next trial does not come after its wait")
+	}
+}
+
 func TestRefusedBatchesArePutOff(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

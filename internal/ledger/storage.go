@@ -17,28 +17,11 @@ import (
 	"refundworker.example/refundworker/internal/refund"
 )
 
-// JetStream's codes for a message that is not stored.
+// JetStream's codes for a message that no stream takes for its size.
 const (
-	codeAccountFull   jetstream.ErrorCode = 10002 // the account's storage
-	codeServerFull    jetstream.ErrorCode = 10023 // the server's
-	codeStoreFailed   jetstream.ErrorCode = 10077 // for a reason in words, the stream's own limit among them
 	codeTooLarge      jetstream.ErrorCode = 10054
 	codeHeaderTooLong jetstream.ErrorCode = 10097
 )
-
-// storageFull reports whether the server has refused a message for want of
-// storage. It has then stored nothing.
-func storageFull(err error) bool {
-	code := apiCode(err)
-	return code == codeAccountFull || code == codeServerFull || code == codeStoreFailed && ownLimit(err)
-}
-
-// ownLimit tells a stream's own limit ("maximum bytes exceeded") from a failure
-// of the disk, after which nobody knows what was written.
-func ownLimit(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && strings.HasPrefix(api.Description, "maximum ")
-}
 
 func tooLarge(err error) bool {
 	code := apiCode(err)
@@ -122,7 +105,7 @@ func (l *Ledger) CheckStorage(ctx context.Context) error {
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
 		return fmt.Errorf("ask whether a record can be stored: %w", err)
 	}
-	if answer.Error != nil && storageFull(answer.Error) {
+	if answer.Error != nil && stream.StorageFull(answer.Error) {
 		return fmt.Errorf("%w: no record can be stored, and nothing is sent: %w", ErrStorageFull, answer.Error)
 	}
 	return l.checkSize(ctx)

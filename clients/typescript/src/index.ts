@@ -1,6 +1,7 @@
 export type { Job, Notice, Result } from "./schema.js";
 export {
   ConsumerError,
+  DeniedError,
   RefusedError,
   Refunds,
   UnacknowledgedError,

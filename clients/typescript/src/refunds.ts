@@ -4,14 +4,17 @@ import { JetStreamApiCodes, JetStreamApiError, jetstream, type JetStreamClient, 
 import { errors, type NatsConnection } from "@nats-io/transport-node";
 import type { Job, Notice, Result } from "./schema.js";
 
-// NATS has refused it for a reason that lasts: the queue is full, no stream takes the
-// subject, or this user may not. Nothing was stored. Publish the same job again once
-// it is put right.
+// NATS has refused it for a reason that lasts: the queue is full, or no stream takes the
+// subject. Nothing was stored. Publish the same job again once it is put right.
 export class RefusedError extends Error {}
 
 // Nobody knows whether the job is stored. Publish the very same job again, however
 // late: that makes no second refund.
 export class UnacknowledgedError extends Error {}
+
+// This user may not, as NATS has told the connection, which does not say of which
+// request. Publish the same job again once it may.
+export class DeniedError extends UnacknowledgedError {}
 
 // The durable consumer is not there, or is none for what is read through it. An
 // administrator makes it: refundctl consumer add NAME.
@@ -43,6 +46,7 @@ interface Source {
 }
 
 const ackWithin = 5_000;
+const withheldAfter = 10_000;
 const prefetch = 4; // messages that wait here while one is handled
 const refundId = /^[A-Za-z0-9_/:#-]{1,64}$/;
 
@@ -74,10 +78,13 @@ export class Refunds {
       try {
         return await this.#publishOnce(job);
       } catch (cause) {
-        const lasting = cause instanceof JetStreamApiError || cause instanceof errors.PermissionViolationError || cause instanceof RefusedError;
-        unanswered ||= !lasting && !nobody(cause);
-        if (lasting || Date.now() >= until || this.#nc.isClosed()) {
-          const text = `job ${job.refund_id}: ${cause instanceof Error ? cause.message : cause}`;
+        const text = `job ${job.refund_id}: ${cause instanceof Error ? cause.message : cause}`;
+        if (cause instanceof errors.PermissionViolationError) {
+          throw new DeniedError(text, { cause });
+        }
+        const refused = refusal(cause);
+        unanswered ||= !refused && !nobody(cause);
+        if ((refused && !unanswered) || cause instanceof UnacknowledgedError || Date.now() >= until || this.#nc.isClosed()) {
           throw unanswered ? new UnacknowledgedError(text, { cause }) : new RefusedError(text, { cause });
         }
         await sleep(pause(n, 1_000));
@@ -90,7 +97,7 @@ export class Refunds {
     const digest = createHash("sha256").update(body).digest("hex").slice(0, 16);
     const ack = await this.#js.publish(`refunds.jobs.${job.channel}`, body, { msgID: `${job.refund_id}.${digest}`, timeout: ackWithin });
     if (ack.stream !== "REFUND_JOBS") {
-      throw new RefusedError(`acknowledged by another stream: ${ack.stream}`);
+      throw new UnacknowledgedError(`acknowledged by another stream: ${ack.stream}`);
     }
     return { sequence: ack.seq, duplicate: ack.duplicate };
   }
@@ -112,17 +119,22 @@ export class Refunds {
   }
 
   // Resolves with a refund's result as soon as there is one; undefined where there is
-  // none within that time. It does not know whether a job was published.
+  // none within that time. It does not know whether a job was published. That nobody
+  // answers for results is an error once it has lasted for ten seconds: before, it may
+  // be a restart.
   async wait(id: string, within = 60_000): Promise<Result | undefined> {
     const until = Date.now() + within;
-    for (let n = 0; ; n++) {
+    for (let n = 0, heard = Date.now(); ; n++) {
       try {
         const result = await this.result(id);
+        heard = Date.now();
         if (result || Date.now() >= until) {
           return result;
         }
       } catch (cause) {
-        if (!(cause instanceof errors.TimeoutError || cause instanceof errors.RequestError) || nobody(cause) || Date.now() >= until) {
+        const withheld = nobody(cause) && Date.now() - heard > withheldAfter;
+        const passing = nobody(cause) || cause instanceof errors.TimeoutError || cause instanceof errors.RequestError;
+        if (!passing || withheld || Date.now() >= until || this.#nc.isClosed()) {
           throw cause;
         }
       }
@@ -206,6 +218,15 @@ export class Refunds {
 }
 
 const missing = new Set<number>([JetStreamApiCodes.ConsumerNotFound, JetStreamApiCodes.StreamNotFound]);
+
+// JetStream's codes for a message that it has certainly not stored: no storage in the
+// account or on the server, too large, a sealed stream. 10077 is a stream's own limit, or
+// a failure of the disk, after which nobody knows what was written.
+const refusals = new Set<number>([10002, 10023, 10054, 10109]);
+
+function refusal(cause: unknown): boolean {
+  return cause instanceof JetStreamApiError && (refusals.has(cause.code) || (cause.code === 10077 && cause.message.startsWith("maximum ")));
+}
 
 // Nobody listens: no stream takes the subject, or it has no leader at the moment. The
 // library wraps that, in an error of its own where there may be no JetStream at all.

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { ConsumerError, RefusedError, Refunds, UnreadableError, type Job, type Notice } from "../src/index.js";
+import { ConsumerError, RefusedError, Refunds, UnacknowledgedError, UnreadableError, type Job, type Notice } from "../src/index.js";
 
 let nc: NatsConnection;
 let refunds: Refunds;
@@ -56,6 +56,31 @@ test("what is no job is not published", async () => {
 test("no stream takes the subject: refused", async () => {
   const job = { ...card("ts-3"), channel: "paper" } as unknown as Job;
   await assert.rejects(refunds.publish(job, 300), RefusedError);
+});
+
+test("only a proof is a refusal", async () => {
+  const answer = (code: number, description: string) => JSON.stringify({ error: { code: 503, err_code: code, description } });
+  const job = { ...card("ts-6"), channel: "cheque" } as unknown as Job;
+  let answers: string[] = [];
+  const sub = nc.subscribe("refunds.jobs.cheque", {
+    callback: (_, m) => void m.respond(answers.length > 1 ? answers.shift() : answers[0]),
+  });
+  const full = answer(10077, "maximum bytes exceeded");
+  const disk = answer(10077, "no space left on device");
+  for (const [given, want] of [
+    [[full], RefusedError],
+    [[answer(10002, "resource limits exceeded for account")], RefusedError],
+    [[disk], UnacknowledgedError],
+    [[disk, full], UnacknowledgedError],
+    [[answer(10999, "something new")], UnacknowledgedError],
+    [['{"stream":"OTHER","seq":1}'], UnacknowledgedError],
+  ] as const) {
+    answers = [...given];
+    await assert.rejects(refunds.publish(job, 200), want, String(given));
+  }
+  answers = [disk, '{"stream":"REFUND_JOBS","seq":7}'];
+  assert.equal((await refunds.publish(job)).sequence, 7);
+  sub.unsubscribe();
 });
 
 test("a refund id with other content: a notice", async () => {

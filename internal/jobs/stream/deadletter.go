@@ -154,13 +154,6 @@ func (d DeadLetters) store(ctx context.Context, msg *nats.Msg) error {
 	return err
 }
 
-// JetStream's codes by which a stream refuses a message for good.
-const (
-	codeStoreFailed jetstream.ErrorCode = 10077 // the stream's own size, or the disk
-	codeTooLarge    jetstream.ErrorCode = 10054
-	codeSealed      jetstream.ErrorCode = 10109
-)
-
 // refused adds [ErrDeadRefused] to what only an administrator can change. A full
 // account or server is none of it: then nothing else could be stored either.
 func refused(err error) error {

@@ -21,7 +21,7 @@ import (
 type Reader struct {
 	Name   string
 	Stream string // REFUNDS or REFUND_DEAD
-	Filter string
+	Filter string // several, where somebody else has made it: separated by ", "
 
 	Unread         uint64 // messages that it has not been given yet
 	Unacknowledged int    // messages that it has been given and has not acknowledged
@@ -63,10 +63,9 @@ func AddReader(ctx context.Context, js jetstream.JetStream, r Reader) (made bool
 	if err != nil {
 		return false, err
 	}
-	cfg := there.CachedInfo().Config
-	if cfg.FilterSubject != r.Filter || cfg.AckPolicy != jetstream.AckExplicitPolicy {
-		return false, fmt.Errorf("%w: %s/%s is there with another filter or without explicit acknowledgements: %q",
-			ErrReader, r.Stream, r.Name, cfg.FilterSubject)
+	found, ok := readerOf(there.CachedInfo())
+	if !ok || found.Filter != r.Filter || there.CachedInfo().Config.AckPolicy != jetstream.AckExplicitPolicy {
+		return false, fmt.Errorf("%w: %s/%s is there with another filter or without explicit acknowledgements", ErrReader, r.Stream, r.Name)
 	}
 	return false, nil
 }
@@ -91,7 +90,7 @@ func Readers(ctx context.Context, js jetstream.JetStream) ([]Reader, error) {
 		}
 	}
 	slices.SortFunc(found, func(a, b Reader) int {
-		return cmp.Or(-cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Name, b.Name))
 	})
 	return found, nil
 }
@@ -100,11 +99,16 @@ func Readers(ctx context.Context, js jetstream.JetStream) ([]Reader, error) {
 // often.
 func readerOf(info *jetstream.ConsumerInfo) (Reader, bool) {
 	prefix := readable[info.Stream]
-	if info.Config.Durable == "" || prefix == "" || !strings.HasPrefix(info.Config.FilterSubject, prefix) {
+	filters := info.Config.FilterSubjects
+	if len(filters) == 0 {
+		filters = []string{info.Config.FilterSubject}
+	}
+	other := func(filter string) bool { return !strings.HasPrefix(filter, prefix) }
+	if info.Config.Durable == "" || prefix == "" || slices.ContainsFunc(filters, other) {
 		return Reader{}, false
 	}
 	return Reader{
-		Name: info.Name, Stream: info.Stream, Filter: info.Config.FilterSubject,
+		Name: info.Name, Stream: info.Stream, Filter: strings.Join(filters, ", "),
 		Unread: info.NumPending, Unacknowledged: info.NumAckPending,
 	}, true
 }

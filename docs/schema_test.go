@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -330,16 +331,20 @@ func TestAsyncAPINamesEveryChannel(t *testing.T) {
 
 func TestExamplesOfTheDocumentsFitTheSchemas(t *testing.T) {
 	t.Parallel()
-	job, result := schema(t, "job"), schema(t, "result")
+	job, result, notice := schema(t, "job"), schema(t, "result"), schema(t, "notice")
 	found := 0
 	for path, text := range documents(t) {
-		for _, example := range blocks(text, "json") {
+		notices := regexp.MustCompile(`(?m)^\{"v":.*"sequence":.*\}$`).FindAllString(text, -1)
+		for _, example := range append(blocks(text, "json"), notices...) {
 			if !strings.Contains(example, `"refund_id"`) {
 				continue
 			}
 			found++
 			of := job
-			if strings.Contains(example, `"v":`) {
+			switch {
+			case strings.Contains(example, `"sequence":`):
+				of = notice
+			case strings.Contains(example, `"v":`):
 				of = result
 			}
 			if err := fits(of, []byte(example)); err != nil {
@@ -347,7 +352,7 @@ func TestExamplesOfTheDocumentsFitTheSchemas(t *testing.T) {
 			}
 		}
 	}
-	if found < 4 {
+	if found < 5 {
 		t.Errorf("only %d examples found", found)
 	}
 }

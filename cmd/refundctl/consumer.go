@@ -29,6 +29,9 @@ func (c consumerAddCommand) reader() (stream.Reader, error) {
 		return stream.Reader{}, err
 	}
 	var p config.Problems
+	if !stream.ValidReaderName(c.Name) {
+		p.Add("NAME", "must be 1 to 64 letters, digits, _ or -")
+	}
 	if c.Status != "" {
 		p.OneOf("--status", c.Status, "succeeded", "failed", "rejected", "unresolved")
 	}

@@ -63,7 +63,7 @@ func TestAReaderThatIsNoneIsRefused(t *testing.T) {
 		status     int
 	}{
 		{"add shop --status=failed", "is there with another filter", exitWrong},
-		{"add a.b", "1 to 64 letters", exitWrong},
+		{"add a.b", "NAME: must be 1 to 64 letters", exitUsage},
 		{"add x --status=sending", "--status", exitUsage},
 		{"add x --channel=paper", "--channel", exitUsage},
 		{"add x --notices --status=failed", "--notices", exitUsage},
@@ -78,6 +78,17 @@ func TestAReaderThatIsNoneIsRefused(t *testing.T) {
 	}
 	if e := b.runAs(t, "worker", "consumer", "remove", "shop"); e.status == exitDone || !strings.Contains(e.errors, "Permissions Violation") {
 		t.Errorf("a worker removed it: %+v", e)
+	}
+}
+
+func TestReadersWithoutStreamsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t)
+	for _, args := range [][]string{{"add", "shop"}, {"list"}, {"remove", "shop"}} {
+		e := b.runAs(t, "setup", append([]string{"consumer"}, args...)...)
+		if e.status != exitWrong || !strings.Contains(e.errors, "stream REFUNDS is not there: run `refundctl setup` first") {
+			t.Errorf("%q: %+v", args, e)
+		}
 	}
 }
 

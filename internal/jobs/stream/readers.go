@@ -46,18 +46,29 @@ const NoticeFilter = jobs.NoticesPrefix + ">"
 // readable is where readers read, and what their filters begin with.
 var readable = map[string]string{Refunds: jobs.ResultsPrefix, Dead: jobs.NoticesPrefix}
 
-// readerName is what a reader may be called: the name becomes a part of subjects.
 var readerName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// ValidReaderName reports whether a reader may be called so, with 1 to 64 letters,
+// digits, _ or -: the name becomes a part of subjects.
+func ValidReaderName(name string) bool { return readerName.MatchString(name) }
+
+// withoutStream says what to do where the stream itself is not there.
+func withoutStream(name string, err error) error {
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("stream %s is not there: run `refundctl setup` first: %w", name, err)
+	}
+	return err
+}
 
 // AddReader makes a durable consumer that reads from the first message on. One of the
 // same name with another filter is left as it is: [ErrReader].
 func AddReader(ctx context.Context, js jetstream.JetStream, r Reader) (made bool, err error) {
-	if !readerName.MatchString(r.Name) {
+	if !ValidReaderName(r.Name) {
 		return false, fmt.Errorf("%w: a name has 1 to 64 letters, digits, _ or -", ErrReader)
 	}
 	made, err = createConsumer(ctx, js, durableReader(r.Stream, r.Name, r.Filter))
 	if err != nil || made {
-		return made, err
+		return made, withoutStream(r.Stream, err)
 	}
 	there, err := js.Consumer(ctx, r.Stream, r.Name)
 	if err != nil {
@@ -77,7 +88,7 @@ func Readers(ctx context.Context, js jetstream.JetStream) ([]Reader, error) {
 	for _, name := range []string{Refunds, Dead} {
 		stream, err := js.Stream(ctx, name)
 		if err != nil {
-			return nil, fmt.Errorf("look up %s: %w", name, err)
+			return nil, withoutStream(name, err)
 		}
 		list := stream.ListConsumers(ctx)
 		for info := range list.Info() {
@@ -117,7 +128,7 @@ func readerOf(info *jetstream.ConsumerInfo) (Reader, bool) {
 // was, or [ErrReader] where there is none of that name. The messages stay; a new
 // reader of that name begins with the first.
 func RemoveReader(ctx context.Context, js jetstream.JetStream, stream, name string) (Reader, error) {
-	if !readerName.MatchString(name) {
+	if !ValidReaderName(name) {
 		return Reader{}, fmt.Errorf("%w: no reader has such a name", ErrReader)
 	}
 	consumer, err := js.Consumer(ctx, stream, name)
@@ -125,7 +136,7 @@ func RemoveReader(ctx context.Context, js jetstream.JetStream, stream, name stri
 		return Reader{}, fmt.Errorf("%w: %s has no consumer %s", ErrReader, stream, name)
 	}
 	if err != nil {
-		return Reader{}, err
+		return Reader{}, withoutStream(stream, err)
 	}
 	r, ok := readerOf(consumer.CachedInfo())
 	if !ok {

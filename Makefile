@@ -127,6 +127,15 @@ asyncapi: ## hold docs/asyncapi.yaml against AsyncAPI's own parser; needs Node.j
 	cd tools/asyncapi && npm ci --ignore-scripts --no-audit --no-fund --silent
 	node tools/asyncapi/check.mjs docs/asyncapi.yaml
 
+.PHONY: openapi
+openapi: ## hold docs/openapi.yaml against the schema of OpenAPI 3.1; needs Node.js and npm
+	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --silent
+	node tools/openapi/check.mjs docs/openapi.yaml
+
+.PHONY: http-examples
+http-examples: ## run the examples of docs/gateway.md; needs curl, PHP with its curl, Python 3 and Java 17
+	HTTP_EXAMPLES=1 go test -count=1 -v -run 'ExamplesOverHTTP' ./docs
+
 .PHONY: typescript
 typescript: ## build and test clients/typescript against NATS and a worker; needs Node.js and npm
 	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --silent && node generate.mjs --check && npm run --silent build

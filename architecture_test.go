@@ -96,6 +96,8 @@ var imports = map[string][]string{
 	// What order systems link: the contract, and nothing that works on refunds.
 	"client": {"channel", "jobs", "jobs/stream", "secret"},
 
+	"internal/gateway": {"channel", "client", "jobs", "jobs/stream", "ledger", "observe", "refund"},
+
 	"internal/config": {"doku", "printable", "secret"},
 	"internal/service": {
 		"channel", "config", "doku", "fleet", "jobs/stream", "ledger", "observe", "refund", "retry", "secret", "worker",

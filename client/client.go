@@ -34,7 +34,7 @@ type Client struct {
 	nc      *nats.Conn
 	js      jetstream.JetStream
 	jobs    stream.Publisher
-	results stream.ResultReader
+	results stream.DirectReader
 	options Options
 }
 
@@ -57,7 +57,7 @@ func New(nc *nats.Conn, options Options) (*Client, error) {
 	}
 	return &Client{
 		nc: nc, js: js, jobs: stream.NewPublisher(js), options: options,
-		results: stream.ResultReader{NC: nc, Prefix: options.APIPrefix},
+		results: stream.DirectReader{NC: nc, Prefix: options.APIPrefix},
 	}, nil
 }
 

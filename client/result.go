@@ -96,7 +96,7 @@ func (c *Client) Result(ctx context.Context, refundID string) (Result, error) {
 		return Result{}, &JobError{Problems: []Problem{{Field: "refund_id", Rule: jobs.ErrRefundIDForm.Error()}}}
 	}
 	before := c.nc.LastError()
-	msg, err := c.results.Last(ctx, refundID)
+	msg, err := c.results.Result(ctx, refundID)
 	switch {
 	case err == nil:
 		return decodeResult(msg.Header, msg.Data)

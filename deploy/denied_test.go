@@ -129,6 +129,17 @@ func denied() map[string][]string {
 			"REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", "$JS.ACK.REFUND_DEAD.orders.1.1.1.1.0",
 			"anything.at.all",
 		}),
+		"gateway": join(asking, answering, notice, changes, readings(), infos, records(), acks(), each("REFUNDS.API.STREAM.MSG.GET.%s"),
+			each("REFUNDS.API.DIRECT.GET.%s", "REFUND_JOBS", "REFUND_WAITS", "REFUND_DEAD"),
+			each("REFUNDS.API.DIRECT.GET.%s.refunds.dead.credit_card"), each("REFUNDS.API.DIRECT.GET.%s.refunds.jobs.credit_card"),
+			each("REFUNDS.API.DIRECT.GET.%s.refunds.retry.credit_card.rf-1"), each("REFUNDS.API.DIRECT.GET.%s.>"),
+			each("REFUNDS.API.CONSUMER.CREATE.%s.mine.refunds.notices.>"), each("REFUNDS.API.CONSUMER.CREATE.%s.mine.refunds.results.>"),
+			each("REFUNDS.API.CONSUMER.MSG.NEXT.%s.shop"), each("REFUNDS.API.STREAM.INFO.%s"), []string{
+				"REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", "REFUNDS.API.CONSUMER.CREATE.REFUND_NOTICES.mine",
+				"REFUNDS.API.STREAM.UPDATE.REFUND_NOTICES", "REFUNDS.API.STREAM.DELETE.REFUND_NOTICES", "REFUNDS.API.STREAM.PURGE.REFUND_NOTICES",
+				"REFUNDS.API.STREAM.MSG.DELETE.REFUND_NOTICES", "$JS.API.DIRECT.GET.REFUND_NOTICES", "$JS.API.DIRECT.GET.REFUND_DEAD",
+				"refunds.jobs.credit_card.x", "refunds.jobs", "anything.at.all",
+			}),
 		"metrics": join(asking, answering, notice, changes, readings(), acks(), records(), job, []string{"$JS.API.INFO"}),
 		"operator": join(answering, notice, changesOfStreams(), creations, acks(), each("$JS.API.CONSUMER.PAUSE.%s.shop", "REFUNDS", "REFUND_DEAD"),
 			changesOfConsumers("REFUND_JOBS", "REFUND_WAITS"),
@@ -215,6 +226,10 @@ func TestReplySubjectForgesNoResultFromAnotherAccount(t *testing.T) {
 		{"producer", job, `{"refund_id":"rf-9"}`, 0},
 		{"producer", "REFUNDS.API.CONSUMER.MSG.NEXT.REFUND_DEAD.orders", `{"batch":1,"no_wait":true}`, 0},
 		{"shop", pull, `{"batch":1,"no_wait":true}`, 0},
+		{"gateway", job, `{"refund_id":"rf-9"}`, 0},
+		{"gateway", "REFUNDS.API.DIRECT.GET.REFUNDS", `{"seq":1,"next_by_subj":"refunds.results.>","batch":10}`, 0},
+		{"gateway", "REFUNDS.API.DIRECT.GET.REFUNDS.refunds.results.credit_card.succeeded.rf-1", ``, 0},
+		{"gateway", "REFUNDS.API.DIRECT.GET.REFUND_NOTICES", `{"seq":1,"batch":10}`, 0},
 	} {
 		b := startBroker(t)
 		b.fill()
@@ -226,6 +241,9 @@ func TestReplySubjectForgesNoResultFromAnotherAccount(t *testing.T) {
 		}
 		// Whatever the server sent on is in the queue of REFUNDS before this one.
 		b.connect("producer").publish(job, `{"refund_id":"rf-10"}`)
+		if err := c.nc.LastError(); err != nil {
+			t.Errorf("%s: %v", try.user, err)
+		}
 		after := worker.publish("refunds.ledger.credit_card.waiting.rf-8", "{}").Sequence
 		if forged := after - before - 1; forged != try.forged {
 			t.Errorf("%s stored %d forged results, want %d", try.user, forged, try.forged)
@@ -234,13 +252,23 @@ func TestReplySubjectForgesNoResultFromAnotherAccount(t *testing.T) {
 }
 
 // No permission can forbid a header, so the stream must refuse those by which
-// a producer could erase other jobs.
+// whoever publishes jobs could erase others'.
 func TestProducerErasesNoJobByAHeader(t *testing.T) {
 	t.Parallel()
+	for _, user := range []string{"producer", "gateway"} {
+		t.Run(user, func(t *testing.T) {
+			t.Parallel()
+			erasesNoJob(t, user)
+		})
+	}
+}
+
+func erasesNoJob(t *testing.T, user string) {
+	t.Helper()
 	b := startBroker(t)
 	b.fill()
 	before := b.streamState("REFUND_JOBS")
-	producer := b.connect("producer")
+	producer := b.connect(user)
 	for header, want := range map[string]string{
 		"Nats-Rollup: sub":                        "10111",
 		"Nats-Rollup: all":                        "10111",

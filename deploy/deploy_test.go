@@ -23,13 +23,14 @@ import (
 )
 
 // users are all that nats.conf knows; each has the password "<user>-secret".
-var users = []string{"setup", "worker", "operator", "metrics", "producer", "shop"}
+var users = []string{"setup", "worker", "operator", "metrics", "producer", "shop", "gateway"}
 
 func passwordVariable(user string) string {
 	return map[string]string{
 		"setup": "NATS_SETUP_PASSWORD", "worker": "NATS_WORKER_PASSWORD",
 		"operator": "NATS_OPERATOR_PASSWORD", "metrics": "NATS_METRICS_PASSWORD",
 		"producer": "NATS_PRODUCER_PASSWORD", "shop": "NATS_SHOP_PASSWORD",
+		"gateway": "NATS_GATEWAY_PASSWORD",
 	}[user]
 }
 
@@ -41,7 +42,8 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	// The server's mirrors give up some seconds after their server has.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).setupMirrorConsumer.func3"))
 }
 
 // broker is a server running nats.conf, but for its addresses and its disk.
@@ -80,7 +82,7 @@ type client struct {
 }
 
 // connect logs a user in as its program would: with an inbox prefix of its
-// own and, in the account SHOP, with the API prefix of its imports.
+// own and, in an account of its own, with the API prefix of its imports.
 func (b broker) connect(user string) client {
 	b.t.Helper()
 	nc, err := nats.Connect(b.url, nats.UserInfo(user, user+"-secret"),
@@ -90,7 +92,7 @@ func (b broker) connect(user string) client {
 	}
 	b.t.Cleanup(nc.Close)
 	prefix := jetstream.DefaultAPIPrefix
-	if user == "shop" {
+	if user == "shop" || user == "gateway" {
 		prefix = "REFUNDS.API"
 	}
 	js, err := jetstream.NewWithAPIPrefix(nc, prefix)

@@ -14,7 +14,7 @@ import (
 func (b broker) fill() {
 	b.t.Helper()
 	setup, worker, producer := b.connect("setup"), b.connect("worker"), b.connect("producer")
-	if _, err := (stream.SetupConfig{Replicas: 1}).Run(ctx(b.t), setup.js); err != nil {
+	if _, err := (stream.SetupConfig{NoticeStream: true, Replicas: 1}).Run(ctx(b.t), setup.js); err != nil {
 		b.t.Fatalf("set up: %v (%v)", err, setup.nc.LastError())
 	}
 	setup.reader(stream.Refunds, "shop", "refunds.results.>")

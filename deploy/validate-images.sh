@@ -78,7 +78,7 @@ check_simulator() {
 
 stand_in
 go mod download
-for target in worker enqueue refundctl dokusim; do
+for target in worker enqueue refundctl gateway dokusim; do
   build "$target"
   inspect "$target" "/$target"
 done

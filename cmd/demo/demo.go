@@ -20,19 +20,20 @@ import (
 
 // options is what tests change.
 type options struct {
-	scenarios []scenario
-	ackWait   time.Duration // of the consumers: how long a killed worker's message is missed
-	alter     func(*dokusim.Snapshot)
-	childEnv  []string      // for the worker that is killed
-	delay     time.Duration // of DOKU
-	dokuAddr  string        // empty: any
-	httpAddr  string        // of the worker; empty: none
-	limit     time.Duration // of the whole demo
-	natsPort  int           // 0: any
-	pace      time.Duration // between two scenarios
-	parent    string        // of the demo's directory; empty: the system's for temporary files
-	quiet     time.Duration // INQUIRY_DELAY
-	timeout   time.Duration // DOKU_TIMEOUT
+	scenarios   []scenario
+	ackWait     time.Duration // of the consumers: how long a killed worker's message is missed
+	alter       func(*dokusim.Snapshot)
+	childEnv    []string      // for the worker that is killed
+	delay       time.Duration // of DOKU
+	dokuAddr    string        // empty: any
+	httpAddr    string        // of the worker; empty: none
+	gatewayAddr string        // with --keep; empty: any
+	limit       time.Duration // of the whole demo
+	natsPort    int           // 0: any
+	pace        time.Duration // between two scenarios
+	parent      string        // of the demo's directory; empty: the system's for temporary files
+	quiet       time.Duration // INQUIRY_DELAY
+	timeout     time.Duration // DOKU_TIMEOUT
 }
 
 // defaults is short enough to watch. A refund whose worker is gone is asked
@@ -62,7 +63,7 @@ type demo struct {
 
 	group    sync.WaitGroup // of those who follow
 	unfollow context.CancelFunc
-	trouble  chan error // theirs and the worker's; room for all
+	trouble  chan error // theirs, the worker's and the gateway's; room for all
 }
 
 var (
@@ -80,7 +81,7 @@ func newDemo(ctx context.Context, o options, dir string, stdout io.Writer, scr *
 	s := &demo{
 		options: o, stdout: stdout, screen: scr, began: time.Now(),
 		events: make(chan event, 256), progress: newProgress(o.scenarios), ended: map[string]chan struct{}{},
-		unfollow: func() {}, trouble: make(chan error, 3),
+		unfollow: func() {}, trouble: make(chan error, 4),
 	}
 	for _, a := range o.scenarios {
 		s.ended[a.name()] = make(chan struct{})

@@ -28,7 +28,10 @@ Next: make demo KEEP=1           stays up, for jobs of your own
 // kept is the demo on the addresses that every other program has by default.
 func (o options) kept() options {
 	if o.natsPort == 0 {
-		o.natsPort, o.dokuAddr, o.httpAddr = 4222, "127.0.0.1:9465", "127.0.0.1:9464"
+		o.natsPort, o.dokuAddr, o.httpAddr, o.gatewayAddr = 4222, "127.0.0.1:9465", "127.0.0.1:9464", "127.0.0.1:9467"
+	}
+	if o.gatewayAddr == "" {
+		o.gatewayAddr = "127.0.0.1:0"
 	}
 	return o
 }
@@ -40,7 +43,7 @@ func (o options) vacant(ctx context.Context) error {
 		natsAddr = net.JoinHostPort("127.0.0.1", strconv.Itoa(o.natsPort))
 	}
 	var problems []error
-	for _, place := range [][2]string{{natsAddr, "NATS"}, {o.dokuAddr, "the simulator"}, {o.httpAddr, "the worker's metrics"}} {
+	for _, place := range [][2]string{{natsAddr, "NATS"}, {o.dokuAddr, "the simulator"}, {o.httpAddr, "the worker's metrics"}, {o.gatewayAddr, "the gateway"}} {
 		if place[0] == "" {
 			continue
 		}
@@ -56,11 +59,15 @@ func (o options) vacant(ctx context.Context) error {
 
 // stay prints what can be tried, and a line for every change, until ctx ends.
 func (d *demo) stay(ctx context.Context) error {
-	settings, err := d.forTools(ctx)
+	url, token, err := d.startGateway(ctx)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name(), shellQuoted(settings))
+	settings, err := d.forTools(ctx, url, token)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(d.stdout, hintText, d.stack.NATS.URL(), d.stack.DOKUURL(), d.httpAddr, d.logFile.Name(), shellQuoted(settings), url)
 	d.screen = nil // from here on there are lines
 	end := make(chan error, 1)
 	defer context.AfterFunc(ctx, func() { end <- nil })()
@@ -69,7 +76,7 @@ func (d *demo) stay(ctx context.Context) error {
 
 // forTools makes what the programs of other terminals need: a reader of results, and
 // the worker's settings in a file, whose path it returns.
-func (d *demo) forTools(ctx context.Context) (string, error) {
+func (d *demo) forTools(ctx context.Context, gatewayURL, gatewayToken string) (string, error) {
 	shop := stream.Reader{Name: "shop", Stream: stream.Refunds, Filter: stream.ResultFilter("", refund.None)}
 	if _, err := stream.AddReader(ctx, d.stack.JS, shop); err != nil {
 		return "", fmt.Errorf("make the consumer shop: %w", err)
@@ -81,8 +88,8 @@ func (d *demo) forTools(ctx context.Context) (string, error) {
 	dir := filepath.Dir(d.logFile.Name())
 	key, shared, settings := filepath.Join(dir, "private-key.pem"), filepath.Join(dir, "secret-key.txt"), filepath.Join(dir, "settings.sh")
 	text := fmt.Sprintf("export NATS_URL=%s DOKU_ENV=simulator DOKU_CLIENT_ID=%s\nexport DOKU_BASE_URL=%s\n"+
-		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\n",
-		d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shellQuoted(shared), shellQuoted(key))
+		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\nexport GATEWAY_URL=%s GATEWAY_TOKEN=%s\n",
+		d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shellQuoted(shared), shellQuoted(key), gatewayURL, gatewayToken)
 	return settings, errors.Join(
 		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
 		os.WriteFile(shared, []byte(d.stack.Secret().Reveal()+"\n"), 0o600),
@@ -98,7 +105,8 @@ Everything stays up until Ctrl-C:
   NATS       %s
   simulator  %s/  (its book as a page)
   worker     http://%s/metrics, /healthz, /readyz
-  its log    %s
+  gateway    %[6]s/v1  (docs/gateway.md)
+  its log    %[4]s
 
 Try in another terminal:
   # a refund; the same line again gives the same result and moves no more money
@@ -114,8 +122,13 @@ Try in another terminal:
   # results as a shop reads them, through the durable consumer shop
   go run ./docs/examples/go/results
 
-  # what a person on call uses
+  # what all other programs need
   . %[5]s
+
+  # the same over HTTP
+  curl -H "Authorization: Bearer $GATEWAY_TOKEN" "$GATEWAY_URL/v1/results?limit=3"
+
+  # what a person on call uses
   go run ./cmd/refundctl doctor
   go run ./cmd/refundctl unresolved
 

@@ -31,7 +31,7 @@ const description = `Shows the whole way of a refund job on this machine: an emb
 At the end it compares the simulator's book with the results, to the rupiah. Exit status 0 means that they agree.`
 
 type flags struct {
-	Keep         bool             `help:"Stay up after the demo, on NATS port 4222, with the simulator on 127.0.0.1:9465 and the worker's metrics on 127.0.0.1:9464, and print commands to try."`
+	Keep         bool             `help:"Stay up after the demo, on NATS port 4222, with the simulator on 127.0.0.1:9465, the worker's metrics on 127.0.0.1:9464 and the HTTP gateway on 127.0.0.1:9467, and print commands to try."`
 	Version      kong.VersionFlag `help:"Print the version and exit."`
 	KilledWorker string           `hidden:"" help:"The worker that the demo kills."`
 }

@@ -101,7 +101,7 @@ func TestAnAlteredRowOfTheBookIsExitStatusOne(t *testing.T) {
 
 func TestTakenPortsAreNamed(t *testing.T) {
 	t.Parallel()
-	taken := make([]net.Listener, 3)
+	taken := make([]net.Listener, 4)
 	for i := range taken {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -112,9 +112,9 @@ func TestTakenPortsAreNamed(t *testing.T) {
 	}
 	o := quick("seed-1")
 	o.natsPort = taken[0].Addr().(*net.TCPAddr).Port
-	o.dokuAddr, o.httpAddr = taken[1].Addr().String(), taken[2].Addr().String()
+	o.dokuAddr, o.httpAddr, o.gatewayAddr = taken[1].Addr().String(), taken[2].Addr().String(), taken[3].Addr().String()
 	status, out, problems := perform(t, o, "--keep")
-	if status != exitError || out != "" || strings.Count(problems, "\n") != 3 {
+	if status != exitError || out != "" || strings.Count(problems, "\n") != 4 {
 		t.Errorf("status %d, %s%s", status, out, problems)
 	}
 	for _, l := range taken {
@@ -152,9 +152,9 @@ func TestKeepStaysUpForJobsUntilItIsStopped(t *testing.T) {
 		t.Fatalf("no settings for refundctl: %s", out.String())
 	}
 	// As a person does, in a shell of his own.
-	check := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && cat "$DOKU_SECRET_KEY_FILE" "$DOKU_PRIVATE_KEY_FILE" && echo "$NATS_URL $DOKU_ENV $DOKU_CLIENT_ID $DOKU_BASE_URL"`, "sh", settings[1])
+	check := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && cat "$DOKU_SECRET_KEY_FILE" "$DOKU_PRIVATE_KEY_FILE" && echo "$NATS_URL $DOKU_ENV $DOKU_CLIENT_ID $DOKU_BASE_URL" && curl -sS -H "Authorization: Bearer $GATEWAY_TOKEN" "$GATEWAY_URL/v1/results"`, "sh", settings[1])
 	text, err := check.Output()
-	if err != nil || !strings.Contains(string(text), "BEGIN PRIVATE KEY") || strings.Count(string(text), "127.0.0.1") != 2 {
+	if err != nil || !strings.Contains(string(text), "BEGIN PRIVATE KEY") || strings.Count(string(text), "127.0.0.1") != 2 || !strings.Contains(string(text), `"results":[{"sequence":`) {
 		t.Errorf("settings: %v, %s", err, text)
 	}
 	job := `{"refund_id":"try-1","channel":"emoney_ovo","invoice_number":"INV-TRY","amount":4711}`

@@ -112,7 +112,7 @@ func (e *enqueuer) send(ctx context.Context, j job) bool {
 		e.broker = b
 		e.sender = b.sender(e.say, e.stored)
 		e.sender.start(ctx)
-		e.wait.denied, e.wait.reader = b.denied, stream.ResultReader{NC: b.nc, Prefix: e.plan.NATSAPIPrefix}
+		e.wait.denied, e.wait.reader = b.denied, stream.DirectReader{NC: b.nc, Prefix: e.plan.NATSAPIPrefix}
 		if e.plan.Wait {
 			e.wait.notices.listen(b.nc)
 		}

@@ -20,7 +20,7 @@ const looks = 32
 // waiter waits for the results of jobs: in rounds it asks for those that are
 // missing, and prints what came in the order of the input.
 type waiter struct {
-	reader stream.ResultReader
+	reader stream.DirectReader
 	denied denials
 	say    *console
 	out    io.Writer
@@ -113,7 +113,7 @@ func (w *waiter) round(ctx context.Context) {
 }
 
 func (w *waiter) look(ctx context.Context, refundID string) ([]byte, error) {
-	msg, err := w.reader.Last(ctx, refundID)
+	msg, err := w.reader.Result(ctx, refundID)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type setupCommand struct {
 	LedgerMustExist bool     `name:"ledger-must-exist" env:"LEDGER_MUST_EXIST" help:"Refuse to begin a new ledger."`
 	NewLedger       bool     `name:"new-ledger" help:"Begin one although the other streams show that there was one before, which is lost for good. Refunds that it knew can be paid again: read docs/runbook.md first."`
 	NoticeConsumer  []string `name:"notice-consumer" env:"NOTICE_CONSUMERS" help:"Durable consumer of notices of dead letters to create, one for each order system; may be given several times." placeholder:"NAME"`
+	NoticeStream    bool     `name:"notice-stream" env:"NOTICE_STREAM" help:"Create REFUND_NOTICES as well, the mirror of the notices of dead letters that cmd/gateway reads."`
 	Replicas        string   `default:"1" env:"REPLICAS" help:"Of streams that are created: 1, 3 or 5." placeholder:"N"`
 	ResultConsumer  []string `name:"result-consumer" env:"RESULT_CONSUMERS" help:"Durable consumer of results to create, one for each reader; may be given several times." placeholder:"NAME"`
 	Upgrade         bool     `help:"Alter streams of an older version: REFUNDS gets its owner, REFUND_DEAD notices, REFUND_JOBS a size. Needs an administrator of the account."`
@@ -66,7 +67,7 @@ func (c setupCommand) config(s *session) (stream.SetupConfig, config.Problems) {
 	var p config.Problems
 	cfg := stream.SetupConfig{
 		JobsMaxBytes: p.Bytes("JOBS_MAX_BYTES", c.JobsMaxBytes, stream.LeastJobsBytes), LedgerMustExist: c.LedgerMustExist, NewLedger: c.NewLedger,
-		NoticeConsumers: c.NoticeConsumer, Owner: stream.Owner{ClientID: s.DOKUClientID, Environment: s.DOKUEnv},
+		NoticeConsumers: c.NoticeConsumer, NoticeStream: c.NoticeStream, Owner: stream.Owner{ClientID: s.DOKUClientID, Environment: s.DOKUEnv},
 		Replicas: p.Int("--replicas", c.Replicas, 1, 5), ResultConsumers: c.ResultConsumer,
 	}
 	if cfg.Replicas%2 == 0 {

@@ -29,7 +29,7 @@ func (c watchCommand) Run(s *session) error {
 	case c.RefundID != "" && !jobs.ValidRefundID(c.RefundID):
 		return fmt.Errorf("%.70q %w", c.RefundID, operator.ErrRefundID)
 	case c.RefundID != "":
-		from.Subject = "refunds.*.*.*." + c.RefundID
+		from.Subject = jobs.RecordSubjects(c.RefundID)
 	default:
 		if from.After, err = s.now(); err != nil {
 			return err

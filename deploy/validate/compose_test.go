@@ -200,7 +200,7 @@ func TestEveryMountedFileIsThere(t *testing.T) {
 func TestEveryProgramLogsInAsItsOwnUser(t *testing.T) {
 	t.Parallel()
 	project := load(t)
-	for name, user := range map[string]string{"setup": "setup", "worker-1": "worker", "worker-2": "worker", "enqueue": "operator"} {
+	for name, user := range map[string]string{"setup": "setup", "worker-1": "worker", "worker-2": "worker", "enqueue": "operator", "refundctl": "operator", "gateway": "gateway"} {
 		service := project.Services[name]
 		password := setting(project.Services["nats"], "NATS_"+strings.ToUpper(user)+"_PASSWORD")
 		if got, want := setting(service, "NATS_URL"), "nats://"+user+":"+password+"@nats:4222"; got != want || password == "" {
@@ -216,8 +216,8 @@ func TestNATSGetsEveryPasswordThatItsConfigurationNames(t *testing.T) {
 	t.Parallel()
 	nats := load(t).Services["nats"]
 	names := regexp.MustCompile(`password: \$(\w+)`).FindAllStringSubmatch(deployed(t, "nats.conf"), -1)
-	if len(names) != 6 {
-		t.Fatalf("nats.conf names %d passwords, want 6", len(names))
+	if len(names) != 7 {
+		t.Fatalf("nats.conf names %d passwords, want 7", len(names))
 	}
 	seen := map[string]bool{}
 	for _, match := range names {

@@ -105,6 +105,9 @@ func parseRecordSubject(prefix, subject string) (ch channel.Channel, state refun
 // ResultSubjects matches the results of one refund.
 func ResultSubjects(refundID string) string { return ResultsPrefix + "*.*." + refundID }
 
+// RecordSubjects matches every record of one refund, results included.
+func RecordSubjects(refundID string) string { return "refunds.*.*.*." + refundID }
+
 // maxRefundID is the longest refund_id, in bytes.
 const maxRefundID = 64
 

@@ -76,7 +76,7 @@ const (
 // records can have. In a cluster the server compares this text, not what it
 // matches, with that of appends in flight: two writers with different texts
 // both won, 150 times of 150. Nothing else may set the header.
-func filter(refundID string) string { return "refunds.*.*.*." + refundID }
+func filter(refundID string) string { return jobs.RecordSubjects(refundID) }
 
 // JetStream's codes for an append that must be settled by reading.
 const (

@@ -134,9 +134,9 @@ func (l *Ledger) Owner(ctx context.Context) (clientID, environment string, err e
 // Decode reads a record out of a message of the stream REFUNDS that was read
 // by other means, and refuses one of another merchant or environment.
 func (l *Ledger) Decode(subject string, header nats.Header, data []byte) (refund.Record, error) {
-	r, err := decode(rawMessage{Subject: subject, Data: data, header: header})
+	r, err := DecodeRecord(subject, header, data)
 	if err != nil {
-		return refund.Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+		return refund.Record{}, err
 	}
 	return r, l.owns(r)
 }

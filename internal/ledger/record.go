@@ -27,6 +27,16 @@ func encode(r *refund.Record) *nats.Msg {
 // usualRecord is more bytes than most records have.
 const usualRecord = 1 << 10
 
+// DecodeRecord reads a record out of a message of the stream REFUNDS, whoever's it
+// is. Its error is [ErrRecord].
+func DecodeRecord(subject string, header nats.Header, data []byte) (refund.Record, error) {
+	r, err := decode(rawMessage{Subject: subject, Data: data, header: header})
+	if err != nil {
+		return refund.Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	return r, nil
+}
+
 // decode reads the record back from either kind of message.
 func decode(m rawMessage) (refund.Record, error) {
 	text := m.Data

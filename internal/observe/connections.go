@@ -2,23 +2,20 @@ package observe
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
 )
 
-// mostConnections is how many connections health and metrics have at once: a
-// scraper, a prober and a person need a few. Each is a file descriptor, and the
-// calls to DOKU and NATS need theirs.
-const mostConnections = 32
-
-// limited is a listener that keeps no more than mostConnections open. For a new
+// limited is a listener that keeps no more than so many connections open. For a new
 // one the oldest that waits for a request goes, so that clients that connect and
 // say nothing, or say it slowly, keep no prober out; where every one is being
 // answered, the oldest goes all the same: it has had the most time.
 type limited struct {
 	net.Listener
+	most int
 	mu   sync.Mutex
 	open []*limitedConn // oldest first
 }
@@ -48,7 +45,7 @@ func (l *limited) Accept() (net.Conn, error) {
 func (l *limited) admit(c *limitedConn) (out *limitedConn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) >= mostConnections {
+	if len(l.open) >= l.most {
 		i := max(0, slices.IndexFunc(l.open, func(c *limitedConn) bool { return !c.answered }))
 		out = l.open[i]
 		l.open = slices.Delete(l.open, i, i+1)
@@ -77,6 +74,9 @@ func (c *limitedConn) answering(yes bool) {
 type connKey struct{}
 
 func withConn(ctx context.Context, c net.Conn) context.Context {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
 	return context.WithValue(ctx, connKey{}, c)
 }
 

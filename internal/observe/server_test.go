@@ -24,7 +24,7 @@ func serve(t *testing.T, ctx context.Context, handler http.Handler) (address str
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- observe.Serve(ctx, l, handler, slog.New(slog.DiscardHandler)) }()
+	go func() { done <- observe.Serve(ctx, l, handler, slog.New(slog.DiscardHandler), observe.ScrapeLimits) }()
 	return "http://" + l.Addr().String(), done
 }
 
@@ -111,7 +111,7 @@ func TestTakenAddressIsToldAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if _, err := observe.Listen(t.Context(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "serve health and metrics") {
+	if _, err := observe.Listen(t.Context(), l.Addr().String()); err == nil || !strings.Contains(err.Error(), "serve HTTP") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -123,7 +123,7 @@ func TestServeTellsWhyItEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if err := observe.Serve(t.Context(), l, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+	if err := observe.Serve(t.Context(), l, http.NotFoundHandler(), slog.New(slog.DiscardHandler), observe.ScrapeLimits); err == nil {
 		t.Error("no error")
 	}
 }

@@ -142,7 +142,7 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 func (p *process) serve(ctx context.Context, l net.Listener, registry *prometheus.Registry) {
-	if err := observe.Serve(ctx, l, observe.Handler(p.health, registry), p.Log); err != nil {
+	if err := observe.Serve(ctx, l, observe.Handler(p.health, registry), p.Log, observe.ScrapeLimits); err != nil {
 		p.Log.Error("health and metrics are no longer served", "error", err)
 	}
 }

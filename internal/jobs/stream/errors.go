@@ -38,12 +38,15 @@ var (
 	// there, or is there and is something else.
 	ErrReader = errors.New("no such reader")
 
+	// ErrNoRecord is returned while a refund has no record yet.
+	ErrNoRecord = errors.New("no record yet")
+
 	// ErrNoResult is returned while a refund has no result yet.
 	ErrNoResult = errors.New("no result yet")
 
 	// ErrUnanswered is returned for an answer to a direct get that is neither a
 	// message nor the word that there is none.
-	ErrUnanswered = errors.New("the stream of results gave no readable answer")
+	ErrUnanswered = errors.New("the ledger gave no readable answer")
 
 	errNoticesUnknown = fmt.Errorf("%w: REFUND_DEAD does not listen to refunds.notices.*: run `refundctl setup --upgrade` as an administrator", ErrNotNoticed)
 	errNoticeDenied   = fmt.Errorf("%w: NATS denies refunds.notices.* to this user: give it that permission", ErrNotNoticed)

@@ -28,6 +28,9 @@ type SetupConfig struct {
 	// for each order system.
 	NoticeConsumers []string
 
+	// NoticeStream asks for [Notices] as well.
+	NoticeStream bool
+
 	// Owner is written into REFUNDS when it is created; nobody: it is left open
 	// and comes from the ledger's first record.
 	Owner Owner
@@ -89,7 +92,7 @@ func (s *setup) run(ctx context.Context) error {
 	return nil
 }
 
-// streams returns the four in the order of their creation: REFUNDS first and
+// streams returns those to create, in the order of their creation: REFUNDS first and
 // REFUND_JOBS last, so that no job can be stored before there is a ledger. A
 // ledger that is missing although there are jobs has therefore been lost.
 func (s *setup) streams() []jetstream.StreamConfig {
@@ -105,7 +108,11 @@ func (s *setup) streams() []jetstream.StreamConfig {
 	if s.JobsMaxBytes > 0 {
 		queue.MaxBytes = s.JobsMaxBytes
 	}
-	return []jetstream.StreamConfig{ledger, byName[Waits], byName[Dead], queue}
+	wanted := []jetstream.StreamConfig{ledger, byName[Waits], byName[Dead]}
+	if s.NoticeStream {
+		wanted = append(wanted, noticesStream(max(s.Replicas, 1)))
+	}
+	return append(wanted, queue)
 }
 
 func (s *setup) consumers() []Consumer {

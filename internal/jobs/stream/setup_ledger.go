@@ -19,14 +19,14 @@ type streamGetter interface {
 
 func lookUpStreams(ctx context.Context, js streamGetter) (streamInfos, error) {
 	f := streamInfos{}
-	for _, cfg := range Configs(1) {
-		stream, err := js.Stream(ctx, cfg.Name)
+	for _, name := range append([]string{Refunds}, others...) {
+		stream, err := js.Stream(ctx, name)
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 		case err != nil:
-			return nil, fmt.Errorf("look for stream %s: %w", cfg.Name, err)
+			return nil, fmt.Errorf("look for stream %s: %w", name, err)
 		default:
-			f[cfg.Name] = stream.CachedInfo()
+			f[name] = stream.CachedInfo()
 		}
 	}
 	return f, nil

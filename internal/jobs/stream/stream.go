@@ -17,6 +17,12 @@ const (
 	Dead    = "REFUND_DEAD"
 )
 
+// Notices is a fifth stream, which [SetupConfig.NoticeStream] asks for: a mirror of the
+// notices of REFUND_DEAD, with their sequences there. Whoever may read it by direct get
+// reads no dead letter, and so no customer's token; no permission could say so of
+// REFUND_DEAD, where the subject stands in the request's body.
+const Notices = "REFUND_NOTICES"
+
 // What setup gives every consumer; an operator may change both later.
 const (
 	AckWait       = 30 * time.Second
@@ -104,6 +110,24 @@ func deadStream() jetstream.StreamConfig {
 		Subjects:  []string{jobs.DeadPrefix + "*", jobs.NoticeSubjects},
 		Retention: jetstream.LimitsPolicy,
 		MaxAge:    deadAge,
+	}
+}
+
+func noticesStream(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              Notices,
+		Mirror:            &jetstream.StreamSource{Name: Dead, FilterSubject: jobs.NoticeSubjects},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		Replicas:          replicas,
+		MaxAge:            deadAge,
+		MaxMsgs:           unlimited,
+		MaxBytes:          unlimited,
+		MaxMsgsPerSubject: unlimited,
+		MaxConsumers:      unlimited,
+		DenyDelete:        true,
+		DenyPurge:         true,
+		AllowDirect:       true,
 	}
 }
 

@@ -18,8 +18,8 @@ func TestAnAnswerThatIsNoMessageIsNoResult(t *testing.T) {
 		"another refund": {"Nats-Subject": {"refunds.results.credit_card.failed.rf-2"}},
 		"a record":       {"Nats-Subject": {"refunds.ledger.credit_card.sending.rf-1"}},
 	} {
-		r := stream.ResultReader{NC: answers{&nats.Msg{Header: header, Data: []byte("{}")}}, Prefix: "$JS.API"}
-		if msg, err := r.Last(t.Context(), "rf-1"); msg != nil || !errors.Is(err, stream.ErrUnanswered) {
+		r := stream.DirectReader{NC: answers{&nats.Msg{Header: header, Data: []byte("{}")}}, Prefix: "$JS.API"}
+		if msg, err := r.Result(t.Context(), "rf-1"); msg != nil || !errors.Is(err, stream.ErrUnanswered) {
 			t.Errorf("%s: %v, %v", name, msg, err)
 		}
 	}

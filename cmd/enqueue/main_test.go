@@ -29,7 +29,7 @@ import (
 // reads the environment; a parallel test must not change it. The access-time
 // ticker is held here so that no server is taken for its leak.
 func TestMain(m *testing.M) {
-	for _, user := range []string{"SETUP", "WORKER", "OPERATOR", "METRICS", "PRODUCER", "SHOP"} {
+	for _, user := range []string{"SETUP", "WORKER", "OPERATOR", "METRICS", "PRODUCER", "SHOP", "GATEWAY"} {
 		if err := os.Setenv("NATS_"+user+"_PASSWORD", strings.ToLower(user)+"-secret"); err != nil {
 			panic(err)
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"refundworker.example/refundworker/internal/channel"
@@ -33,7 +32,7 @@ func (s *session) acted(action, did string, done operator.ActionResult) error {
 func (s *session) outcome(o outcome) error {
 	return s.show(o, func(p *sheet) {
 		p.line("%s", o.Did)
-		p.fields("refund", o.Refund.RefundID, "state", o.Refund.State, "before", o.Before, "next", nextText(o.Refund, time.Now()),
+		p.fields("refund", o.Refund.RefundID, "state", o.Refund.State, "before", o.Before, "next", p.next(o.Refund, time.Now()),
 			"DOKU said", responseText(o.Response))
 	})
 }
@@ -96,65 +95,10 @@ func (c retryCommand) Run(s *session) error {
 	}
 	did := "brought forward: a worker looks at it now"
 	if at := forwarded.After.Record.Due.Time(); at.After(time.Now()) {
-		did = "brought forward to its not_before, " + clock(at)
+		did = "brought forward to its not_before, " + s.sheet().clock(at)
 	}
 	if forwarded.WokenUp {
 		did += " (no wait was stored: a wake-up was made from the ledger)"
 	}
 	return s.acted("retry", did, forwarded.ActionResult)
-}
-
-type resolveCommand struct {
-	RefundID  string `arg:"" name:"ID" help:"refund_id."`
-	Succeeded bool   `xor:"word" required:"" help:"The money was refunded."`
-	Failed    bool   `xor:"word" required:"" help:"The money was not refunded, and never will be by this request."`
-	Because   string `required:"" help:"How you know; it is kept in the result for ever." placeholder:"TEXT"`
-}
-
-// Run implements kong's command.
-func (c resolveCommand) Run(s *session) error {
-	o, err := s.operator()
-	if err != nil {
-		return err
-	}
-	word := refund.Failed
-	if c.Succeeded {
-		word = refund.Succeeded
-	}
-	done, err := o.Resolve(s.ctx, c.RefundID, word, c.Because)
-	if err != nil {
-		return err
-	}
-	return s.acted("resolve", fmt.Sprintf("settled: the result is %s, by the word of %s", word, s.Operator), done)
-}
-
-type inquireCommand struct {
-	RefundID string `arg:"" name:"ID" help:"refund_id."`
-	Because  string `help:"Why; it is kept in the ledger where the answer settles the refund." placeholder:"TEXT"`
-}
-
-// Run implements kong's command.
-func (c inquireCommand) Run(s *session) error {
-	if _, err := s.merchant(); err != nil {
-		return err
-	}
-	o, err := s.operator()
-	if err != nil {
-		return err
-	}
-	asked, err := o.Inquire(s.ctx, c.RefundID, c.Because)
-	if err != nil {
-		return err
-	}
-	did := "asked DOKU: " + asked.Inquiry.Finding.String() + "; nothing was changed"
-	if asked.Settled {
-		did = fmt.Sprintf("asked DOKU: %s; the result is %s", asked.Inquiry.Finding, asked.After.Record.State)
-	}
-	if asked.Inquiry.Problem != "" {
-		did += " (" + asked.Inquiry.Problem + ")"
-	}
-	return s.outcome(outcome{
-		Action: "inquire", Did: did, Operator: s.Operator, Changed: asked.Settled, Finding: asked.Inquiry.Finding.String(),
-		Response: asked.Inquiry.Response.Given(), Refund: operator.ViewOf(asked.After.Record), Before: asked.Before.Record.State.String(),
-	})
 }

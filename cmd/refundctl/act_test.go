@@ -72,7 +72,7 @@ func TestBadUsageEndsWithStatusTwoAndSaysWhy(t *testing.T) {
 	}{
 		"unknown command":  {[]string{"pay", "rf-1"}, "unexpected argument pay"},
 		"no id":            {[]string{"status"}, "<ID>"},
-		"no word":          {[]string{"resolve", "rf-1", "--because=x"}, "--succeeded or --failed"},
+		"no word":          {[]string{"resolve", "rf-1", "--because=x"}, "or --failed must be given"},
 		"two words":        {[]string{"resolve", "rf-1", "--because=x", "--failed", "--succeeded"}, "can't be used together"},
 		"no reason":        {[]string{"resolve", "rf-1", "--failed"}, "--because"},
 		"unknown output":   {[]string{"--output=xml", "status", "rf-1"}, "--output"},

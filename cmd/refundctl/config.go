@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"os/user"
+	"strings"
+	"time"
+	_ "time/tzdata" // an image from scratch has no zones
 
 	"github.com/alecthomas/kong"
 
@@ -19,7 +23,10 @@ Exit status: 0 done, or nothing wrong found; 1 refused, failed, or something wro
 type Config struct {
 	Output   string           `default:"table" help:"table or json." placeholder:"FORMAT"`
 	Operator string           `env:"REFUNDCTL_OPERATOR" help:"Who acts, as it is kept in the ledger for ever; by default the user of this machine." placeholder:"NAME"`
+	Zone     string           `env:"REFUNDCTL_ZONE" help:"Time zone of what is shown and typed: WIB, WITA, WIT, UTC or a name such as Asia/Jakarta; by default the machine's. JSON is in UTC." placeholder:"ZONE"`
 	Version  kong.VersionFlag `help:"Print version and revision."`
+
+	location *time.Location // of Zone
 
 	config.NATS `group:"NATS:"`
 	config.MerchantFlags
@@ -52,6 +59,10 @@ type Config struct {
 func (c *Config) check(p *config.Problems) {
 	c.NATS.Check(p)
 	p.OneOf("--output", c.Output, "table", "json")
+	var err error
+	if c.location, err = zone(c.Zone); err != nil {
+		p.Add("--zone", "%.60q is none of WIB, WITA, WIT, UTC, and no name such as Asia/Jakarta", c.Zone)
+	}
 	if c.DOKUEnv != "" {
 		c.Environment(p)
 	}
@@ -61,6 +72,16 @@ func (c *Config) check(p *config.Problems) {
 	if c.Operator == "" {
 		c.Operator = currentUser()
 	}
+}
+
+// zones are Indonesia's three, by the names that people say.
+var zones = map[string]string{"WIB": "Asia/Jakarta", "WITA": "Asia/Makassar", "WIT": "Asia/Jayapura"}
+
+func zone(name string) (*time.Location, error) {
+	if name == "" {
+		return time.Local, nil //nolint:gosmopolitan // what the person's clock shows
+	}
+	return time.LoadLocation(cmp.Or(zones[strings.ToUpper(name)], name))
 }
 
 // currentUser is who is logged in; empty where the machine cannot tell.

@@ -79,7 +79,7 @@ func drawLetters(p *sheet, letters []operator.DeadLetter) {
 			problem = l.Handled.Action + " by " + l.Handled.Operator
 		}
 		rows = append(rows, []string{
-			fmt.Sprint(l.Sequence), clock(l.Stored), string(l.Channel), l.Reason, l.RefundID, fmt.Sprint(l.Size), problem,
+			fmt.Sprint(l.Sequence), p.clock(l.Stored), string(l.Channel), l.Reason, l.RefundID, fmt.Sprint(l.Size), problem,
 		})
 	}
 	p.table([]string{"LETTER", "WHEN", "CHANNEL", "REASON", "REFUND_ID", "BYTES", "PROBLEM"}, rows)
@@ -88,7 +88,7 @@ func drawLetters(p *sheet, letters []operator.DeadLetter) {
 func drawActions(p *sheet, actions []operator.Action) {
 	var rows [][]string
 	for _, a := range actions {
-		rows = append(rows, []string{fmt.Sprint(a.Letter), clock(a.At), a.Action, a.RefundID, a.Operator, a.Because})
+		rows = append(rows, []string{fmt.Sprint(a.Letter), p.clock(a.At), a.Action, a.RefundID, a.Operator, a.Because})
 	}
 	p.line("")
 	p.table([]string{"LETTER", "WHEN", "ACTION", "REFUND_ID", "WHO", "BECAUSE"}, rows)
@@ -121,10 +121,10 @@ func (c deadShowCommand) Run(s *session) error {
 	}
 	job := operator.ShowJob(l.Channel, l.Body)
 	return s.show(letterReport{l, job}, func(p *sheet) {
-		p.fields("letter", fmt.Sprint(l.Sequence), "when", clock(l.Stored), "reason", l.Reason, "problem", l.Problem,
+		p.fields("letter", fmt.Sprint(l.Sequence), "when", p.clock(l.Stored), "reason", l.Reason, "problem", l.Problem,
 			"from", fmt.Sprintf("%s, sequence %d", l.Subject, l.Source), "bytes", fmt.Sprint(l.Size))
 		if l.Handled != nil {
-			p.fields("handled", fmt.Sprintf("%s by %s at %s: %s", l.Handled.Action, l.Handled.Operator, clock(l.Handled.At), l.Handled.Because))
+			p.fields("handled", fmt.Sprintf("%s by %s at %s: %s", l.Handled.Action, l.Handled.Operator, p.clock(l.Handled.At), l.Handled.Because))
 		}
 		p.line("fields that keep their rules:")
 		drawJob(p, job)
@@ -133,7 +133,7 @@ func (c deadShowCommand) Run(s *session) error {
 
 func drawJob(p *sheet, j operator.Shown) {
 	p.fields("  refund_id", j.RefundID, "  channel", string(j.Channel), "  invoice", j.InvoiceNumber, "  payment", j.OriginalRequestID,
-		"  amount", rupiah(j.Amount), "  reason", j.Reason, "  not before", clock(j.NotBefore), "  deadline", clock(j.Deadline),
+		"  amount", rupiah(j.Amount), "  reason", j.Reason, "  not before", p.clock(j.NotBefore), "  deadline", p.clock(j.Deadline),
 		"  customer", j.Customer)
 	for _, key := range slices.Sorted(maps.Keys(j.Metadata)) {
 		p.fields("  metadata", key+" = "+j.Metadata[key])

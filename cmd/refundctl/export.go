@@ -15,7 +15,7 @@ import (
 )
 
 type exportCommand struct {
-	From  string `help:"Only what was stored from then on: 2026-11-21 or RFC 3339." placeholder:"TIME"`
+	From  string `help:"Only what was stored from then on: 2026-11-21, '2026-11-21 09:00' or RFC 3339." placeholder:"TIME"`
 	To    string `help:"Only what was stored before; by default now." placeholder:"TIME"`
 	After uint64 `help:"Only what has a later sequence." placeholder:"SEQUENCE"`
 	File  string `help:"Append to this file; one that was begun is gone on with, after its last whole line. Without it: standard output." placeholder:"FILE"`
@@ -33,7 +33,7 @@ type exported struct {
 // Run implements kong's command.
 func (c exportCommand) Run(s *session) error {
 	var p config.Problems
-	span := operator.Span{After: c.After, From: instant(&p, "--from", c.From), To: instant(&p, "--to", c.To)}
+	span := operator.Span{After: c.After, From: s.instant(&p, "--from", c.From), To: s.instant(&p, "--to", c.To)}
 	if len(p) > 0 {
 		return &usageError{p}
 	}
@@ -115,16 +115,17 @@ func resume(f *os.File) (last uint64, err error) {
 	return last, err
 }
 
-// instant reads a time: a day (its beginning, UTC) or RFC 3339.
-func instant(p *config.Problems, name, text string) time.Time {
+// instant reads a time: a day (its beginning) or a minute in the session's zone, or RFC
+// 3339.
+func (s *session) instant(p *config.Problems, name, text string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
-		if t, err := time.Parse(layout, text); err == nil {
+	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.RFC3339Nano} {
+		if t, err := time.ParseInLocation(layout, text, s.location); err == nil {
 			return t.UTC()
 		}
 	}
-	p.Add(name, "%q is neither a day such as 2026-11-21 nor RFC 3339", text)
+	p.Add(name, "%q is neither a day such as 2026-11-21, nor a minute such as '2026-11-21 09:00', nor RFC 3339", text)
 	return time.Time{}
 }

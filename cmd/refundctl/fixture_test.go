@@ -23,7 +23,7 @@ import (
 // TestMain sets the passwords for the whole process: the parser of nats.conf
 // reads the environment, and a parallel test must not change it.
 func TestMain(m *testing.M) {
-	for _, user := range []string{"SETUP", "WORKER", "OPERATOR", "METRICS", "PRODUCER", "SHOP"} {
+	for _, user := range []string{"SETUP", "WORKER", "OPERATOR", "METRICS", "PRODUCER", "SHOP", "GATEWAY"} {
 		if err := os.Setenv("NATS_"+user+"_PASSWORD", strings.ToLower(user)+"-secret"); err != nil {
 			panic(err)
 		}

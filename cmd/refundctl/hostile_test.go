@@ -125,10 +125,16 @@ func TestTextFromOutsideIsHarmlessInEveryCommandAndFormat(t *testing.T) {
 		{hostile, "+" + hostile, "-5", "SUCCESS"}, {"a;=1", "@x", "5", "success"},
 	})
 	_ = rows.Close()
+	verdicts := filepath.Join(dir, "\x1b[2Jverdicts.csv")
+	if err := os.WriteFile(verdicts, []byte("refund_id,verdict,evidence\n\"=\x1b[2J\u202e\",\u202epaid,x\nrf-open,failed,\x1b]0;x\x07\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	month := []string{"--from=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339), "--to=" + time.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
 	runs := [][]string{
 		{"status", "rf-open"}, {"status", "rf-done"}, {"status", hostile},
 		{"list"}, {"list", "--state=waiting"}, {"list", "--state=" + hostile}, {"list", "--after=" + hostile}, {"list", "--text=" + hostile},
+		{"list", "--invoice=" + hostile}, {"list", "--doku-ref=" + hostile}, {"list", "--from=" + hostile}, {"list", "--amount=" + hostile}, {"--zone=" + hostile, "list"},
+		append([]string{"inquire", "--state=unknown", "--rate=1000"}, merchant...), {"resolve", "--file=" + verdicts}, {"resolve", "--file=" + verdicts + hostile},
 		{"unresolved", "list"}, {"unresolved", "list", "--channel=" + hostile}, {"stats"}, {"watch", "rf-done"}, {"watch", hostile},
 		{"sweep", "--settle=1ms", "--dry-run"}, {"sweep", "--settle=1ms"}, {"setup"}, {"doctor", "--nats-only"},
 		append([]string{"doctor"}, merchant...), append([]string{"inquire", "rf-ask"}, merchant...),

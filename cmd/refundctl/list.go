@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"refundworker.example/refundworker/internal/config"
@@ -12,20 +13,15 @@ import (
 )
 
 type listCommand struct {
-	State   string `help:"open (no result), sending, waiting, unknown, succeeded, failed, rejected or unresolved." placeholder:"STATE"`
-	Result  string `help:"succeeded, failed, rejected or unresolved." placeholder:"STATUS"`
-	Channel string `help:"One channel." placeholder:"CHANNEL"`
-	Code    string `help:"DOKU's last code, the worker's error code or the reason of a wait." placeholder:"CODE"`
-	Text    string `help:"Part of the refund_id." placeholder:"TEXT"`
-	Older   string `help:"Enqueued longer ago, such as 90m." placeholder:"AGE"`
-	Newer   string `help:"Enqueued less long ago." placeholder:"AGE"`
-	After   string `help:"For the next page: what the page before ended with." placeholder:"PLACE"`
-	Limit   string `default:"50" help:"Refunds on a page; 0 for all." placeholder:"N"`
+	filterFlags
+	After string `help:"For the next page: what the page before ended with." placeholder:"PLACE"`
+	Limit string `default:"50" help:"Refunds on a page; 0 for all." placeholder:"N"`
 }
 
 // Run implements kong's command.
 func (c listCommand) Run(s *session) error {
-	f, problems := c.filter()
+	f, problems := c.filter(s)
+	f.After, f.Limit = c.After, problems.Int("--limit", c.Limit, 0, 1<<30)
 	if len(problems) > 0 {
 		return &usageError{problems}
 	}
@@ -37,38 +33,11 @@ func (s *session) list(f operator.Filter) error {
 	if err != nil {
 		return err
 	}
-	page, err := o.List(s.ctx, f)
+	page, err := s.listed(o, f)
 	if err != nil {
 		return err
 	}
 	return s.show(page, func(p *sheet) { drawList(p, page, time.Now()) })
-}
-
-func (c listCommand) filter() (operator.Filter, config.Problems) {
-	var p config.Problems
-	f := operator.Filter{State: c.State, Code: c.Code, Text: c.Text, After: c.After}
-	if c.State != "" {
-		p.OneOf("--state", c.State, operator.States()...)
-	}
-	if c.Result != "" {
-		f.State = p.OneOf("--result", c.Result, "succeeded", "failed", "rejected", "unresolved")
-		if c.State != "" && c.State != c.Result {
-			p.Add("--result", "and --state exclude each other")
-		}
-	}
-	ch, err := channelFlag(c.Channel)
-	if usage := (*usageError)(nil); errors.As(err, &usage) {
-		p = append(p, usage.problems...)
-	}
-	f.Channel = ch
-	if c.Older != "" {
-		f.Older = p.Duration("--older", c.Older, time.Nanosecond)
-	}
-	if c.Newer != "" {
-		f.Newer = p.Duration("--newer", c.Newer, time.Nanosecond)
-	}
-	f.Limit = p.Int("--limit", c.Limit, 0, 1<<30)
-	return f, p
 }
 
 func drawList(p *sheet, list operator.Page, now time.Time) {
@@ -87,10 +56,10 @@ func drawList(p *sheet, list operator.Page, now time.Time) {
 			due = in(v.NextAt.Sub(now))
 		}
 		rows = append(rows, []string{
-			v.RefundID, string(v.Channel), v.State, v.Why, v.Code, fmt.Sprint(v.Attempts), rupiah(v.Amount), age, due,
+			v.RefundID, v.InvoiceNumber, string(v.Channel), v.State, rupiah(v.Amount), v.Why, v.Code, fmt.Sprint(v.Attempts), age, due,
 		})
 	}
-	p.table([]string{"ID", "CHANNEL", "STATE", "WHY", "DOKU'S CODE", "ATTEMPTS", "AMOUNT", "AGE", "NEXT"}, rows)
+	p.table([]string{"ID", "INVOICE", "CHANNEL", "STATE", "AMOUNT", "WHY", "DOKU'S CODE", "ATTEMPTS", "AGE", "NEXT"}, rows)
 	if list.Next != "" {
 		p.line("more: --after=%s", list.Next)
 	}
@@ -168,8 +137,17 @@ func drawStats(p *sheet, stats []operator.ChannelStats) {
 		total.Succeeded, total.Failed = total.Succeeded+c.Succeeded, total.Failed+c.Failed
 		total.Rejected, total.Unresolved = total.Rejected+c.Rejected, total.Unresolved+c.Unresolved
 	}
-	p.table([]string{"CHANNEL", "", "QUEUED", "IN HAND", "DUE", "WAITING", "SUCCEEDED", "FAILED", "REJECTED", "UNRESOLVED"},
-		append(rows, statsRow(total)))
+	rows = append(rows, statsRow(total))
+	marks := map[place]string{}
+	for i, row := range rows {
+		if strings.HasPrefix(row[1], "paused") {
+			marks[place{i, 1}] = "paused"
+		}
+		if unresolved := len(row) - 1; row[unresolved] != "0" { // a person is needed
+			marks[place{i, unresolved}] = "unresolved"
+		}
+	}
+	p.tableWith([]string{"CHANNEL", "", "QUEUED", "IN HAND", "DUE", "WAITING", "SUCCEEDED", "FAILED", "REJECTED", "UNRESOLVED"}, rows, marks)
 }
 
 func statsRow(c operator.ChannelStats) []string {
@@ -218,7 +196,7 @@ func (c sweepCommand) Run(s *session) error {
 func drawSweep(p *sheet, lost []operator.LostRefund, dry bool) {
 	var rows [][]string
 	for _, l := range lost {
-		rows = append(rows, []string{l.RefundID, string(l.Channel), l.State, clock(l.Since), l.Note})
+		rows = append(rows, []string{l.RefundID, string(l.Channel), l.State, p.clock(l.Since), l.Note})
 	}
 	if len(rows) > 0 {
 		p.table([]string{"ID", "CHANNEL", "STATE", "SINCE", "NOTE"}, rows)

@@ -49,7 +49,7 @@ func (c pauseCommand) Run(s *session) error {
 	return s.show(channelReport{c.Channel, true, until}, func(p *sheet) {
 		end := "until `refundctl resume " + c.Channel + "`"
 		if !until.IsZero() {
-			end = "until " + clock(until)
+			end = "until " + p.clock(until)
 		}
 		p.line("paused %s for the whole fleet, %s; what workers have in flight is finished", shown(c.Channel), end)
 	})

@@ -19,10 +19,15 @@ func (s *session) show(v any, draw func(*sheet)) error {
 	if s.Output == "json" {
 		return writeJSON(s.stdout, v, "  ")
 	}
-	p := &sheet{colours: colourful(s.stdout)}
+	p := s.sheet()
 	draw(p)
 	_, err := io.WriteString(s.stdout, p.text.String())
 	return err
+}
+
+// sheet returns an empty one for stdout.
+func (s *session) sheet() *sheet {
+	return &sheet{colours: colourful(s.stdout), width: config.Columns(s.stdout), zone: s.location}
 }
 
 // writeJSON writes one document, and a line end. Its strings are as they were,
@@ -49,6 +54,8 @@ func colourful(w io.Writer) bool {
 type sheet struct {
 	text    strings.Builder
 	colours bool
+	width   int            // columns of the terminal; 0: lines may have any length
+	zone    *time.Location // of the times that are shown
 }
 
 // line prints a line; format is the program's own.
@@ -74,11 +81,14 @@ var colours = map[string]string{
 	"unknown": "33", "waiting": "33", "sending": "33", "warning": "33", "paused": "33",
 }
 
-func (p *sheet) colour(word string) painted {
-	if code, ok := colours[word]; ok && p.colours {
-		return painted("\x1b[" + code + "m" + word + "\x1b[0m")
+func (p *sheet) colour(word string) painted { return p.paint(word, word) }
+
+// paint gives a text the colour of a word.
+func (p *sheet) paint(word, text string) painted {
+	if code, ok := colours[word]; ok && p.colours && text != "" {
+		return painted("\x1b[" + code + "m" + printable.Text(text) + "\x1b[0m")
 	}
-	return painted(printable.Text(word))
+	return painted(printable.Text(text))
 }
 
 // fields prints pairs of name and value, one a line; empty values are left out.
@@ -90,34 +100,15 @@ func (p *sheet) fields(pairs ...string) {
 	}
 }
 
-// table prints rows under a header, in columns as wide as their longest cell.
-func (p *sheet) table(header []string, rows [][]string) {
-	widths := make([]int, len(header))
-	all := append([][]string{header}, rows...)
-	for _, row := range all {
-		for i, cell := range row {
-			widths[i] = max(widths[i], width(cell))
-		}
-	}
-	for _, row := range all {
-		var line strings.Builder
-		for i, cell := range row {
-			line.WriteString(string(p.colour(cell)))
-			line.WriteString(strings.Repeat(" ", widths[i]-width(cell)+2))
-		}
-		p.line("%s", painted(strings.TrimRight(line.String(), " ")))
-	}
-}
-
 // width is how much of a line a cell takes, as it is shown.
 func width(cell string) int { return utf8.RuneCountInString(printable.Text(cell)) }
 
-// clock is how times are shown: in UTC, to the second.
-func clock(t time.Time) string {
+// clock is how times are shown: to the second, with their zone.
+func (p *sheet) clock(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.UTC().Format("2006-01-02 15:04:05Z")
+	return t.In(p.zone).Format("2006-01-02 15:04:05 MST")
 }
 
 // span is how long from now, for a person.
@@ -133,7 +124,7 @@ func span(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// rupiah writes an amount with its thousands apart.
+// rupiah writes an amount with its thousands apart; none is nothing.
 func rupiah(amount int64) string {
 	if amount == 0 {
 		return ""

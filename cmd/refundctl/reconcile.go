@@ -15,7 +15,7 @@ import (
 
 type reconcileCommand struct {
 	File    string `arg:"" name:"FILE.csv" help:"Settlement report, as a spreadsheet writes it, with the columns invoice_number, partner_refund_no_or_request_id, amount, status."`
-	From    string `required:"" help:"Results from then on: 2026-11-21 (UTC) or RFC 3339." placeholder:"TIME"`
+	From    string `required:"" help:"Results from then on: 2026-11-21, '2026-11-21 09:00' or RFC 3339." placeholder:"TIME"`
 	To      string `required:"" help:"Results before then." placeholder:"TIME"`
 	Mapping string `help:"File of lines name=column that renames columns, and status.WORD=success, failed or pending." placeholder:"FILE"`
 	CSV     string `name:"csv" help:"Write the differences to this file as well." placeholder:"FILE"`
@@ -24,7 +24,7 @@ type reconcileCommand struct {
 // Run implements kong's command.
 func (c reconcileCommand) Run(s *session) error {
 	report, problems := c.read()
-	from, to := instant(&problems, "--from", c.From), instant(&problems, "--to", c.To)
+	from, to := s.instant(&problems, "--from", c.From), s.instant(&problems, "--to", c.To)
 	if len(problems) == 0 && !from.Before(to) {
 		problems.Add("--to", "must be after --from")
 	}

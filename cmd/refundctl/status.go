@@ -42,8 +42,8 @@ func sentAs(s operator.Status) string {
 func drawStatus(p *sheet, s operator.Status, now time.Time) {
 	p.fields("refund", s.RefundID, "environment", s.Environment, "channel", string(s.Channel), "state", s.State,
 		"why", s.Why, "amount", rupiah(s.Amount), "invoice", s.InvoiceNumber, "payment", s.OriginalRequestID,
-		"reason", s.Reason, "sent as", sentAs(s), "enqueued", clock(s.EnqueuedAt), "deadline", clock(s.Deadline),
-		"next", nextText(s.View, now), "wait fires", clock(s.WaitFires), "request id", s.RequestID,
+		"reason", s.Reason, "sent as", sentAs(s), "enqueued", p.clock(s.EnqueuedAt), "deadline", p.clock(s.Deadline),
+		"next", p.next(s.View, now), "wait fires", p.clock(s.WaitFires), "request id", s.RequestID,
 		"partner no.", s.PartnerRefundNo, "same no. as", strings.Join(s.SameNumber, ", "), "external id", s.ExternalID)
 	if s.FirstUnknown > 0 {
 		p.fields("in doubt", fmt.Sprintf("since attempt %d, which may have been executed unseen", s.FirstUnknown))
@@ -58,16 +58,16 @@ func drawStatus(p *sheet, s operator.Status, now time.Time) {
 	}
 	var rows [][]string
 	for _, h := range s.History {
-		rows = append(rows, []string{clock(h.At), h.State, fmt.Sprint(h.Attempt), h.Why, who(h), responseText(h.Response), h.Note})
+		rows = append(rows, []string{p.clock(h.At), h.State, fmt.Sprint(h.Attempt), h.Why, who(h), responseText(h.Response), h.Note})
 	}
 	p.table([]string{"WHEN", "STATE", "ATTEMPT", "WHY", "WHO", "DOKU SAID", "NOTE"}, rows)
 }
 
-func nextText(v operator.View, now time.Time) string {
+func (p *sheet) next(v operator.View, now time.Time) string {
 	if v.NextAt.IsZero() {
 		return v.Next
 	}
-	return fmt.Sprintf("%s at %s (%s)", v.Next, clock(v.NextAt), in(v.NextAt.Sub(now)))
+	return fmt.Sprintf("%s at %s (%s)", v.Next, p.clock(v.NextAt), in(v.NextAt.Sub(now)))
 }
 
 func in(d time.Duration) string {

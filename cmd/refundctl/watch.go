@@ -72,7 +72,7 @@ func (s *session) step(r operator.Recorded) error {
 	if s.Output == "json" {
 		return writeJSON(s.stdout, change{Step: st, RefundID: r.Record.Job.RefundID, Channel: string(r.Record.Job.Channel)}, "")
 	}
-	p := &sheet{colours: colourful(s.stdout)}
+	p := s.sheet()
 	note := ""
 	if !st.Due.IsZero() {
 		note = "due " + in(time.Until(st.Due))
@@ -83,7 +83,7 @@ func (s *session) step(r operator.Recorded) error {
 			more += "  " + text
 		}
 	}
-	p.line("%s  %s  %s  %s  attempt %d%s", clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel, p.colour(st.State), st.Attempt, more)
+	p.line("%s  %s  %s  %s  attempt %d%s", p.clock(st.At), r.Record.Job.RefundID, r.Record.Job.Channel, p.colour(st.State), st.Attempt, more)
 	_, err := fmt.Fprint(s.stdout, p.text.String())
 	return err
 }

@@ -54,6 +54,24 @@ func (o Operator) Resolve(ctx context.Context, refundID string, word refund.Stat
 	return done, err
 }
 
+// MayResolve reports, by its error, whether [Operator.Resolve] would be refused now. It
+// changes nothing.
+func (o Operator) MayResolve(ctx context.Context, refundID string, word refund.State, because string) (ledger.Entry, error) {
+	d, done, err := o.begin(ctx, "resolve "+refundID, refundID, because, true)
+	if err != nil {
+		return done.Before, err
+	}
+	if d.entry.Seq == 0 {
+		return done.Before, ErrNoRecord
+	}
+	verdict := refund.Event{Kind: refund.OperatorVerdict, Verdict: word}
+	m := refund.Start(d.entry.Record.Core, verdict).Decide(refund.At(o.cfg.Now()), o.cfg.Policy)
+	if effect, _ := m.Effect(); effect != refund.Append {
+		return d.entry, &RefusedError{Entry: d.entry, Action: d.action, Advice: advice(d.entry.Record, verdict.Kind)}
+	}
+	return d.entry, nil
+}
+
 // InquiryResult is what an inquiry by hand found, and led to.
 type InquiryResult struct {
 	ActionResult

@@ -62,12 +62,13 @@ func (f fixture) fill(b *testing.B, i int) {
 	case 2:
 		end = refund.Unresolved
 	}
-	seq, err := f.ledger.Append(b.Context(), record(id, refund.Sending))
+	invoice := func(r *refund.Record) { r.Job.InvoiceNumber = "INV-" + id[3:] }
+	seq, err := f.ledger.Append(b.Context(), record(id, refund.Sending, invoice))
 	if err != nil {
 		b.Error(err)
 		return
 	}
-	last := record(id, end)
+	last := record(id, end, invoice)
 	last.Prev = seq
 	if _, err := f.ledger.Append(b.Context(), last); err != nil {
 		b.Error(err)
@@ -95,6 +96,17 @@ func BenchmarkLedger(b *testing.B) {
 		}},
 		{"list all", func() error { _, err := f.List(b.Context(), operator.Filter{Limit: 50}); return err }},
 		{"list open", func() error { _, err := f.List(b.Context(), operator.Filter{State: "open", Limit: 50}); return err }},
+		{"list by invoice", func() error {
+			page, err := f.List(b.Context(), operator.Filter{Match: operator.Match{Invoice: "INV-00000777"}, Limit: 50})
+			if err == nil && len(page.Refunds) != 1 {
+				err = fmt.Errorf("%d refunds found", len(page.Refunds))
+			}
+			return err
+		}},
+		{"list by amount", func() error {
+			_, err := f.List(b.Context(), operator.Filter{Match: operator.Match{Amount: 90000}, Limit: 50})
+			return err
+		}},
 		{"stats", func() error { _, err := f.Stats(b.Context()); return err }},
 		{"sweep", func() error { _, err := f.Sweep(b.Context(), "", time.Millisecond, true); return err }},
 	} {

@@ -24,6 +24,10 @@ type Filter struct {
 	Newer   time.Duration // enqueued less long ago
 	After   string        // Next of the page before
 	Limit   int           // how many, at most
+	Match   Match         // what a caller has; it takes a reading of the whole ledger
+
+	// Progress is told, now and then, how far that reading is. Nil: nobody is.
+	Progress func(done, total uint64)
 }
 
 // Page is some refunds: in the order of their ids where a state was asked for,
@@ -46,7 +50,13 @@ func States() []string {
 // of those, as many records are read as the page needs. A `waiting` or `unknown`
 // refund is found by its wait, so one that a worker has in flight at this moment
 // is left out ([Open] has it).
+//
+// With a [Match] the whole ledger is read, whatever else is asked for, and the order is
+// that without a state.
 func (o Operator) List(ctx context.Context, f Filter) (Page, error) {
+	if f.Match != (Match{}) {
+		return o.search(ctx, f)
+	}
 	if f.State == "" {
 		return o.recent(ctx, f)
 	}
@@ -87,14 +97,17 @@ func (o Operator) candidates(ctx context.Context, f Filter) ([]string, error) {
 }
 
 func (f Filter) fits(e ledger.Entry, now time.Time) bool {
-	r := e.Record
+	return e.Seq != 0 && f.fitsRecord(&e.Record, now) // else a wait without a record, or one that has aged out
+}
+
+func (f Filter) fitsRecord(r *refund.Record, now time.Time) bool {
 	age := now.Sub(r.EnqueuedAt.Time())
 	if r.EnqueuedAt == 0 { // cancelled before a job came
 		age = now.Sub(r.At.Time())
 	}
 	switch {
-	case e.Seq == 0:
-		return false // a wait without a record, or one that has aged out
+	case !f.Match.fits(r), !strings.Contains(r.Job.RefundID, f.Text):
+		return false
 	case f.State == Open && r.State.Result(), f.State != Open && f.State != "" && r.State.String() != f.State:
 		return false
 	case f.Code != "" && f.Code != r.Code.String() && (r.Response == nil || r.Response.Code != f.Code):

@@ -54,9 +54,7 @@ func (o Operator) Status(ctx context.Context, refundID string) (Status, error) {
 	if s.SameNumber, err = o.sameNumber(ctx, &r); err != nil {
 		return Status{}, fmt.Errorf("status of %s: %w", refundID, err)
 	}
-	if r.State.Result() {
-		s.Hint = hints[r.State]
-	}
+	s.Hint = hint(&r)
 	if len(s.SameNumber) > 0 {
 		s.Hint = fmt.Sprintf("%s has the same partnerRefundNo: DOKU takes the later one for a repeat of the earlier, and never pays it; see docs/runbook.md, Two refunds with one partnerRefundNo",
 			strings.Join(s.SameNumber, ", "))
@@ -105,6 +103,14 @@ func (o Operator) sameNumber(ctx context.Context, r *refund.Record) ([]string, e
 // lateAfter is how late a refund may be before its message is doubted.
 const lateAfter = time.Minute
 
-var hints = map[refund.State]string{
-	refund.Unresolved: "`refundctl inquire` asks DOKU now; what DOKU's back office shows is recorded with `refundctl resolve`",
+// hint says what a person can do. After a collision the answer to an inquiry may be
+// about another refund: nothing that DOKU says then settles this one.
+func hint(r *refund.Record) string {
+	switch {
+	case r.State != refund.Unresolved:
+		return ""
+	case r.Code == refund.CodeIdentifierCollision, r.Code == refund.CodeIdentifierUsed, r.Code == refund.CodeContradictoryEvidence:
+		return "no answer of DOKU's settles it, for it may be about another refund: record what DOKU's back office shows with `refundctl resolve`"
+	}
+	return "`refundctl inquire` asks DOKU now; what DOKU's back office shows is recorded with `refundctl resolve`"
 }

@@ -29,6 +29,8 @@ type Span struct {
 	From    time.Time // by the server's clock; zero: from the first. Unused with After
 	To      time.Time // only what was stored before; zero: no end
 	Follow  bool      // continue with what is stored later, until ctx ends
+
+	headersOnly bool // messages without their bodies
 }
 
 // errEnd is the regular end of a reading.
@@ -45,6 +47,19 @@ const (
 // error of each, or why it cannot continue. What was read so far is valid, and
 // another call with After continues from there.
 func (o Operator) Read(ctx context.Context, s Span, each func(Recorded) error) error {
+	return o.read(ctx, s, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		record, err := o.recorded(m, meta)
+		if err != nil {
+			return err
+		}
+		return each(record)
+	})
+}
+
+// eachMessage is called with one message after the other.
+type eachMessage func(jetstream.Msg, *jetstream.MsgMetadata) error
+
+func (o Operator) read(ctx context.Context, s Span, each eachMessage) error {
 	if s.Subject == "" {
 		s.Subject = "refunds.>"
 	}
@@ -83,7 +98,7 @@ func unwrapEach(err error) error {
 
 // readOn reads with one consumer until a message is lost in transit. The consumer
 // has no acknowledgements: a gap in its own count means that one was.
-func (o Operator) readOn(ctx context.Context, s *Span, each func(Recorded) error) error {
+func (o Operator) readOn(ctx context.Context, s *Span, each eachMessage) error {
 	reader, err := o.cfg.JS.CreateConsumer(ctx, stream.Refunds, s.consumer())
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
@@ -114,6 +129,7 @@ func (s *Span) consumer() jetstream.ConsumerConfig {
 	cfg := jetstream.ConsumerConfig{
 		Name: "refundctl_" + randomName(), FilterSubject: s.Subject, AckPolicy: jetstream.AckNonePolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy, InactiveThreshold: idleReader, MemoryStorage: true,
+		HeadersOnly: s.headersOnly,
 	}
 	switch {
 	case s.After > 0:
@@ -125,7 +141,7 @@ func (s *Span) consumer() jetstream.ConsumerConfig {
 }
 
 // batch reads what one pull brings; count is the reader's own, so far.
-func (o Operator) batch(ctx context.Context, reader jetstream.Consumer, s *Span, count uint64, each func(Recorded) error) (uint64, error) {
+func (o Operator) batch(ctx context.Context, reader jetstream.Consumer, s *Span, count uint64, each eachMessage) (uint64, error) {
 	pull, err := reader.Fetch(fetchSize, jetstream.FetchContext(ctx))
 	if err != nil {
 		return count, fmt.Errorf("read: %w", err)
@@ -141,11 +157,7 @@ func (o Operator) batch(ctx context.Context, reader jetstream.Consumer, s *Span,
 		if !s.To.IsZero() && !meta.Timestamp.Before(s.To) {
 			return count, errEnd
 		}
-		record, err := o.recorded(msg, meta)
-		if err != nil {
-			return count, &eachError{err}
-		}
-		if err := each(record); err != nil {
+		if err := each(msg, meta); err != nil {
 			return count, &eachError{err}
 		}
 		s.After = meta.Sequence.Stream

@@ -34,6 +34,15 @@ help: ## list these targets
 demo: ## refund everything once against the simulator, with NATS embedded; KEEP=1: and stay up
 	go run ./cmd/demo $(if $(KEEP),--keep)
 
+.PHONY: newcomer
+newcomer: ## run README's way from nothing to a first result, in a fresh clone; needs curl and the demo's ports
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; git clone -q . "$$dir/clone"; cd "$$dir/clone"; \
+	awk '/^```sh$$/ {text = ""; on = 1; next} /^```$$/ {if (on && text ~ /demo --keep/) {printf "%s", text; exit} on = 0} on {text = text $$0 "\n"}' \
+	  README.md >first.sh; \
+	SECONDS=0; timeout 600 bash -euo pipefail first.sh | tee first.out; \
+	grep -q '"refund_id":"try-1".*"status":"succeeded"' first.out && grep -q 'try-1 .*Rp 25.000' first.out && grep -q '"state":"succeeded"' first.out; \
+	echo "a first result, read three ways, after $$SECONDS s"
+
 .PHONY: test
 test: ## run all tests; needs Go alone
 	go test -p $(AT_ONCE) ./...

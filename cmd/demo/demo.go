@@ -33,6 +33,7 @@ type options struct {
 	pace        time.Duration // between two scenarios
 	parent      string        // of the demo's directory; empty: the system's for temporary files
 	quiet       time.Duration // INQUIRY_DELAY
+	settings    string        // with --keep: the file for the other programs; empty: one beside the log
 	timeout     time.Duration // DOKU_TIMEOUT
 }
 

@@ -86,14 +86,18 @@ func (d *demo) forTools(ctx context.Context, gatewayURL, gatewayToken string) (s
 		return "", fmt.Errorf("encode the merchant's key: %w", err)
 	}
 	dir := filepath.Dir(d.logFile.Name())
-	key, shared, settings := filepath.Join(dir, "private-key.pem"), filepath.Join(dir, "secret-key.txt"), filepath.Join(dir, "settings.sh")
+	key, shared, settings := filepath.Join(dir, "private-key.pem"), filepath.Join(dir, "secret-key.txt"), d.settings
+	if settings == "" {
+		settings = filepath.Join(dir, "settings.sh")
+	}
 	text := fmt.Sprintf("export NATS_URL=%s DOKU_ENV=simulator DOKU_CLIENT_ID=%s\nexport DOKU_BASE_URL=%s\n"+
 		"export DOKU_SECRET_KEY_FILE=%s DOKU_PRIVATE_KEY_FILE=%s\nexport GATEWAY_URL=%s GATEWAY_TOKEN=%s\n",
 		d.stack.NATS.URL(), clientID, d.stack.DOKUURL(), shellQuoted(shared), shellQuoted(key), gatewayURL, gatewayToken)
 	return settings, errors.Join(
 		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600),
 		os.WriteFile(shared, []byte(d.stack.Secret().Reveal()+"\n"), 0o600),
-		os.WriteFile(settings, []byte(text), 0o600),
+		os.WriteFile(settings+".part", []byte(text), 0o600),
+		os.Rename(settings+".part", settings), // whoever waits for it finds all of it
 	)
 }
 

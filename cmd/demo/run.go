@@ -32,6 +32,7 @@ At the end it compares the simulator's book with the results, to the rupiah. Exi
 
 type flags struct {
 	Keep         bool             `help:"Stay up after the demo, on NATS port 4222, with the simulator on 127.0.0.1:9465, the worker's metrics on 127.0.0.1:9464 and the HTTP gateway on 127.0.0.1:9467, and print commands to try."`
+	Settings     string           `help:"With --keep: write the settings for the other programs to this file, once they can be used. By default a file that is named on the screen." placeholder:"FILE"`
 	Version      kong.VersionFlag `help:"Print the version and exit."`
 	KilledWorker string           `hidden:"" help:"The worker that the demo kills."`
 }
@@ -52,8 +53,13 @@ func runWith(ctx context.Context, o options, args []string, stdin io.Reader, std
 	if f.KilledWorker != "" {
 		return runKilledWorker(ctx, f.KilledWorker, stdin, stderr)
 	}
+	if f.Settings != "" && !f.Keep {
+		config.Report(stderr, "demo", []string{"--settings: goes with --keep"})
+		return exitUsage
+	}
 	if f.Keep {
 		o = o.kept()
+		o.settings = f.Settings
 	}
 	agreed, err := runDemo(ctx, o, f.Keep, stdout)
 	switch {

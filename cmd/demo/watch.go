@@ -13,6 +13,7 @@ import (
 
 	"refundworker.example/refundworker/internal/jobs"
 	"refundworker.example/refundworker/internal/jobs/stream"
+	"refundworker.example/refundworker/internal/operator"
 	"refundworker.example/refundworker/internal/refund"
 )
 
@@ -73,9 +74,13 @@ func readRefund(msg jetstream.Msg) (event, error) {
 	return func(b *progress) { b.recorded(rec) }, nil
 }
 
-// readLetter reads a dead letter.
+// readLetter reads a dead letter. What somebody has done about one stands on the same
+// subject, and is nothing new here.
 func readLetter(msg jetstream.Msg) (event, error) {
 	h := msg.Headers()
+	if h.Get(operator.HeaderDeadAction) != "" {
+		return func(*progress) {}, nil
+	}
 	seq, err := strconv.ParseUint(h.Get(jobs.HeaderDeadSequence), 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("read dead letter: %w", err)

@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 func parse(c *Config, args []string, stdout, stderr io.Writer) (status int, done bool) {
 	var cli struct {
 		Config
+		Serve   struct{}         `cmd:"" default:"1" help:"Serve; the default."`
+		Faults  faultsCommand    `cmd:"" help:"List the faults and the control plane; see its --help."`
 		Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 	}
 	ended := false
@@ -63,12 +65,15 @@ func parse(c *Config, args []string, stdout, stderr io.Writer) (status int, done
 	if err != nil {
 		return complain(stderr, err), true
 	}
-	_, err = app.Parse(args)
+	parsed, err := app.Parse(args)
 	switch {
 	case ended: // --help or --version
 		return exitOK, true
 	case err != nil:
 		return complain(stderr, err), true
+	case parsed.Command() == "faults":
+		_, _ = io.WriteString(stdout, faultsText())
+		return exitOK, true
 	}
 	*c = cli.Config
 	if c.Keys == "" {

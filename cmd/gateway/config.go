@@ -17,12 +17,14 @@ Every flag can be set by the environment variable behind it. Stop with SIGTERM: 
 // flags are the settings and commands. Values are text, so that every bad one is
 // reported and not the first alone.
 type flags struct {
-	Serve   serveCommand     `cmd:"" default:"withargs" help:"Serve; the default."`
+	serveFlags
+
+	Serve   struct{}         `cmd:"" default:"1" help:"Serve; the default."`
 	Token   tokenCommand     `cmd:"" help:"Make a token: itself on stderr, its line for GATEWAY_TOKENS_FILE on stdout."`
 	Version kong.VersionFlag `help:"Print version and revision."`
 }
 
-type serveCommand struct {
+type serveFlags struct {
 	config.NATS
 
 	HTTPAddr   string        `name:"http-addr" env:"HTTP_ADDR" default:"127.0.0.1:9467" help:"Serves the API, /metrics, /healthz and /readyz. Beyond this machine only with TLS or GATEWAY_BEHIND_PROXY." placeholder:"HOST:PORT"`
@@ -46,7 +48,7 @@ type settings struct {
 	tokens   string
 }
 
-func (c serveCommand) settings() (settings, config.Problems) {
+func (c serveFlags) settings() (settings, config.Problems) {
 	var p config.Problems
 	c.Check(&p)
 	s := settings{nats: c.NATS, addr: c.HTTPAddr, tokens: c.TokensFile}
@@ -67,7 +69,7 @@ func (c serveCommand) settings() (settings, config.Problems) {
 }
 
 // checkAddress keeps tokens and customers' values off the wire in the clear.
-func (c serveCommand) checkAddress(p *config.Problems, secured bool) {
+func (c serveFlags) checkAddress(p *config.Problems, secured bool) {
 	host, _, err := net.SplitHostPort(c.HTTPAddr)
 	if err != nil {
 		p.Add("HTTP_ADDR", "%q is not host:port", c.HTTPAddr)
@@ -80,7 +82,7 @@ func (c serveCommand) checkAddress(p *config.Problems, secured bool) {
 	}
 }
 
-func (c serveCommand) tls(p *config.Problems) *tls.Config {
+func (c serveFlags) tls(p *config.Problems) *tls.Config {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		p.Add("GATEWAY_TLS_CERT", "and GATEWAY_TLS_KEY go together")
 		return nil

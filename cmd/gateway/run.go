@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	if parsed.Command() == "token <name>" {
 		return f.Token.run(stdout, stderr)
 	}
-	s, problems := f.Serve.settings()
+	s, problems := f.settings()
 	if len(problems) > 0 {
 		config.Report(stderr, program, problems)
 		return exitUsage

@@ -109,7 +109,7 @@ func hint(r *refund.Record) string {
 	switch {
 	case r.State != refund.Unresolved:
 		return ""
-	case r.Code == refund.CodeIdentifierCollision, r.Code == refund.CodeIdentifierUsed, r.Code == refund.CodeContradictoryEvidence:
+	case r.Code == refund.CodeIdentifierCollision, r.Code == refund.CodeIdentifierUsed:
 		return "no answer of DOKU's settles it, for it may be about another refund: record what DOKU's back office shows with `refundctl resolve`"
 	}
 	return "`refundctl inquire` asks DOKU now; what DOKU's back office shows is recorded with `refundctl resolve`"

@@ -14,6 +14,11 @@ const (
 	EmoneyShopeePay    = "emoney_shopeepay"
 )
 
+// channelNames are all of them, as a form offers them.
+var channelNames = []string{
+	CreditCard, DirectDebitMandiri, DirectDebitBRI, DirectDebitCIMB, DirectDebitAllo, EmoneyOVO, EmoneyDANA, EmoneyShopeePay,
+}
+
 // span bounds a text, both ends included. Lengths are in characters.
 type span struct{ low, high int }
 

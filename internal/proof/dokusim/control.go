@@ -16,6 +16,7 @@ import (
 func (s *Server) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("GET /_sim/{$}", s.index)
 	mux.HandleFunc("GET /_sim/book", func(w http.ResponseWriter, q *http.Request) { respond(w, s.snapshot(lastOf(q))) })
 	mux.HandleFunc("GET /_sim/requests", s.listRequests)
 	mux.HandleFunc("GET /_sim/traffic", func(w http.ResponseWriter, _ *http.Request) { respond(w, s.Traffic()) })

@@ -10,18 +10,8 @@
 //
 // Tests steer it in Go ([Server.Script], [Server.Outage], [Server.AddPayment],
 // [Server.WaitHeld], [Server.Release], [Server.ExpireTokens]) and read [Server.Book] and
-// [Server.Requests]. From outside the same stands under /_sim/, as JSON:
-//
-//	GET    /_sim/book[?last=N]      the book, or the last N of each of its lists
-//	GET    /_sim/requests[?last=N]  what arrived; &operation= &channel= &invoice= &key= &id= filter
-//	GET    /_sim/traffic            connections and bytes that arrived
-//	GET    /_sim/held               requests that are held
-//	POST   /_sim/release            {"key":"…"}: lets those that match go on; no body: all
-//	GET    /_sim/faults             rules with faults left; DELETE forgets them
-//	POST   /_sim/faults             {"match":{"invoice":"INV-1"},"faults":[{"kind":"error_after","count":2}]}
-//	POST   /_sim/outage             {"match":{"channel":"emoney_ovo"},"status":503,"for":"30s"}
-//	POST   /_sim/payments           {"channel":"credit_card","invoice":"INV-1","amount":90000,"unsettled":true}
-//	POST   /_sim/tokens/expire      ends every token issued so far
+// [Server.Requests]. From outside the same stands under /_sim/, as JSON; GET /_sim/ and
+// `dokusim faults --help` list it ([Endpoints], [Kind.About]), and the page has a form.
 //
 // A rule ends by itself with "for":"30s" beside its faults, and what a fault
 // answers is open: the kinds refuse, edit and respond say whatever DOKU may.

@@ -17,41 +17,40 @@ import (
 // Kind names what goes wrong with a request.
 type Kind string
 
-// The closed set of kinds. "Before" kinds leave the book untouched; all others
-// commit first.
+// The closed set of kinds; [Kind.About] says what each does.
 const (
-	BadSignature    Kind = "bad_signature"     // cards: the answer's signature is another's
-	ByteOrderMark   Kind = "byte_order_mark"   // commits, then answers with a BOM before the JSON
-	Delay           Kind = "delay"             // waits, then commits
-	DelayAfter      Kind = "delay_after"       // commits, then waits
-	Edit            Kind = "edit"              // commits, then changes the answer's JSON by Move, Drop and Set
-	ErrorAfter      Kind = "error_after"       // commits, then answers a 5xx
-	ErrorBefore     Kind = "error_before"      // answers a 5xx
-	ExtraAnswer     Kind = "extra_answer"      // commits, then answers twice at once
-	ExtraAnswerLate Kind = "extra_answer_late" // commits, answers, and answers again when the connection's next request begins
-	Gzip            Kind = "gzip"              // commits, then compresses the answer; cards: signed before
-	GzipSigned      Kind = "gzip_signed"       // commits, then compresses the answer; cards: signed after
-	HTMLAfter       Kind = "html_after"        // commits, then answers a page
-	HTMLBefore      Kind = "html_before"       // answers a page
-	Hold            Kind = "hold"              // commits, keeps the answer until released or the client is gone
-	HoldBefore      Kind = "hold_before"       // keeps the request until released, then commits, client or not
-	InProgress      Kind = "in_progress"       // takes the refund on, moves the money later
-	JavaAmounts     Kind = "java_amounts"      // commits, then prints amounts as a Java double: 90000.0, 1.0E7
-	Latin1          Kind = "latin1"            // commits, then answers with a byte of Latin-1 in its first text
-	NoSignature     Kind = "no_signature"      // cards: the answer is not signed
-	NumbersAsText   Kind = "numbers_as_text"   // commits, then answers with every JSON number as a string
-	PaddingRemoved  Kind = "padding_removed"   // cards: the answer's signature has no base64 padding
-	Redirect        Kind = "redirect"          // answers a 307 to the same place
-	Refuse          Kind = "refuse"            // answers an error with Code, Message and Status
-	RefuseAfter     Kind = "refuse_after"      // commits, then answers such an error
-	ResetAfter      Kind = "reset_after"       // commits, then resets the connection
-	ResetBefore     Kind = "reset_before"      // resets the connection
-	Respond         Kind = "respond"           // answers Status and Body
-	RespondAfter    Kind = "respond_after"     // commits, then answers Status and Body
-	NoDigestLine    Kind = "no_digest_line"    // cards: the answer's signature does not cover a Digest line
-	TextAsNumbers   Kind = "text_as_numbers"   // commits, then answers with every string that spells a number as one
-	TooMany         Kind = "too_many"          // answers a 429 with Retry-After
-	Truncated       Kind = "truncated"         // commits, then cuts the answer in half
+	BadSignature    Kind = "bad_signature"
+	ByteOrderMark   Kind = "byte_order_mark"
+	Delay           Kind = "delay"
+	DelayAfter      Kind = "delay_after"
+	Edit            Kind = "edit"
+	ErrorAfter      Kind = "error_after"
+	ErrorBefore     Kind = "error_before"
+	ExtraAnswer     Kind = "extra_answer"
+	ExtraAnswerLate Kind = "extra_answer_late"
+	Gzip            Kind = "gzip"
+	GzipSigned      Kind = "gzip_signed"
+	HTMLAfter       Kind = "html_after"
+	HTMLBefore      Kind = "html_before"
+	Hold            Kind = "hold"
+	HoldBefore      Kind = "hold_before"
+	InProgress      Kind = "in_progress"
+	JavaAmounts     Kind = "java_amounts"
+	Latin1          Kind = "latin1"
+	NoSignature     Kind = "no_signature"
+	NumbersAsText   Kind = "numbers_as_text"
+	PaddingRemoved  Kind = "padding_removed"
+	Redirect        Kind = "redirect"
+	Refuse          Kind = "refuse"
+	RefuseAfter     Kind = "refuse_after"
+	ResetAfter      Kind = "reset_after"
+	ResetBefore     Kind = "reset_before"
+	Respond         Kind = "respond"
+	RespondAfter    Kind = "respond_after"
+	NoDigestLine    Kind = "no_digest_line"
+	TextAsNumbers   Kind = "text_as_numbers"
+	TooMany         Kind = "too_many"
+	Truncated       Kind = "truncated"
 )
 
 // Fault is one thing that goes wrong. The zero value of a field is its default.

@@ -40,6 +40,16 @@ type pageView struct {
 	Rules     []Rule
 	Traffic   Traffic
 	Rows      int
+
+	// For the form.
+	Kinds        []kindRow
+	Operations   []Operation
+	ChannelNames []string
+}
+
+type kindRow struct {
+	Kind  Kind
+	About string
 }
 
 type channelSum struct {
@@ -73,7 +83,10 @@ func (s *Server) pageView() pageView {
 	view := pageView{
 		ClientID: s.cfg.ClientID, At: book.At, Total: book.Total, Rules: s.Rules(), Traffic: s.Traffic(), Rows: pageRows,
 		Payments: s.paymentRows(book.Payments), Refunds: book.Refunds, Movements: book.Movements,
-		Requests: s.seen.list(Match{}, pageRows),
+		Requests: s.seen.list(Match{}, pageRows), Operations: operations, ChannelNames: channelNames,
+	}
+	for _, k := range Kinds() {
+		view.Kinds = append(view.Kinds, kindRow{k, k.About()})
 	}
 	view.Held, _ = s.held.find(Match{})
 	slices.Reverse(view.Payments)

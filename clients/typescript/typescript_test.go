@@ -24,15 +24,15 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // setup starts NATS, the simulator and a worker, and makes what readers need.
-func setup(t *testing.T) (natsURL string, ctx context.Context) {
+func setup(t *testing.T) (stack *devstack.Stack, ctx context.Context) {
 	t.Helper()
 	if os.Getenv("TYPESCRIPT") == "" {
 		t.Skip("needs Node.js and npm: make typescript")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
-	stack, err := devstack.Start(context.WithoutCancel(ctx), devstack.Config{Dir: t.TempDir()})
-	if err != nil {
+	var err error
+	if stack, err = devstack.Start(context.WithoutCancel(ctx), devstack.Config{Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stack.Stop)
@@ -53,7 +53,7 @@ func setup(t *testing.T) (natsURL string, ctx context.Context) {
 			t.Fatal(err)
 		}
 	}
-	return stack.NATS.URL(), ctx
+	return stack, ctx
 }
 
 // command runs a program in dir until it ends.
@@ -70,14 +70,16 @@ func command(ctx context.Context, t *testing.T, dir, natsURL, name string, args 
 
 func TestTheClientsOwnTests(t *testing.T) {
 	t.Parallel()
-	natsURL, ctx := setup(t)
+	stack, ctx := setup(t)
+	natsURL := stack.NATS.URL()
 	t.Log(command(ctx, t, ".", natsURL, "npm", "test", "--silent"))
 }
 
 // As a newcomer does: in a folder of his own, with the package from here.
 func TestProgramsOfTheDocumentsRunInAFolderOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	natsURL, ctx := setup(t)
+	stack, ctx := setup(t)
+	natsURL := stack.NATS.URL()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
@@ -104,9 +106,21 @@ func TestProgramsOfTheDocumentsRunInAFolderOfTheirOwn(t *testing.T) {
 	if err := results.Start(); err != nil {
 		t.Fatal(err)
 	}
-	line, _ := bufio.NewReader(out).ReadString('\n')
-	if !strings.HasPrefix(line, "rf-1 succeeded 90000 simulator") {
-		t.Errorf("results: %q", line)
+	lines := bufio.NewScanner(out)
+	if lines.Scan(); !strings.HasPrefix(lines.Text(), "rf-1 succeeded 90000 simulator") {
+		t.Errorf("results: %q", lines.Text())
+	}
+	// The reader goes on by itself after a restart of NATS.
+	stack.NATS.Stop()
+	if err := stack.NATS.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	command(ctx, t, dir, natsURL, "node", "refund.js", "rf-2", "INV-2", "payment-2", "80000")
+	for lines.Scan() && strings.HasPrefix(lines.Text(), "rf-1 ") {
+		t.Log("again, for its acknowledgement was lost:", lines.Text())
+	}
+	if !strings.HasPrefix(lines.Text(), "rf-2 succeeded 80000 simulator") {
+		t.Errorf("results after a restart: %q", lines.Text())
 	}
 	_ = results.Process.Signal(os.Interrupt)
 	if err := results.Wait(); err != nil {

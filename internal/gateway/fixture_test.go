@@ -149,6 +149,9 @@ type fixture struct {
 	url   string
 	token string
 	log   *bytes.Buffer
+
+	handler http.Handler
+	metrics *gateway.Metrics
 }
 
 type option func(*gateway.Config)
@@ -188,7 +191,8 @@ func with(t *testing.T, worker bool, options ...option) fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(g.Handler(http.NotFoundHandler()))
+	f.handler, f.metrics = g.Handler(http.NotFoundHandler()), cfg.Metrics
+	server := httptest.NewServer(f.handler)
 	t.Cleanup(server.Close)
 	f.url = server.URL
 	return f

@@ -1,9 +1,11 @@
 package gateway_test
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"refundworker.example/refundworker/internal/gateway"
+	"refundworker.example/refundworker/internal/observe"
 )
 
 type refundState struct {
@@ -257,6 +260,41 @@ func TestWaitsAreBounded(t *testing.T) {
 	began := time.Now()
 	if answer := f.refund("rf-1?wait=60s"); answer.status != http.StatusNotFound || time.Since(began) > 30*time.Second {
 		t.Errorf("%d after %s", answer.status, time.Since(began))
+	}
+}
+
+// A wait is longer than the server's limits for reading a request and writing an answer,
+// which would cut it off.
+func TestAWaitOutlastsTheServersLimits(t *testing.T) {
+	t.Parallel()
+	f := with(t, false)
+	const limit, patience = 100 * time.Millisecond, 700 * time.Millisecond
+	l, err := observe.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- observe.Serve(ctx, l, f.handler, slog.New(slog.DiscardHandler), observe.Limits{Connections: 4, Read: limit, Write: limit, ShutDown: time.Second})
+	}()
+	f.url = "http://" + l.Addr().String()
+	began := time.Now()
+	if answer := f.refund("rf-1?wait=" + patience.String()); answer.status != http.StatusNotFound || time.Since(began) < patience {
+		t.Errorf("%d after %s: %s", answer.status, time.Since(began), answer.body)
+	}
+	// With the end of the program it ends at once.
+	answered := make(chan reply, 1)
+	go func() { answered <- f.refund("rf-1?wait=60s") }()
+	for f.metrics.Waiting() == 0 {
+		runtime.Gosched()
+	}
+	stop()
+	if answer := <-answered; answer.status != http.StatusNotFound {
+		t.Errorf("at the end: %d %s", answer.status, answer.body)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

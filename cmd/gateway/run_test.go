@@ -54,17 +54,14 @@ func (l *log) String() string {
 
 func TestBadSettingsAreNamedAndNothingStarts(t *testing.T) {
 	t.Parallel()
-	for name, args := range map[string][]string{
-		"GATEWAY_TOKENS_FILE": nil,
-		"HTTP_ADDR":           {"--http-addr=0.0.0.0:0"},
-		"GATEWAY_RATE":        {"--rate=0"},
-		"GATEWAY_MAX_WAITS":   {"--max-waits=-1"},
-		"LOG_LEVEL":           {"--log-level=loud"},
-		"GATEWAY_TLS_CERT":    {"--tls-cert=cert.pem"},
-		"NATS_INBOX_PREFIX":   {"--nats-inbox-prefix=*"},
+	for args, name := range map[string]string{
+		"": "GATEWAY_TOKENS_FILE", "--http-addr=0.0.0.0:0": "HTTP_ADDR", "--http-addr=:9467": "HTTP_ADDR", "--http-addr=9467": "HTTP_ADDR",
+		"--rate=0.0": "GATEWAY_RATE", "--rate=-1": "GATEWAY_RATE", "--rate=NaN": "GATEWAY_RATE", "--behind-proxy=maybe": "GATEWAY_BEHIND_PROXY",
+		"--max-waits=-1": "GATEWAY_MAX_WAITS", "--log-level=loud": "LOG_LEVEL", "--tls-cert=cert.pem": "GATEWAY_TLS_CERT",
+		"--nats-inbox-prefix=*": "NATS_INBOX_PREFIX",
 	} {
 		var out, problems bytes.Buffer
-		status := run(t.Context(), append([]string{"serve"}, args...), nil, &out, &problems)
+		status := run(t.Context(), strings.Fields(args), nil, &out, &problems)
 		if status != exitUsage || !strings.Contains(problems.String(), "gateway: "+name+": ") || out.Len() > 0 {
 			t.Errorf("%s: status %d: %s", name, status, problems.String())
 		}

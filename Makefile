@@ -145,6 +145,12 @@ openapi: ## hold docs/openapi.yaml against the schema of OpenAPI 3.1; needs Node
 http-examples: ## run the examples of docs/gateway.md; needs curl, PHP with its curl, Python 3 and Java 17
 	HTTP_EXAMPLES=1 go test -count=1 -v -run 'ExamplesOverHTTP' ./docs
 
+.PHONY: nats-snippets
+nats-snippets: ## run the documents' shell snippets with the nats CLI at the version pinned in tools/natscli
+	@dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	go build -C tools/natscli -o "$$dir/nats" github.com/nats-io/natscli/nats; \
+	NATS_CLI="$$dir" go test -count=1 -v -run 'ShellSnippet' ./docs
+
 .PHONY: typescript
 typescript: ## build and test clients/typescript against NATS and a worker; needs Node.js and npm
 	cd clients/typescript && npm ci --ignore-scripts --no-audit --no-fund --silent && node generate.mjs --check && npm run --silent build

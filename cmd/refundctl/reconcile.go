@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"refundworker.example/refundworker/internal/config"
@@ -57,7 +58,11 @@ func (c reconcileCommand) Run(s *session) error {
 
 func drawDifferences(p *sheet, found []operator.Difference, results int, report operator.Report) {
 	if len(found) > 0 {
-		p.table(differenceHeader, differenceRows(found))
+		rows := differenceRows(found)
+		for _, row := range rows {
+			row[4], row[5] = inRupiah(row[4]), inRupiah(row[5]) // the file has digits alone
+		}
+		p.table(differenceHeader, rows)
 	}
 	if len(report.Skipped) > 0 {
 		p.line("no refunds, skipped: lines %s of %s", strings.Trim(fmt.Sprint(report.Skipped), "[]"), report.File)
@@ -103,6 +108,14 @@ func differenceRows(found []operator.Difference) [][]string {
 		rows = append(rows, []string{d.Kind, d.RefundID, d.Invoice, d.Key, d.Ours, d.Theirs, d.File, line})
 	}
 	return rows
+}
+
+// inRupiah writes a cell that holds an amount as such; others hold a status.
+func inRupiah(cell string) string {
+	if amount, err := strconv.ParseInt(cell, 10, 64); err == nil && amount != 0 {
+		return rupiah(amount)
+	}
+	return cell
 }
 
 func writeCSV(name string, found []operator.Difference) error {

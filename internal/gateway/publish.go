@@ -38,7 +38,8 @@ func (g *Gateway) publish(w http.ResponseWriter, r *http.Request) error {
 	// Whoever goes away must not leave a job half published.
 	ctx := context.WithoutCancel(r.Context())
 	if g.conflicts(ctx, d) {
-		return conflict.because("give this refund an id of its own; GET /v1/refunds/" + url.PathEscape(d.Job.RefundID) + " shows the one that has it")
+		return conflict.because("if this is the same refund, it was accepted before: read it at /v1/refunds/" + url.PathEscape(d.Job.RefundID) +
+			", or repeat its first body unchanged; only a refund that is meant beside it gets another refund_id")
 	}
 	receipt, err := g.jobs.Publish(ctx, jobOf(d.Job, r.Header.Get(jobs.HeaderTraceParent)))
 	if err != nil {

@@ -26,10 +26,12 @@ done
 
 # A bearer token for the gateway, and the file of hashes, which its container reads as
 # another user.
-if [[ ! -s secrets/gateway-tokens ]]; then
+if [[ ! -s secrets/gateway/tokens ]]; then
   token=rfgw_$(head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
   printf '%s\n' "$token" >secrets/gateway-token.txt
-  printf 'shop %s\n' "$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)" >secrets/gateway-tokens
-  chmod 644 secrets/gateway-tokens
+  mkdir -p secrets/gateway
+  printf 'shop %s\n' "$(printf '%s' "$token" | sha256sum | cut -d' ' -f1)" >secrets/gateway/tokens
+  chmod 755 secrets/gateway
+  chmod 644 secrets/gateway/tokens
   echo "made: secrets/gateway-token.txt, a token for the gateway"
 fi

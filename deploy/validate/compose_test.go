@@ -190,7 +190,7 @@ func TestEveryMountedFileIsThere(t *testing.T) {
 			if volume.Type != types.VolumeTypeBind {
 				continue
 			}
-			if info, err := os.Stat(volume.Source); err != nil || info.IsDir() {
+			if info, err := os.Stat(volume.Source); err != nil || info.IsDir() && filepath.Base(volume.Source) != "gateway" {
 				t.Errorf("%s mounts %s, which is no file", service.Name, volume.Source)
 			}
 		}

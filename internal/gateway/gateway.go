@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -68,20 +69,44 @@ func (g *Gateway) Handler(others http.Handler) http.Handler {
 		handle       handler
 	}{
 		{http.MethodPost, "/v1/refunds", g.publish},
-		// Three dots: some proxies unescape the slashes of an id.
-		{http.MethodGet, "/v1/refunds/{id...}", g.refund},
 		{http.MethodGet, "/v1/results", g.results},
 		{http.MethodGet, "/v1/notices", g.notices},
 	} {
 		mux.Handle(route.method+" "+route.path, g.guarded(route.path, route.handle))
 		mux.HandleFunc(route.path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Allow", route.method)
-			notAllowed.write(w)
+			refuseMethod(w, route.method)
 		})
 	}
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, _ *http.Request) { notFound.write(w) })
 	mux.Handle("/", others)
-	return mux
+	one := g.guarded("/v1/refunds/{id}", g.refund)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Not by the mux: some proxies unescape the slashes of an id, and the mux would
+		// redirect from a//b to a/b, which is another refund.
+		escaped, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v1/refunds/")
+		if !ok {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			refuseMethod(w, http.MethodGet)
+			return
+		}
+		id, err := url.PathUnescape(escaped)
+		if err != nil {
+			id = "" // no refund has it
+		}
+		r.SetPathValue("id", id)
+		one.ServeHTTP(w, r)
+	})
+}
+
+func refuseMethod(w http.ResponseWriter, allowed string) {
+	if allowed == http.MethodGet {
+		allowed += ", " + http.MethodHead
+	}
+	w.Header().Set("Allow", allowed)
+	notAllowed.write(w)
 }
 
 // handler answers one request, or returns why it cannot: a *problem, or what went wrong.

@@ -42,6 +42,11 @@ func TestAJobEndsInAResult(t *testing.T) {
 	if state.RefundID != "RINV/2026/00012:a#b" {
 		t.Errorf("%+v", state)
 	}
+	for _, id := range []string{"a//b/", "/", "//"} { // and would be led to another refund by a redirect
+		if f.refund(id).into(t, &state); state.RefundID != id {
+			t.Errorf("%s, unescaped: %+v", id, state)
+		}
+	}
 	msg, err := f.stack.JS.Stream(f.ctx, "REFUNDS")
 	if err != nil {
 		t.Fatal(err)

@@ -36,10 +36,10 @@ func NewMetrics(reg prometheus.Registerer, version, revision string) *Metrics {
 	reg.MustRegister(m.Requests, m.Seconds, m.Waits, build)
 	// What alerts and rates are about exists from the start.
 	for route, statuses := range map[string][]int{
-		"/v1/refunds":         {http.StatusAccepted, http.StatusUnauthorized, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
-		"/v1/refunds/{id...}": {http.StatusOK, http.StatusNotFound, http.StatusServiceUnavailable},
-		"/v1/results":         {http.StatusOK, http.StatusServiceUnavailable},
-		"/v1/notices":         {http.StatusOK, http.StatusServiceUnavailable},
+		"/v1/refunds":      {http.StatusAccepted, http.StatusUnauthorized, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusServiceUnavailable},
+		"/v1/refunds/{id}": {http.StatusOK, http.StatusNotFound, http.StatusServiceUnavailable},
+		"/v1/results":      {http.StatusOK, http.StatusServiceUnavailable},
+		"/v1/notices":      {http.StatusOK, http.StatusServiceUnavailable},
 	} {
 		for _, status := range statuses {
 			m.Requests.WithLabelValues(route, strconv.Itoa(status))

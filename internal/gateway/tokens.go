@@ -66,7 +66,13 @@ const lookAgain = 2 * time.Second
 // second. Its errors name the line and the rule.
 func LoadTokens(file string, usual float64, log *slog.Logger) (*Tokens, error) {
 	t := &Tokens{file: file, log: log, now: time.Now, rate: usual}
-	return t, t.load()
+	if err := t.load(); err != nil {
+		return t, err
+	}
+	if len(t.byHash) == 0 { // later the last may be taken away, and then nobody is let in
+		return t, fmt.Errorf("%s: no token in it: gateway token NAME makes one", file)
+	}
+	return t, nil
 }
 
 func (t *Tokens) load() error {
@@ -110,9 +116,6 @@ func parseTokens(content []byte, usual float64) (map[[sha256.Size]byte]*caller, 
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err
-	}
-	if len(byHash) == 0 {
-		return nil, errors.New("no token in it: gateway token NAME makes one")
 	}
 	return byHash, nil
 }

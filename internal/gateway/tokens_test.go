@@ -94,4 +94,9 @@ func TestTokensComeAndGoWhileItServes(t *testing.T) {
 	if status(next) != http.StatusOK || status(token) != http.StatusUnauthorized {
 		t.Error("after")
 	}
+	write("# nobody any more\n")
+	all.LookNow()
+	if status(next) != http.StatusUnauthorized {
+		t.Error("the last token that was taken away is let in")
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,26 +76,33 @@ type search struct {
 	before uint64 // sequence of the last refund of the page before
 	open   map[string]bool
 	found  map[string]hit
+
+	pruneAt int // how many are found before some are forgotten
 }
 
 type hit struct {
-	seq  uint64
-	view View
+	seq   uint64
+	view  View
+	final bool
 }
 
 // search returns a page of refunds that match, the one that changed last first.
 func (o Operator) search(ctx context.Context, f Filter) (Page, error) {
-	_, last, err := o.stretch(ctx, f.After)
-	if err != nil {
-		return Page{}, fmt.Errorf("search refunds: %w", err)
+	s := &search{Operator: o, filter: f, texts: f.Match.texts(), before: math.MaxUint64, open: map[string]bool{}, found: map[string]hit{}}
+	s.pruneAt = 2*f.Limit + spare
+	if f.After != "" { // what moves while the first page is read stands on it all the same
+		_, last, err := o.stretch(ctx, f.After)
+		if err != nil {
+			return Page{}, fmt.Errorf("search refunds: %w", err)
+		}
+		s.before = last + 1
 	}
-	s := &search{Operator: o, filter: f, texts: f.Match.texts(), before: last + 1, open: map[string]bool{}, found: map[string]hit{}}
 	span := Span{Subject: subjects(f), headersOnly: true}
 	if !f.Match.From.IsZero() {
 		span.From = f.Match.From.Add(-time.Minute) // a minute for clocks
 	}
 	done := uint64(0)
-	err = o.read(ctx, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+	err := o.read(ctx, span, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
 		if done++; f.Progress != nil && (done%progressEvery == 0 || meta.NumPending == 0) {
 			f.Progress(done, done+meta.NumPending)
 		}
@@ -143,15 +151,29 @@ func (s *search) keep(r *refund.Record, seq uint64) {
 	if seq >= s.before || !s.filter.fitsRecord(r, s.cfg.Now()) {
 		return
 	}
-	s.found[r.Job.RefundID] = hit{seq, ViewOf(*r)}
-	if most := s.filter.Limit; most > 0 && len(s.found) > 2*most+spare {
-		for _, h := range s.newest()[most+spare/2:] {
-			delete(s.found, h.view.RefundID)
-		}
+	s.found[r.Job.RefundID] = hit{seq, ViewOf(*r), r.State.Final()}
+	if s.filter.Limit > 0 && len(s.found) > s.pruneAt {
+		s.prune()
 	}
 }
 
-// spare is how many more than a page are remembered: some may change meanwhile.
+// prune forgets final results beyond those of one page. They alone stay as they are, so
+// that the newest of them fill the page whatever comes later; an unresolved one may be
+// settled by a record further on.
+func (s *search) prune() {
+	final := 0
+	for _, h := range s.newest() {
+		if !h.final {
+			continue
+		}
+		if final++; final > s.filter.Limit+1 {
+			delete(s.found, h.view.RefundID)
+		}
+	}
+	s.pruneAt = len(s.found) + s.filter.Limit + spare
+}
+
+// spare keeps prunings apart: each sorts all that is found.
 const spare = 1000
 
 func (s *search) newest() []hit {

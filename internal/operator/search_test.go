@@ -99,6 +99,69 @@ func TestPagesOfASearchFollowEachOther(t *testing.T) {
 	}
 }
 
+// Many that were unresolved are settled further on: none of the others may be forgotten
+// for them.
+func TestASearchOfManyThatAreSettledLaterIsWhole(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	const all, settled = 1200, 600
+	paths := make([][]*refund.Record, all)
+	for i := range paths {
+		paths[i] = []*refund.Record{record(fmt.Sprintf("rf-%04d", i), refund.Unresolved)}
+		f.put(t, paths[i]...)
+	}
+	for i := all - settled; i < all; i++ {
+		last := record(fmt.Sprintf("rf-%04d", i), refund.Succeeded)
+		last.Prev = uint64(i + 1)
+		if _, err := f.ledger.Append(t.Context(), last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for state, want := range map[string]int{"unresolved": all - settled, "succeeded": settled, "": all} {
+		found := map[string]bool{}
+		for filter, pages := (operator.Filter{State: state, Match: operator.Match{Amount: 90000}, Limit: 250}), 0; pages < 20; pages++ {
+			page, err := f.List(t.Context(), filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range page.Refunds {
+				found[r.RefundID] = true
+			}
+			if filter.After = page.Next; page.Next == "" {
+				break
+			}
+		}
+		if len(found) != want {
+			t.Errorf("%q: %d found, want %d", state, len(found), want)
+		}
+	}
+}
+
+// A refund that is worked on while the ledger is read is found all the same.
+func TestARefundThatMovesMeanwhileIsFound(t *testing.T) {
+	t.Parallel()
+	f := searchable(t)
+	moved := false
+	page, err := f.List(t.Context(), operator.Filter{Match: operator.Match{Invoice: "INV/1"}, Progress: func(done, total uint64) {
+		if done < total || moved {
+			return
+		}
+		moved = true
+		last, err := f.ledger.Last(t.Context(), "rf-waits")
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := last.Record
+		next.State, next.By, next.Prev = refund.Sending, "moved", last.Seq
+		if _, err := f.ledger.Append(t.Context(), &next); err != nil {
+			t.Fatal(err)
+		}
+	}})
+	if got := names(page); err != nil || !moved || got != "waits paid " {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestMayResolveChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := searchable(t)

@@ -12,5 +12,6 @@ import (
 // leak of theirs.
 func TestMain(m *testing.M) {
 	ats.Register()
-	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
+	// The server's mirrors give up some seconds after their server has.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).setupMirrorConsumer.func3"))
 }

@@ -72,6 +72,9 @@ func (s *setup) run(ctx context.Context) error {
 	if err := s.checkLedger(ctx, found); err != nil {
 		return err
 	}
+	if err := s.checkNotices(ctx, found); err != nil {
+		return err
+	}
 	for _, cfg := range s.streams() {
 		if found[cfg.Name] != nil {
 			continue
@@ -132,6 +135,30 @@ func durableReader(stream, name, filter string) Consumer {
 		Durable: name, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: AckWait, MaxDeliver: unlimited,
 	}}
+}
+
+// checkNotices looks the mirror of notices up, and refuses one that is something else:
+// without its filter it would show dead letters, and customers' tokens with them, to all
+// who may read notices.
+func (s *setup) checkNotices(ctx context.Context, found streamInfos) error {
+	if !s.NoticeStream {
+		return nil
+	}
+	have, err := s.js.Stream(ctx, Notices)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for stream %s: %w", Notices, err)
+	}
+	found[Notices] = have.CachedInfo()
+	cfg, want := found[Notices].Config, noticesStream(1)
+	m := cfg.Mirror
+	if m == nil || m.Name != want.Mirror.Name || m.FilterSubject != want.Mirror.FilterSubject || len(m.SubjectTransforms) > 0 ||
+		cfg.RePublish != nil || !cfg.AllowDirect {
+		return fmt.Errorf("%w: stream %s is no mirror of the notices of %s alone: delete it as an administrator, then set up again", ErrCannotSetUp, Notices, Dead)
+	}
+	return nil
 }
 
 func (s *setup) createStream(ctx context.Context, cfg jetstream.StreamConfig) error {
